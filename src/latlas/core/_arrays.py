@@ -1,8 +1,8 @@
 """Named arrays in one sealed safetensors file.
 
-safetensors checks sizes and runs no code, but loads a flipped bit without a word. So the first metadata entry of our files
-is the SHA-256 of the file with that digest zeroed: each file proves itself, and no second file can come apart from it.
-Any safetensors reader still opens them.
+safetensors checks sizes and runs no code, but loads a flipped bit without a word. So the first metadata
+entry of our files is the SHA-256 of the file with that digest zeroed: each file proves itself, and no second
+file can come apart from it. Any safetensors reader still opens them.
 """
 
 import hashlib
@@ -128,7 +128,8 @@ def _check_head(path: Path, head: bytes, size: int) -> None:
         )
     if claimed > min(size - 8, MAX_HEADER_BYTES):
         raise CorruptFileError(
-            f"{path} is damaged: it claims a header of {claimed:,} bytes and has {size:,}. Restore it from a copy."
+            f"{path} is damaged: it claims a header of {claimed:,} bytes and has {size:,}. Restore it from "
+            f"a copy."
         )
     if size > MAX_ARRAYS_BYTES:
         raise CorruptFileError(f"{path} has {size:,} bytes; latlas reads no more than {MAX_ARRAYS_BYTES:,}.")
@@ -142,7 +143,8 @@ def _checked_content(path: Path, data: bytearray) -> tuple[dict[str, np.ndarray]
         named and not stored.startswith(named[1].encode())
     ):
         raise CorruptFileError(
-            f"{path} is damaged, or was changed since latlas wrote it: its SHA-256 does not match. Nothing of it was "
+            f"{path} is damaged, or was changed since latlas wrote it: its SHA-256 does not match. Nothing "
+            f"of it was "
             "used; restore the file from a copy, or train again."
         )
     try:

@@ -1,6 +1,7 @@
 """Files that are whole or absent: written aside and renamed, read without following links or trusting sizes.
 
-A reader of the final name sees the old bytes or the new ones, whatever happens in between: a full disk, a kill, a power cut.
+A reader of the final name sees the old bytes or the new ones, whatever happens in between: a full disk, a
+kill, a power cut.
 """
 
 import errno
@@ -26,11 +27,12 @@ def digest(data: bytes) -> str:
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Replaces a file by these bytes, so that at every moment the old or the new file is there, whole.
 
-    The bytes go to a file beside it, to the disk (`fsync`), and then under the final name; a symbolic link of that name is
-    replaced, not followed.
+    The bytes go to a file beside it, to the disk (`fsync`), and then under the final name; a symbolic link
+    of that name is replaced, not followed.
 
     Raises:
-        WorkError: if the disk is full or the folder cannot be written; the old file is intact and nothing is left behind.
+        WorkError: if the disk is full or the folder cannot be written; the old file is intact and nothing is
+            left behind.
     """
     path = Path(path)
     # process and thread in the name: no two writers meet, and `remove_litter` can tell whose it was
@@ -132,7 +134,8 @@ def _lives(pid: str) -> bool:
 
 def _irregular(path: str | Path) -> CorruptFileError:
     return CorruptFileError(
-        f"{path} is not a regular file (a symbolic link, a folder, a pipe), and latlas follows none of these. "
+        f"{path} is not a regular file (a symbolic link, a folder, a pipe), and latlas follows none of "
+        f"these. "
         "Put the file itself there."
     )
 

@@ -1,6 +1,7 @@
 """JSON that is strict, shallow and sealed.
 
-Strict: no NaN or Infinity, no key twice, no integer beyond 64 bits. Shallow: nesting is counted before anything is parsed.
+Strict: no NaN or Infinity, no key twice, no integer beyond 64 bits. Shallow: nesting is counted before
+    anything is parsed.
 Sealed: a file ends with the SHA-256 of all that stands before, so that no damaged byte is ever believed.
 """
 
@@ -65,7 +66,8 @@ def dump_json(value: dict[str, Any], source: str, *, indent: int | None = None) 
         parse_json(data, source)  # nothing is written that could not be read
     except (TypeError, ValueError, RecursionError, CorruptFileError) as error:
         raise RequestError(
-            f"{source} cannot hold this value ({error}). Give finite numbers, strings, lists and dicts, and None "
+            f"{source} cannot hold this value ({error}). Give finite numbers, strings, lists and dicts, and "
+            f"None "
             "where a number is missing."
         ) from error
     return data
@@ -111,7 +113,8 @@ def unseal(data: bytes, frame: tuple[bytes, bytes], source: str) -> bytes:
     body = data[: -len(frame[0]) - 64 - len(frame[1])]
     if seal(body, frame) != data:
         raise CorruptFileError(
-            f"{source} is damaged, or was changed since latlas wrote it: its SHA-256 does not match. Nothing of it was "
+            f"{source} is damaged, or was changed since latlas wrote it: its SHA-256 does not match. "
+            f"Nothing of it was "
             "used; restore the file from a copy, or run the command that wrote it again."
         )
     return body

@@ -21,7 +21,8 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     The file itself stays: removing it would let two processes lock two files of one name.
 
     Raises:
-        RunInUseError: if another process (or another call in this one) holds it; the message names process and host.
+        RunInUseError: if another process (or another call in this one) holds it; the message names process
+            and host.
         CorruptFileError: if something else stands under that name.
         WorkError: if the lock file cannot be made.
     """
@@ -37,7 +38,8 @@ def exclusive_lock(path: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunInUseError(
-                f"{path.parent} is in use by {_holder(descriptor)}. Wait for it, stop it, or write to another place."
+                f"{path.parent} is in use by {_holder(descriptor)}. Wait for it, stop it, or write to "
+                f"another place."
             ) from error
         with suppress(OSError):  # who holds it is a courtesy: a full disk does not refuse the lock
             os.ftruncate(descriptor, 0)
