@@ -48,7 +48,9 @@ class InterruptedRunError(WorkError):
         self.step, self.cause = step, cause
 
     def __str__(self) -> str:
-        return f"The run stopped after step {self.step} ({self.cause}) and its state is saved; resume it to go on."
+        return (
+            f"The run stopped after step {self.step} ({self.cause}); its state is saved, resume it to go on."
+        )
 
 
 class NonFiniteError(WorkError):

@@ -32,9 +32,7 @@ _logger = logging.getLogger("latlas")
 
 @dataclass(frozen=True)
 class History:
-    """What a metrics file holds: its records, the line each came from, the digest of the last, and whether "
-    "one was torn.
-    """
+    """What a metrics file holds: records, their lines, the last digest, and whether a line was torn."""
 
     records: list[dict[str, Any]]
     lines: list[bytes]

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> "RunDirectory":
+    def create(cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> Self:
         """A new run directory, with its configuration.
 
         Args:
@@ -75,7 +75,7 @@ class RunDirectory:
             run.path.mkdir(parents=True, exist_ok=True)
             taken = [name for name in os.listdir(run.path) if not _is_bookkeeping(name)]
         except FileExistsError as error:
-            raise RunExistsError(f"{path} is a file, where a folder was expected. Choose another place.") from error
+            raise RunExistsError(f"{path} is a file, not a folder. Choose another place.") from error
         except OSError as error:
             raise WorkError(
                 f"The folder {path} could not be made ({os.strerror(error.errno or 0)}). Check the path and "
@@ -90,7 +90,7 @@ class RunDirectory:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> "RunDirectory":
+    def open(cls, path: str | Path) -> Self:
         """The run in a folder, its configuration checked.
 
         Raises:
@@ -99,7 +99,7 @@ class RunDirectory:
         """
         run = cls(Path(path))
         if not run.path.is_dir():
-            raise RequestError(f"There is no run directory {path}. Check the path, or make one with `latlas fit`.")
+            raise RequestError(f"There is no run directory {path}. Check the path, or run `latlas fit`.")
         run._read_config()
         return run
 
@@ -121,11 +121,10 @@ class RunDirectory:
         return self._read_config()["history"] is not None
 
     def finish(self) -> None:
-        """Marks the run as finished: from now on every line of the metrics so far must be there, and a "
-        "model too."""
+        """Marks the run as finished: from now on all metrics so far must be there, and a model."""
         history = read_history(self.path / "metrics.jsonl")
         if history.torn:
-            raise CorruptFileError(f"{self.path / 'metrics.jsonl'} ends in a torn line; resume the run to repair it.")
+            raise CorruptFileError(f"{self.path}/metrics.jsonl ends in a torn line; resume the run.")
         self._write_config(self.config, {"lines": len(history.lines), "sha256": history.sha256})
 
     # --- what was learned
@@ -144,13 +143,12 @@ class RunDirectory:
         """
         path = self.path / "model.safetensors"
         if not os.path.lexists(path):
-            raise RequestError(f"The run {self.path} has no model yet. Finish it with `latlas fit ... --resume`.")
+            raise RequestError(f"The run {self.path} has no model yet. Finish it with `--resume`.")
         arrays, metadata = read_arrays(path)
         return _of_kind(path, arrays, metadata, {"kind": "model"})
 
     def save_state(self, step: int, arrays: Arrays, *, keep: int = 2) -> None:
-        """Writes a checkpoint, then removes all but the last `keep` and the best states that these may go
-        back to.
+        """Writes a checkpoint, then removes all but the last `keep` and the best states they may go back to.
 
         Append the metrics of `step` before: then a checkpoint on the disk has all of its history on the disk.
         """
@@ -185,8 +183,7 @@ class RunDirectory:
     # ----------------------------------------------------------------------------------------
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Appends a line to metrics.jsonl; `record` has an integer `step`, and nan or infinity become "
-        "null."""
+        """Appends a line to metrics.jsonl; `record` has an integer `step`; nan and infinity become null."""
         append_record(self.path / "metrics.jsonl", record)
 
     def read_metrics(self) -> list[dict[str, Any]]:
@@ -201,14 +198,15 @@ class RunDirectory:
         """Drops the lines past `step`, and a torn one, so that a run resumed from there writes them again."""
         stored = self._read_config()
         if stored["history"] is not None:
-            self._write_config(stored["config"], None)  # first: a kill in between must not leave lines
-            missing
+            # first: a kill in between must not leave lines missing
+            self._write_config(stored["config"], None)
         truncate_history(self.path / "metrics.jsonl", step)
 
     def write_evaluation(self, evaluation: Mapping[str, Any]) -> None:
         """Writes evaluation.json."""
-        write_json(self.path / "evaluation.json", {"schema_version": SCHEMA_VERSION, "evaluation":
-        dict(evaluation)})
+        write_json(
+            self.path / "evaluation.json", {"schema_version": SCHEMA_VERSION, "evaluation": dict(evaluation)}
+        )
 
     def read_evaluation(self) -> dict[str, Any] | None:
         """What `write_evaluation` wrote; `None` if the run was not evaluated yet."""
@@ -226,7 +224,8 @@ class RunDirectory:
         path = self.path / "report.html"
         if not os.path.lexists(path):
             return None
-        return unseal(read_limited(path, _MAX_REPORT_BYTES), _REPORT_SEAL, str(path)).decode("utf-8", errors="replace")
+        html = unseal(read_limited(path, _MAX_REPORT_BYTES), _REPORT_SEAL, str(path))
+        return html.decode("utf-8", errors="replace")
 
     # --- the whole
     # ------------------------------------------------------------------------------------------------
@@ -248,8 +247,7 @@ class RunDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Makes this process the run's only writer while the block lasts, and sweeps what killed writers
-        left.
+        """Makes this process the run's only writer for a while, and sweeps what killed writers left.
 
         Raises:
             RunInUseError: if another process holds it; the message names process and host.
@@ -296,7 +294,7 @@ class RunDirectory:
     def _state_folder(self) -> Path:
         folder = self.path / "state"
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise CorruptFileError(f"{folder} is a link or a file, where a folder was expected. Put the folder itself there.")
+            raise CorruptFileError(f"{folder} is a link or a file. Put the folder itself there.")
         return folder
 
     def _states(self) -> list[tuple[str, int, Path]]:
@@ -316,7 +314,8 @@ class RunDirectory:
         write_atomically(folder / f"{kind}-{int(step)}-{sealed[:16]}.safetensors", data)
 
     def _newest(self, wanted: str, up_to: int | None) -> tuple[int, dict[str, np.ndarray]] | None:
-        states = [state for state in self._states() if state[0] == wanted and (up_to is None or state[1] <= up_to)]
+        states = [state for state in self._states() if state[0] == wanted]
+        states = [state for state in states if up_to is None or state[1] <= up_to]
         for state in sorted(states, key=lambda state: state[1], reverse=True):
             try:
                 return state[1], _read_state(*state)
@@ -340,11 +339,10 @@ class RunDirectory:
                 "another place, or remove the folder yourself."
             ) from error
         if not overwrite:
-            raise RunExistsError(f"{self.path} holds a run already. Choose another place, or give --overwrite.")
+            raise RunExistsError(f"{self.path} holds a run. Choose another place, or give --overwrite.")
 
     def _clear(self) -> None:
-        """Removes our files and only ours; config.json stays, so that a kill here leaves a run, and is "
-        "then replaced."""
+        """Removes our files and only ours; all but config.json, so that a kill here still leaves a run."""
         for name in _FILES:
             path = self.path / name
             if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink()):
@@ -358,8 +356,8 @@ def _read_state(kind: str, step: int, path: Path) -> dict[str, np.ndarray]:
     return _of_kind(path, arrays, metadata, {"kind": kind, "step": step})
 
 
-def _of_kind(path: Path, arrays: dict[str, np.ndarray], metadata: dict, expected: dict) -> dict[str,
-    np.ndarray]: if metadata != expected:
+def _of_kind(path: Path, arrays: dict, metadata: dict, expected: dict) -> dict[str, np.ndarray]:
+    if metadata != expected:
         raise CorruptFileError(f"{path} was renamed: it holds {metadata}, where {expected} was expected.")
     return arrays
 
@@ -372,7 +370,9 @@ def _checked_schema(path: Path, stored: dict[str, Any], field: str) -> dict[str,
             f"Update latlas."
         )
     if version != SCHEMA_VERSION or not isinstance(stored.get(field), dict):
-        raise CorruptFileError(f"{path} is not a file that latlas wrote: it has no {field} of schema {SCHEMA_VERSION}.")
+        raise CorruptFileError(
+            f"{path} is not a file of latlas: it has no {field} of schema {SCHEMA_VERSION}."
+        )
     return stored[field]
 
 
