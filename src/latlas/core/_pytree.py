@@ -19,7 +19,9 @@ def is_key(leaf: Any) -> bool:
 
 def stop_gradient(tree: PyTree) -> PyTree:
     """The same tree, through whose floating-point arrays no gradient flows."""
-    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, tree)
+    return jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf, tree
+    )
 
 
 def named_arrays(tree: PyTree) -> dict[str, np.ndarray]:
@@ -29,7 +31,8 @@ def named_arrays(tree: PyTree) -> dict[str, np.ndarray]:
     """
     leaves, _ = jax.tree.flatten_with_path(eqx.filter(tree, eqx.is_array))
     return {
-        jax.tree_util.keystr(path): np.asarray(jr.key_data(leaf) if is_key(leaf) else leaf) for path, leaf in leaves
+        jax.tree_util.keystr(path): np.asarray(jr.key_data(leaf) if is_key(leaf) else leaf)
+        for path, leaf in leaves
     }
 
 

@@ -65,7 +65,9 @@ class PPCA(AbstractLatentModel):
         x = np.asarray(x, np.float64)
         features = x.shape[1]
         if not 0 < latent_dim < features:
-            raise ValueError(f"latent_dim must be between 1 and {features - 1} for {features} features; {latent_dim} came.")
+            raise ValueError(
+                f"latent_dim must be between 1 and {features - 1} for {features} features; {latent_dim} came."
+            )
         loc = x.mean(0)
         values, vectors = np.linalg.eigh((x - loc).T @ (x - loc) / len(x))
         values, vectors = values[::-1], vectors[:, ::-1]

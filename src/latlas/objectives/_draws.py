@@ -35,7 +35,9 @@ class MonteCarlo(AbstractDraws):
 
     def __check_init__(self):
         if self.num_samples < 1:
-            raise ValueError(f"At least one sample is needed to estimate an expectation; num_samples={self.num_samples} came.")
+            raise ValueError(
+                f"At least one sample is needed to estimate an expectation; num_samples={self.num_samples} came."
+            )
 
     def __call__(
         self, key: PRNGKeyArray, distribution: Any

@@ -20,7 +20,9 @@ class Total(AbstractObjective):
 
     def __check_init__(self):
         if len(self.parts) != len(self.weights):
-            raise ValueError(f"Each part needs one weight; {len(self.parts)} parts and {len(self.weights)} weights came.")
+            raise ValueError(
+                f"Each part needs one weight; {len(self.parts)} parts and {len(self.weights)} weights came."
+            )
 
     def __call__(
         self, key: PRNGKeyArray, model: Any, batch: PyTree, *, progress: float | Scalar = 1.0

@@ -53,7 +53,12 @@ def batch_at(recipe: Recipe, data: PyTree[Array], key: PRNGKeyArray, step: Int[A
 
 
 def loss_and_terms(
-    recipe: Recipe, model: PyTree, data: PyTree[Array], key: PRNGKeyArray, step: Int[Array, ""], total: Int[Array, ""]
+    recipe: Recipe,
+    model: PyTree,
+    data: PyTree[Array],
+    key: PRNGKeyArray,
+    step: Int[Array, ""],
+    total: Int[Array, ""],
 ) -> tuple[Scalar, dict[str, Scalar]]:
     """The loss of the batch of a step and its terms, the loss among them."""
     batch = batch_at(recipe, data, key, step)

@@ -36,7 +36,9 @@ class FitCallback(Protocol):
     def on_fit_task_begin(self, estimator: Any, context: FitContext) -> None:
         """Before each stretch of steps."""
 
-    def on_fit_task_end(self, estimator: Any, context: FitContext, *, metadata: dict[str, Any] | None) -> bool | None:
+    def on_fit_task_end(
+        self, estimator: Any, context: FitContext, *, metadata: dict[str, Any] | None
+    ) -> bool | None:
         """After each stretch; `metadata` is the report where one was due. Returning `True` ends the run."""
 
     def teardown(self, estimator: Any, context: FitContext) -> None:

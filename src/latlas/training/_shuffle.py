@@ -13,7 +13,9 @@ from jaxtyping import Array, Int, PRNGKeyArray, UInt32
 _ROUNDS = 24
 
 
-def shuffled(key: PRNGKeyArray, positions: Int[Array, " batch"], n: int | Int[Array, ""]) -> Int[Array, " batch"]:
+def shuffled(
+    key: PRNGKeyArray, positions: Int[Array, " batch"], n: int | Int[Array, ""]
+) -> Int[Array, " batch"]:
     """Rows that stand at these positions of a random order of `n` rows.
 
     Over all positions 0, ..., n - 1 every row comes exactly once.

@@ -103,7 +103,9 @@ class Trainer(eqx.Module):
         data, valid = (jax.tree.map(jnp.asarray, d) for d in (data, valid))
         return _Run(self, key, model, data, valid, run, callbacks).go()
 
-    def fit_many(self, keys: PRNGKeyArray, init: Callable[[PRNGKeyArray], PyTree], data: PyTree[Array] = None) -> PyTree:
+    def fit_many(
+        self, keys: PRNGKeyArray, init: Callable[[PRNGKeyArray], PyTree], data: PyTree[Array] = None
+    ) -> PyTree:
         """Trains one model per key, all at once in one compiled program.
 
         Args:
@@ -119,7 +121,9 @@ class Trainer(eqx.Module):
         recipe, total, every = self._plan(data)
         states = _start_many(recipe, data, jax.tree.map(jnp.asarray, keys), init, jnp.int32(total))
         states = _advance_many((recipe, data), states, jnp.int32(total - every), jnp.int32(total))
-        states = eqx.tree_at(lambda s: (s.sums, s.count), states, replace_fn=lambda x: jax.tree.map(jnp.zeros_like, x))
+        states = eqx.tree_at(
+            lambda s: (s.sums, s.count), states, replace_fn=lambda x: jax.tree.map(jnp.zeros_like, x)
+        )
         states = _advance_many((recipe, data), states, jnp.int32(every), jnp.int32(total))
         return states.model, {name: value / states.count for name, value in states.sums.items()}
 
@@ -140,7 +144,9 @@ def _start(recipe, data, key, model, total, *, with_best):
     zero = lambda: jnp.zeros((), jnp.int32)
     sums = {name: jnp.zeros(()) for name in (*terms, "gradient_norm")}
     best = Best(jnp.asarray(jnp.inf), zero(), copied(model)) if with_best else None
-    return TrainState(copied(model), recipe.optimizer.init(params), zero(), state_key, sums, zero(), zero(), best)
+    return TrainState(
+        copied(model), recipe.optimizer.init(params), zero(), state_key, sums, zero(), zero(), best
+    )
 
 
 @eqx.filter_jit(donate="all-except-first")
@@ -220,7 +226,9 @@ class _Run:
         finally:
             self.callbacks.call("teardown", self.context)
         state = eqx.tree_at(lambda s: s.best, self.state, self.best, is_leaf=lambda x: x is None)
-        model = self.best.model if self.best is not None and bool(jnp.isfinite(self.best.loss)) else state.model
+        model = (
+            self.best.model if self.best is not None and bool(jnp.isfinite(self.best.loss)) else state.model
+        )
         return FitResult(model, state, self.context.history, reason)
 
     def _loop(self, request) -> str:
@@ -231,7 +239,9 @@ class _Run:
             num_steps = min(stretch, boundary - step)
             clock = time.monotonic()
             state = eqx.tree_at(lambda s: s.best, self.state, None, is_leaf=lambda x: x is None)
-            self.state = _advance((self.recipe, self.data), state, jnp.int32(num_steps), jnp.int32(self.total))
+            self.state = _advance(
+                (self.recipe, self.data), state, jnp.int32(num_steps), jnp.int32(self.total)
+            )
             bad_steps = int(self.state.bad_steps)
             now = time.monotonic()
             # at most doubled, so that the call that compiles does not pass for a slow step for long
@@ -245,8 +255,13 @@ class _Run:
             early = report is not None and self._stale()
             if request.signal is not None:
                 self._save()
-                raise InterruptedRunError(request.signal, step + num_steps, saved=self.run is not None)
-            if stop or early or step + num_steps == self.total or now - saved > self.trainer.checkpoint_seconds:
+                raise InterruptedRunError(step + num_steps, request.signal.name)
+            if (
+                stop
+                or early
+                or step + num_steps == self.total
+                or now - saved > self.trainer.checkpoint_seconds
+            ):
                 self._save()
                 saved = time.monotonic()
             if stop or early:
@@ -293,9 +308,20 @@ class _Run:
         self.saved_step = self.context.step
 
     def _give_up(self):
-        total = jnp.int32(self.total)
+        step, total = self.context.step, jnp.int32(self.total)
         _, terms = eqx.filter_jit(loss_and_terms)(
             self.recipe, self.state.model, self.data, self.state.key, self.state.step, total
         )
-        bad = [name for name, value in terms.items() if name != "loss" and not np.isfinite(float(value))]
-        raise NonFiniteError(self.context.step, bad, last_good=self.saved_step if self.run is not None else None)
+        bad = [name for name, value in terms.items() if name != "loss" and not bool(jnp.isfinite(value))]
+        if bad:
+            cause = f"the terms {', '.join(bad)} are not finite: look for values in the data that the likelihood cannot give"
+        elif not bool(jnp.isfinite(terms["loss"])):
+            cause = "the loss overflowed though its terms did not: lower its weights"
+        else:
+            cause = "the gradient overflowed: lower the learning rate or scale the data"
+        kept = (
+            f"the state of step {self.saved_step} is kept"
+            if self.run is not None and self.saved_step
+            else "no state was saved"
+        )
+        raise NonFiniteError(step, f"{cause} ({_BAD_STEPS} steps in a row were skipped; {kept})")
