@@ -25,6 +25,7 @@ from latlas.core._json import SEAL, seal
 from latlas.core._run_directory import RunDirectory
 
 ARRAYS = {"w": np.arange(12, dtype=np.float32).reshape(3, 4), "n": np.uint32([1, 2])}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 FILES = [
     "config.json",
     "model.safetensors",
