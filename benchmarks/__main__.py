@@ -6,6 +6,7 @@ from importlib import import_module
 # name -> (what it measures, about how long, whether plain `python -m benchmarks` runs it)
 BENCHMARKS = {
     "speed": ("W1: seconds per training epoch beside PyTorch, Pyro and pythae", "10 min", False),
+    "evidence_speed": ("W4: importance-weighted log p(x), beside PyTorch", "3 min", False),
 }
 
 

@@ -17,6 +17,12 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 
+def child_variables(*, ours: bool = True) -> dict[str, str]:
+    """The environment variables of a child: this repository on the path, `src` only for our own."""
+    paths = [str(ROOT), str(ROOT / "src")] if ours else [str(ROOT)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 @dataclass(frozen=True)
 class Contender:
     """One program of a race.
@@ -40,8 +46,7 @@ class Contender:
         command = [python, "-m", f"benchmarks.{self.module}", *self.arguments]
         if shutil.which("taskset"):
             command = ["taskset", "-c", cores, *command]
-        paths = [str(ROOT)] if self.environment else [str(ROOT), str(ROOT / "src")]
-        variables = {**os.environ, **self.variables, "PYTHONPATH": os.pathsep.join(paths)}
+        variables = {**child_variables(ours=not self.environment), **self.variables}
         return subprocess.Popen(
             command, cwd=ROOT, env=variables, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=log.open("w"),
