@@ -1,4 +1,4 @@
-"""How long a user waits: `import latlas`, `latlas --help`, from start to the first training step, a second fit.
+"""How long a user waits: for `import latlas`, for `latlas --help`, for the first training step, for a second fit.
 
 CPU seconds of whole processes on one core, median; the first run of each only warms the disk and the caches.
 """
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     for name, seconds in figures.items():
         goal = GOALS.get(name)
         seconds["verdict"] = "" if goal is None else verdict(seconds["cpu"], goal)
-        rows.append([name, f"{seconds['cpu']:.2f}", f"{seconds['wall']:.2f}", "" if goal is None else f"<= {goal}",
-                     seconds["verdict"]])  # fmt: skip
+        limit = "" if goal is None else f"<= {goal}"
+        rows.append([name, f"{seconds['cpu']:.2f}", f"{seconds['wall']:.2f}", limit, seconds["verdict"]])
     found = verdict(compiled, 0)
     rows.append(["programs compiled by a second fit", str(compiled), "", "0", found])
     show("Start-up, one core", ["what", "CPU s", "wall s", "goal (CPU)", "verdict"], rows)
