@@ -1,8 +1,8 @@
 """The training protocol of Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519), as their code has it.
 
 Eight stages of 3^0, 3^1, ..., 3^7 passes (3,280 in all) with falling learning rates, batches of 20, one Adam
-through all stages with b1 = 0.99, eps = 1e-4 and second moments that start at one. Their loss is the *sum* over
-a batch, not the mean; with that eps the difference matters, so gradients of a mean are scaled up here.
+through all stages with b1 = 0.99, eps = 1e-4 and second moments that start at one. Their loss is the *sum*
+over a batch, not the mean; with that eps the difference matters, so gradients of a mean are scaled up here.
 """
 
 from collections.abc import Callable

@@ -31,8 +31,8 @@ class Clock:
         others = _busy_seconds() - self._busy - (sum(os.times()[:4]) - self._own)
         self.background = max(0.0, others / max(self.wall, 1e-9))
 
-    def seconds(self) -> dict[str, float]:
-        """The three figures, ready for JSON."""
+    def seconds(self, units: int = 1) -> dict[str, float]:
+        """The three figures, ready for JSON; the two times are those of one of `units` equal pieces of work."""
         return {
             "cpu": round(self.cpu, 5),
             "wall": round(self.wall, 5),
@@ -57,8 +57,8 @@ def num_cores() -> int:
 def serve(repetition: Callable[[], dict[str, Any]]) -> None:
     """Run `repetition` once unmeasured, then once, timed, for every line on standard input.
 
-    Each answer is one line of JSON: the clock's figures and whatever `repetition` returned. What libraries
-    print goes to standard error, so that nothing else stands on standard output.
+    Each answer is one line of JSON: the clock's figures and whatever `repetition` returned; where that has
+    `units`, the times are divided by it (epochs of one call, say). What libraries print goes to standard error, so that nothing else stands on standard output.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -71,4 +71,4 @@ def serve(repetition: Callable[[], dict[str, Any]]) -> None:
     for _ in sys.stdin:
         with Clock() as clock:
             found = repetition()
-        print(json.dumps({**clock.seconds(), **found}), file=answers, flush=True)
+        print(json.dumps({**clock.seconds(found.pop("units", 1)), **found}), file=answers, flush=True)

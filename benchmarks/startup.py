@@ -1,4 +1,4 @@
-"""How long a user waits: for `import latlas`, for `latlas --help`, for the first training step, for a second fit.
+"""How long a user waits: `import latlas`, `latlas --help`, the first training step, a second fit.
 
 CPU seconds of whole processes on one core, median; the first run of each only warms the disk and the caches.
 """
