@@ -32,7 +32,7 @@ class Clock:
         self.background = max(0.0, others / max(self.wall, 1e-9))
 
     def seconds(self, units: int = 1) -> dict[str, float]:
-        """The three figures, ready for JSON; the two times are those of one of `units` equal pieces of work."""
+        """The three figures, ready for JSON; both times per piece, of `units` equal pieces."""
         return {
             "cpu": round(self.cpu, 5),
             "wall": round(self.wall, 5),
@@ -58,7 +58,8 @@ def serve(repetition: Callable[[], dict[str, Any]]) -> None:
     """Run `repetition` once unmeasured, then once, timed, for every line on standard input.
 
     Each answer is one line of JSON: the clock's figures and whatever `repetition` returned; where that has
-    `units`, the times are divided by it (epochs of one call, say). What libraries print goes to standard error, so that nothing else stands on standard output.
+    `units`, the times are divided by it (epochs of one call, say). What libraries print goes to standard
+    error, so that nothing else stands on standard output.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

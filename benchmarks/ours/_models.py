@@ -3,7 +3,6 @@
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
-
 from latlas.core import Example
 from latlas.distributions import Bernoulli
 from latlas.models import VAE, GaussianRecognition, StandardNormal

@@ -1,15 +1,15 @@
-"""From the start of a process to its first training step (W1), and what a second fit of these shapes compiles."""
+"""From the start of a process to its first training step (W1), and what a second such fit compiles."""
 
 import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-from benchmarks.ours._models import grey_to_unit, mlp_vae
 from latlas.core import Example
 from latlas.objectives import Elbo
 from latlas.training import Adam, Trainer
+
+from benchmarks.ours._models import grey_to_unit, mlp_vae
 
 
 def main() -> None:
