@@ -1,0 +1,66 @@
+"""Callbacks: scikit-learn 1.9's `FitCallback` method names, called at the trainer's reports."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class FitContext:
+    """Where a run stands.
+
+    Attributes:
+        step: steps done.
+        num_steps: steps of the whole run.
+        epoch: passes over the data done, as a fraction.
+        seconds: since the beginning, resumed parts included.
+        history: the reports so far, one dict each.
+    """
+
+    num_steps: int
+    step: int = 0
+    epoch: float = 0.0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class FitCallback(Protocol):
+    """What a callback may have; each method is optional, and a callback that fails is dropped with one warning."""
+
+    def setup(self, estimator: Any, context: FitContext) -> None:
+        """Once, before the first step."""
+
+    def on_fit_task_begin(self, estimator: Any, context: FitContext) -> None:
+        """Before each stretch of steps."""
+
+    def on_fit_task_end(
+        self, estimator: Any, context: FitContext, *, metadata: dict[str, Any] | None
+    ) -> bool | None:
+        """After each stretch; `metadata` is the report where one was due. Returning `True` ends the run."""
+
+    def teardown(self, estimator: Any, context: FitContext) -> None:
+        """Once, after the last step, also where the run failed."""
+
+
+class Callbacks:
+    """Several callbacks as one, none of which can stop a run by failing."""
+
+    def __init__(self, estimator: Any, callbacks: Sequence[Any]) -> None:
+        self._estimator, self._callbacks = estimator, list(callbacks)
+
+    def call(self, name: str, context: FitContext, **arguments: Any) -> bool:
+        """Calls the method of every callback that has it; `True` where one asked to stop."""
+        stop = False
+        for callback in tuple(self._callbacks):
+            method = getattr(callback, name, None)
+            if method is None:
+                continue
+            try:
+                stop |= method(self._estimator, context, **arguments) is True
+            except Exception:
+                _log.warning("The callback %r failed and is left out from here on.", callback, exc_info=True)
+                self._callbacks.remove(callback)
+        return stop

@@ -1,0 +1,59 @@
+"""All that a run needs to go on; nothing about it lives anywhere else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+
+class Best(eqx.Module):
+    """The model with the lowest validation loss so far."""
+
+    loss: Float[Array, ""]
+    step: Int[Array, ""]
+    model: PyTree
+
+
+class TrainState(eqx.Module):
+    """One pytree from which a run goes on, bit for bit as if it had never stopped.
+
+    Attributes:
+        model: what is trained.
+        opt_state: the optimizer's state.
+        step: number of steps done.
+        key: the run's key; that of a step is `fold_in(key, step)`.
+        sums: sums of the loss and its terms over the steps since the last report.
+        count: how many steps those are.
+        bad_steps: steps in a row whose loss or gradient was not finite, and which were therefore skipped.
+        best: the best model so far, where there is validation data.
+    """
+
+    model: PyTree
+    opt_state: PyTree
+    step: Int[Array, ""]
+    key: PRNGKeyArray
+    sums: dict[str, Float[Array, ""]]
+    count: Int[Array, ""]
+    bad_steps: Int[Array, ""]
+    best: Best | None
+
+
+def trainable(model: PyTree, frozen: Callable[[Any], Any] | None) -> PyTree[bool]:
+    """Which leaves are trained: the floating-point arrays, without those that `frozen` points at.
+
+    Args:
+        model: any pytree.
+        frozen: model -> the part (or tuple of parts) that stays as it is.
+    """
+    mask = jax.tree.map(eqx.is_inexact_array, model)
+    if frozen is None:
+        return mask
+    return eqx.tree_at(frozen, mask, replace_fn=lambda part: jax.tree.map(lambda _: False, part))
+
+
+def copied(tree: PyTree) -> PyTree:
+    """The same arrays in buffers of their own: the originals may then be donated to a compiled step."""
+    return jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, tree)
