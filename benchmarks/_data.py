@@ -8,20 +8,33 @@ import numpy as np
 
 def mnist(num_images: int = 60_000) -> np.ndarray:
     """Grey digits, `uint8 (num_images, 784)`."""
-    path = Path(os.environ.get("LATLAS_DATA", "data")) / "mnist" / "mnist.npz"
+    path = _path("mnist")
     if path.exists():
         with np.load(path) as arrays:
             return np.ascontiguousarray(arrays["train_images"].reshape(-1, 784)[:num_images])
     return _structured(num_images)
 
 
+def mnist_test() -> np.ndarray:
+    """Grey test digits, `uint8 (10000, 784)`."""
+    with np.load(_existing("mnist")) as arrays:
+        return arrays["test_images"].reshape(-1, 784)
+
+
 def binarized_mnist() -> dict[str, np.ndarray]:
     """Static binarisation: `train (50000, 784)`, `valid` and `test (10000, 784)`, uint8 zeros and ones."""
-    path = Path(os.environ.get("LATLAS_DATA", "data")) / "binarized_mnist" / "binarized_mnist.npz"
-    if not path.exists():
-        raise SystemExit(f"{path} does not exist: set LATLAS_DATA to the folder that holds binarized_mnist.")
-    with np.load(path) as arrays:
+    with np.load(_existing("binarized_mnist")) as arrays:
         return {split: np.unpackbits(arrays[split], axis=1) for split in ("train", "valid", "test")}
+
+
+def _path(name: str) -> Path:
+    return Path(os.environ.get("LATLAS_DATA", "data")) / name / f"{name}.npz"
+
+
+def _existing(name: str) -> Path:
+    if not _path(name).exists():
+        raise SystemExit(f"{_path(name)} does not exist: set LATLAS_DATA to the folder that holds {name}.")
+    return _path(name)
 
 
 def _structured(num_images: int) -> np.ndarray:
