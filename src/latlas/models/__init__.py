@@ -1,6 +1,7 @@
 """p(x, z) and q(z | x): latent-variable models composed of prior, recognition, decoder and head."""
 
 from latlas.models._autoencoder import Autoencoder as Autoencoder
+from latlas.models._conditional import ConditionalGaussian as ConditionalGaussian
 from latlas.models._latent_model import AbstractLatentModel as AbstractLatentModel
 from latlas.models._ppca import PPCA as PPCA
 from latlas.models._prior import AbstractPrior as AbstractPrior

@@ -16,4 +16,5 @@ from latlas.networks._inputs import values_and_mask as values_and_mask
 from latlas.networks._mlp import MLP as MLP
 from latlas.networks._network import AbstractNetwork as AbstractNetwork
 from latlas.networks._network import AbstractOutputLayer as AbstractOutputLayer
+from latlas.networks._of import Of as Of
 from latlas.networks._parallel import Parallel as Parallel
