@@ -12,7 +12,7 @@ def principal_angles(
     Cosines lose all digits near zero degrees, so small angles come from their sines (Björck and Golub).
 
     Args:
-        a: a basis of the first subspace, shape `(features, first)`, one vector per column; need not be orthogonal.
+        a: a basis of the first subspace, shape `(features, first)`; need not be orthogonal.
         b: a basis of the second, shape `(features, second)`.
 
     Returns:
