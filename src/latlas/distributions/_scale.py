@@ -29,13 +29,14 @@ class FixedScale(AbstractScale):
     """A known scale, the same for every entry; never trained.
 
     Attributes:
-        value: the scale, in the unit of `x`; positive.
+        value: the scale, in the unit of `x`; positive. A number, or where a model computes it an array of shape `()`.
     """
 
-    value: float = eqx.field(static=True)
+    value: float | Float[Array, ""]
 
     def __check_init__(self) -> None:
-        _check_positive("FixedScale", "value", self.value)
+        if not eqx.is_array(self.value):  # an array may be traced, and then has no value yet
+            _check_positive("FixedScale", "value", self.value)
 
     def param_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of `x`: a location per entry."""

@@ -10,3 +10,4 @@ from latlas.models._recognition import AbstractRecognition as AbstractRecognitio
 from latlas.models._recognition import GaussianRecognition as GaussianRecognition
 from latlas.models._recognition import gaussian as gaussian
 from latlas.models._vae import VAE as VAE
+from latlas.models._with_recognition import WithRecognition as WithRecognition
