@@ -1,4 +1,4 @@
-"""KL divergences in both directions against sums, quadrature and dense algebra; the fallback and what it says."""
+"""KL divergences in both directions against sums, quadrature and dense algebra, and the fallback."""
 
 import logging
 

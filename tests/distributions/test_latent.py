@@ -49,9 +49,12 @@ def test_chains_of_chains_make_deeper_hierarchies():
 
 
 def test_a_product_scores_and_draws_each_factor_on_its_own():
-    factors = {"z": diagonal_normal(jnp.ones(2), jnp.ones(2)), "c": dist.Categorical(logits=jnp.array([0.0,
-    1.0]))} for product, names in ((Product(factors), ("z", "c")), (Product(tuple(factors.values())), (0,
-    1))):
+    factors = {
+        "z": diagonal_normal(jnp.ones(2), jnp.ones(2)),
+        "c": dist.Categorical(logits=jnp.array([0.0, 1.0])),
+    }
+    by_position = Product(tuple(factors.values()))
+    for product, names in ((Product(factors), ("z", "c")), (by_position, (0, 1))):
         value = product.sample(jr.key(0))
         exact = sum(product.factors[name].log_prob(value[name]) for name in names)
         np.testing.assert_allclose(product.log_prob(value), exact, rtol=1e-6)
@@ -66,11 +69,18 @@ def test_gradients_and_filters_reach_the_arrays_inside():
     value = CHAIN.sample(jr.key(0))
     gradient = eqx.filter_grad(lambda chain: chain.log_prob(value))(CHAIN)
     assert all(jnp.all(leaf != 0) for leaf in jax.tree.leaves(gradient))
-    stopped = eqx.filter_grad(
-        lambda chain: jax.tree.map(lambda a: jax.lax.stop_gradient(a) if eqx.is_array(a) else a, chain).log_prob(value)
-    )(CHAIN)
+
+    def stopped_log_prob(chain):
+        dynamic, static = eqx.partition(chain, eqx.is_inexact_array)
+        return eqx.combine(jax.lax.stop_gradient(dynamic), static).log_prob(value)
+
+    stopped = eqx.filter_grad(stopped_log_prob)(CHAIN)
     assert all(jnp.all(leaf == 0) for leaf in jax.tree.leaves(stopped))
     dynamic, static = eqx.partition(CHAIN, eqx.is_inexact_array)
     assert eqx.combine(dynamic, static).log_prob(value) == CHAIN.log_prob(value)
-    batched = jax.vmap(lambda loc: Product((diagonal_normal(loc, jnp.ones(2)),)).log_prob((jnp.zeros(2),)))(jnp.eye(2))
+
+    def log_prob_at_zero(loc):
+        return Product((diagonal_normal(loc, jnp.ones(2)),)).log_prob((jnp.zeros(2),))
+
+    batched = jax.vmap(log_prob_at_zero)(jnp.eye(2))
     np.testing.assert_allclose(batched, stats.norm.logpdf(0) + stats.norm.logpdf(1), rtol=1e-6)

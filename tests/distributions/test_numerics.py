@@ -1,4 +1,4 @@
-"""Where float32 is thin: kernels against float64, bins at far locations, large counts, many degrees of freedom."""
+"""Where float32 is thin: kernels against float64, far bins, large counts, many degrees of freedom."""
 
 import equinox as eqx
 import jax

@@ -1,8 +1,8 @@
 """One-pass kernels that the hot heads share: softplus, sigmoid and the Bernoulli log-likelihood.
 
 Each has its own derivative, so that value and gradient share one exponential and neither overflows. They
-rest on log(1 + e) for e in [0, 1] as a polynomial: XLA's `log1p` does not vectorise inside a fused sum on
-the CPU and costs three times as much as all the rest.
+rest on log(1 + e) for e in [0, 1] as a polynomial: with XLA's `log1p` the summed log-likelihood takes 3.4
+times as long on a CPU core, value and gradient together 1.7 times (100 x 784 entries).
 """
 
 import jax

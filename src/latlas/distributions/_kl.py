@@ -169,7 +169,8 @@ def _check_single(name: str, d: Any) -> None:
     if isinstance(d, dist.Distribution) and d.batch_shape:
         raise ValueError(
             f"{name} is a {type(d).__name__} with batch shape {d.batch_shape}; "
-            "a distribution over one latent has none. Make its axes part of the event with `.to_event()`, and `vmap` over examples."
+            "a distribution over one latent has none. "
+            "Make its axes part of the event with `.to_event()`, and `vmap` over examples."
         )
 
 

@@ -82,7 +82,7 @@ class LearnedScale(AbstractScale):
         if self.raw.shape not in ((), tuple(shape)):
             raise ValueError(
                 f"LearnedScale holds scales of shape {self.raw.shape}, but x has shape {tuple(shape)}. "
-                "Build it as `LearnedScale()` for one shared scale, `LearnedScale(x.shape)` for one per entry."
+                "Write `LearnedScale()` for one shared scale, `LearnedScale(x.shape)` for one per entry."
             )
         return tuple(shape)
 
