@@ -1,7 +1,6 @@
 """A table with real, count and categorical columns, and holes: one head a column, one mask, one ELBO.
 
-The wine data: ten real columns, magnesium as a count, the grower as a category. A fifth of all cells is hidden from
-the model, which then fills them in from the posterior's mean.
+Wine: twelve real columns, magnesium as a count, the grower as a category; a fifth of all cells is hidden and filled in.
 """
 
 import jax.numpy as jnp
@@ -42,15 +41,13 @@ def main(num_steps: int = 3000):
     }
     recognition = GaussianRecognition(MLP(28, 8, (64,), key=encoder_key), inputs=values_and_mask)
     model = VAE(StandardNormal(4), recognition, Parallel(networks), head)
-
     data = Example(shown, observed=observed)
-    trainer = Trainer(Elbo(LinearWarmUp(0.3)), Adam(1e-3), num_steps=num_steps, batch_size=64)
-    model = trainer.fit(fit_key, model, data).model
+    objective = Elbo(LinearWarmUp(0.3))
+    model = Trainer(objective, Adam(1e-3), num_steps=num_steps, batch_size=64).fit(fit_key, model, data).model
     filled = decode(model, encode(model, data))
 
-    hidden = ~observed["grower"]
+    holes, hidden = ~observed["real"], ~observed["grower"]
     accuracy = float(np.mean(np.asarray(filled["grower"]).argmax(1)[hidden] == table["grower"][hidden]))
-    holes = ~observed["real"]
     error = float(np.sqrt(np.mean((np.asarray(filled["real"])[holes] - real[holes]) ** 2)))
     baseline = float(np.sqrt(np.mean((np.nanmean(shown["real"], 0) - real)[holes] ** 2)))
     print(

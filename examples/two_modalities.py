@@ -37,26 +37,17 @@ def main(num_steps: int = 3000):
     keys = jr.split(jr.key(0), 6)
     # in training each half is missing in a quarter of the examples, never both
     draw = jr.uniform(keys[0], (len(images), 1))
-    observed = {
-        "upper": jnp.broadcast_to(draw > 0.25, (len(images), 32)),
-        "lower": jnp.broadcast_to(draw < 0.75, (len(images), 32)),
-    }
+    there = {"upper": draw > 0.25, "lower": draw < 0.75}
+    observed = {name: jnp.broadcast_to(there[name], x[name].shape) for name in x}
     experts = {name: MLP(32, 32, (100,), key=key) for name, key in zip(x, keys[1:3], strict=True)}
     decoders = {name: MLP(16, 32, (100,), key=key) for name, key in zip(x, keys[3:5], strict=True)}
-    model = VAE(
-        StandardNormal(16),
-        ProductOfExperts(experts),
-        Parallel(decoders),
-        Mixed(dict.fromkeys(x, Bernoulli())),
-    )
+    head = Mixed(dict.fromkeys(x, Bernoulli()))
+    model = VAE(StandardNormal(16), ProductOfExperts(experts), Parallel(decoders), head)
     data = Example(x, observed=observed)
-    train, test = (jax.tree.map(lambda leaf: leaf[rows], data) for rows in (slice(1500), slice(1500, None)))
+    train, test = (jax.tree.map(lambda leaf: leaf[:1500], data), jax.tree.map(lambda leaf: leaf[1500:], data))
     model = Trainer(Elbo(), Adam(1e-3), num_steps=num_steps).fit(keys[5], model, train).model
 
-    upper_only = {
-        "upper": jnp.ones_like(test.x["upper"], bool),
-        "lower": jnp.zeros_like(test.x["lower"], bool),
-    }
+    upper_only = {name: jnp.full(test.x[name].shape, name == "upper") for name in x}
     guessed = decode(model, encode(model, Example(test.x, observed=upper_only)))["lower"]
     error = float(jnp.sqrt(jnp.mean((guessed - test.x["lower"]) ** 2)))
     baseline = float(jnp.sqrt(jnp.mean((train.x["lower"].mean(0) - test.x["lower"]) ** 2)))

@@ -171,8 +171,8 @@ def test_the_estimate_is_exact_where_a_closed_form_exists():
 
 def test_the_fallback_is_right_within_four_standard_errors_and_says_so(caplog):
     # A chain that is jointly Gaussian, so that the truth is known: z1 ~ N(0.5, 1), z2 | z1 ~ N(0.8 z1, 0.5)
-    chain = Chain(dist.Normal(0.5, 1.0), lambda z1: dist.Normal(0.8 * z1, 0.5))
-    prior = Product((dist.Normal(0.0, 1.0), dist.Normal(0.0, 1.0)))
+    chain = Chain(("z1", "z2"), dist.Normal(0.5, 1.0), (lambda z1: dist.Normal(0.8 * z1, 0.5),))
+    prior = Product({"z1": dist.Normal(0.0, 1.0), "z2": dist.Normal(0.0, 1.0)})
     mean, covariance = np.array([0.5, 0.4]), np.array([[1.0, 0.8], [0.8, 0.64 + 0.25]])
     exact = gaussian_kl(
         dist.MultivariateNormal(mean, covariance), dist.MultivariateNormal(np.zeros(2), np.eye(2))

@@ -55,7 +55,10 @@ class Likelihood(eqx.Module):
 
 
 def masked_sum(
-    log_prob: Callable[[Array], Array], x: Array, observed: Bool[Array, "..."] | None, placeholder: float = 0.0
+    log_prob: Callable[[Array], Array],
+    x: Array,
+    observed: Bool[Array, "..."] | None,
+    placeholder: float = 0.0,
 ) -> Scalar:
     """Sum of an elementwise log density over the observed entries of `x`.
 
@@ -70,4 +73,6 @@ def masked_sum(
     """
     if observed is None:
         return jnp.sum(log_prob(x))
-    return jnp.sum(jnp.where(observed, log_prob(jnp.where(observed, x, jnp.asarray(placeholder, x.dtype))), 0.0))
+    return jnp.sum(
+        jnp.where(observed, log_prob(jnp.where(observed, x, jnp.asarray(placeholder, x.dtype))), 0.0)
+    )
