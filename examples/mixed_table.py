@@ -3,7 +3,6 @@
 Wine: twelve real columns, magnesium as a count, the grower as a category; a fifth of all cells is hidden and filled in.
 """
 
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from sklearn.datasets import load_wine

@@ -4,7 +4,6 @@ The data come from such a linear-Gaussian model, so the best possible log p(x) i
 """
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpyro.distributions as dist

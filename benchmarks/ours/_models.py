@@ -1,16 +1,14 @@
 """The models of the benchmarks, built from latlas's public parts."""
 
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
-from latlas.distributions import Bernoulli, Chain
-from latlas.networks import MLP, Of, with_output_bias
 
 from latlas.core import Example
+from latlas.distributions import Bernoulli, Chain
 from latlas.models import (
     VAE,
     AbstractPrior,
@@ -20,6 +18,7 @@ from latlas.models import (
     StandardNormal,
     gaussian,
 )
+from latlas.networks import MLP, Of, with_output_bias
 
 
 def mlp_vae(

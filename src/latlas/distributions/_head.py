@@ -23,7 +23,7 @@ class AbstractHead(eqx.Module):
     def log_prob(
         self, params: PyTree[Array], x: PyTree[Array], observed: PyTree[Bool[Array, "..."]] | None = None
     ) -> Scalar:
-        """log p(x | params) of the observed entries of one `x`, in nats, shape `()`."""
+        """Log p(x | params) of the observed entries of one `x`, in nats, shape `()`."""
 
     @abc.abstractmethod
     def sample(self, key: PRNGKeyArray, params: PyTree[Array]) -> PyTree[Array]:
@@ -41,7 +41,7 @@ class Likelihood(eqx.Module):
     params: PyTree[Array]
 
     def log_prob(self, x: PyTree[Array], observed: PyTree[Bool[Array, "..."]] | None = None) -> Scalar:
-        """log p(x | z) of the observed entries, in nats."""
+        """Log p(x | z) of the observed entries, in nats."""
         return self.head.log_prob(self.params, x, observed)
 
     def sample(self, key: PRNGKeyArray) -> PyTree[Array]:
