@@ -232,17 +232,14 @@ class RunDirectory:
 
     def verify(self) -> list[str]:
         """Reads every file and says what is wrong with each, a sentence per problem; empty if all is well."""
-        checks = [self._read_config, self._history, self.read_evaluation, self.read_report]
+        checks = [self._read_config, self._history, self.read_evaluation, self.read_report, self._states]
         problems = [_problem(check) for check in checks]
-        try:
-            finished = self.finished
-            states = self._states()
-        except LatlasError as error:
-            finished, states = False, []
-            problems.append(str(error))
-        if finished or os.path.lexists(self.path / "model.safetensors"):
+        if problems[0]:  # without a configuration each metrics line still proves itself
+            problems.append(_problem(lambda: read_history(self.path / "metrics.jsonl")))
+        if os.path.lexists(self.path / "model.safetensors") or (not problems[0] and self.finished):
             problems.append(_problem(self.load_model))
-        problems += [_problem(lambda state=state: _read_state(*state)) for state in states]
+        if not problems[4]:
+            problems += [_problem(lambda state=state: _read_state(*state)) for state in self._states()]
         return list(dict.fromkeys(problem for problem in problems if problem))
 
     @contextmanager
