@@ -17,14 +17,16 @@ class ReportData:
 
     Attributes:
         title: what was learned from, in the reader's words.
-        item_shape: shape of one example: `(h, w)` or `(h, w, c)` images, `(n,)` vectors, `(time, channels)` series.
+        item_shape: shape of one example: `(h, w)` or `(h, w, c)` images, `(n,)` vectors, `(time, channels)`
+            series.
         item_kind: "image", "series" or "table"; None tells it by the shape and by `feature_names`.
         feature_names: one name per value, for tables.
         facts: short facts shown under the title: name -> value.
-        history: one record per reporting interval: `{step, epoch, train: {elbo, log_likelihood, kl, beta, ...},
+        history: one record per reporting interval: `{step, epoch, train: {elbo, log_likelihood, kl, beta,
+            ...},
             valid: {...}, seconds}`, in nats per example; None where a number is missing.
         samples: items drawn from the model, `(n, *item_shape)`.
-        originals: held-out examples, `(n, *item_shape)`.
+        originals: held-out examples, `(n, *item_shape)`; a table is scaled by them, so give many.
         reconstructions: of the originals, same shape.
         codes: posterior means, `(n, latent_dim)`.
         labels: one per code (numbers or strings), or None.
@@ -85,11 +87,17 @@ class ReportData:
         _check_items("prototype", self.prototype, self.item_shape, leading=0)
         if self.feature_names is not None and len(self.feature_names) != size(self.item_shape):
             raise ValueError(
-                f"There are {len(self.feature_names)} feature names for items of {size(self.item_shape)} values; "
+                f"There are {len(self.feature_names)} feature names for items of {size(self.item_shape)} "
+                "values; "
                 "give one name per value, or none."
             )
         if self.codes is not None and np.ndim(self.codes) != 2:
             raise ValueError(f"codes has shape {np.shape(self.codes)}; give (examples, latent_dim).")
+        kl = self.kl_per_dimension
+        if self.codes is not None and kl is not None and np.size(kl) != np.shape(self.codes)[1]:
+            raise ValueError(
+                f"There are {np.size(kl)} KL values for {np.shape(self.codes)[1]} latent dimensions."
+            )
         if self.codes is not None and self.labels is not None and len(self.labels) != len(self.codes):
             raise ValueError(
                 f"There are {len(self.labels)} labels for {len(self.codes)} codes; give one label per code."
@@ -97,7 +105,8 @@ class ReportData:
         if self.originals is not None and self.reconstructions is not None:
             if len(self.originals) != len(self.reconstructions):
                 raise ValueError(
-                    f"There are {len(self.reconstructions)} reconstructions of {len(self.originals)} originals; "
+                    f"There are {len(self.reconstructions)} reconstructions of {len(self.originals)} "
+                    "originals; "
                     "give one of each, in the same order."
                 )
 
@@ -120,7 +129,7 @@ def kind_of(data: ReportData) -> str:
 
 
 def shaped(items: np.ndarray, data: ReportData) -> np.ndarray:
-    """The items as floats with `item_shape` as their last axes; infinities become NaN, which is left blank."""
+    """The items as floats, `item_shape` last; infinities become NaN, which is left blank."""
     items = np.asarray(items, dtype=float)
     shape = data.item_shape
     if items.shape[-len(shape) :] != shape:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from latlas.report._data import ReportData
-from latlas.report._theme import BLUE, ORANGE, Theme, new_figure, themed
 from latlas.report._text import decimal, with_error
+from latlas.report._theme import BLUE, ORANGE, Theme, new_figure, themed
 
 MOST_NAMED = 32  # bars that still have room for the number of their dimension
 
@@ -47,13 +47,15 @@ def evidence_figure(data: ReportData, theme: Theme) -> Figure:
             )
         panel.plot(bound.value, row, "o", color=color, markersize=7)
         label = with_error(bound.value, bound.standard_error)
-        panel.annotate(label, (bound.value, row), (0, 8), textcoords="offset points", ha="center", fontsize=9)
+        panel.annotate(
+            label, (bound.value, row), (0, 8), textcoords="offset points", ha="center", fontsize=10
+        )
     panel.set_yticks(range(len(measured)), [bound.name for bound in measured])
-    panel.tick_params(axis="y", length=0, labelcolor=theme.text, labelsize=10)
+    panel.tick_params(axis="y", length=0, labelcolor=theme.text, labelsize=11)
     panel.set_ylim(-0.5, len(measured) - 0.3)
     panel.margins(x=0.22)
     panel.spines["left"].set_visible(False)
-    panel.xaxis.set_major_locator(MaxNLocator(5))
+    panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     panel.grid(axis="x")
     panel.set_xlabel("nats per example (further right is better)")
     return figure
@@ -68,19 +70,19 @@ def kl_figure(data: ReportData, theme: Theme) -> Figure:
     active = kl > data.active_threshold
     figure = new_figure(2.7)
     panel = figure.subplots()
-    panel.bar(places, kl, 0.8, color=np.where(active, BLUE, theme.muted))
+    panel.bar(places, kl, min(0.8, 0.1 * max(len(kl), 2)), color=np.where(active, BLUE, theme.muted))
     panel.plot(
         places[~active], np.zeros((~active).sum()), "x", color=theme.muted, markersize=4, clip_on=False
     )
     panel.axhline(data.active_threshold, color=theme.text, linewidth=1, linestyle=":")
-    threshold = f"in use above {data.active_threshold:g} nats"
-    above = {"textcoords": "offset points", "ha": "right", "fontsize": 9, "color": theme.text}
-    panel.annotate(threshold, (len(kl) - 0.5, data.active_threshold), (0, 4), **above)
+    threshold = f"dotted: {data.active_threshold:g} nats, in use above"
+    above = {"xycoords": "axes fraction", "ha": "right", "va": "top", "fontsize": 10}
+    panel.annotate(threshold, (1, 1), **above)
     panel.set_xlim(-0.7, len(kl) - 0.3)
     panel.set_ylim(0, max(1.08 * kl.max(initial=0.0), 4 * data.active_threshold))
     panel.set_ylabel("KL (nats)")
     if len(kl) <= MOST_NAMED:
-        panel.set_xticks(places, [str(place + 1) for place in order], fontsize=9 if len(kl) <= 20 else 7)
+        panel.set_xticks(places, [str(place + 1) for place in order], fontsize=10 if len(kl) <= 16 else 7)
         panel.set_xlabel("latent dimension, most informative first")
     else:
         panel.set_xlabel("rank of the latent dimension")

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latlas.report._data import ReportData, shaped
-from latlas.report._theme import Theme, WIDTH, new_figure
+from latlas.report._theme import WIDTH, Theme, new_figure
 
 LONGEST_SIDE = 96  # pixels of an item in a report; larger ones are averaged down
 MOST_PIXELS = 160_000  # of one figure
@@ -52,7 +52,7 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
 def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """The one image, large."""
     picture = _colored(_reduced(shaped(data.prototype, data)[None]), data)[0]
-    return _one_picture(picture, width=2.4)
+    return _one_picture(picture, width=2.0)
 
 
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
@@ -65,7 +65,7 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 
 def value_limits(data: ReportData) -> tuple[float, float]:
-    """Black and white of every picture: the range of the data, or of what the model made where there are none."""
+    """Black and white of every picture: the range of the data, or else of what the model made."""
     for items in (data.originals, data.samples, data.prototype, data.interpolation, data.reconstructions):
         if items is not None:
             values = np.asarray(items, dtype=float)

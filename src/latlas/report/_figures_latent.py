@@ -10,20 +10,19 @@ from latlas.report._data import ReportData
 from latlas.report._labels import Classes, Scale, read_labels
 from latlas.report._projection import project
 from latlas.report._text import short_name
-from latlas.report._theme import BLUE, PALETTE, SCALE, Theme, new_figure, themed
+from latlas.report._theme import BLUE, GREY, PALETTE, SCALE, Theme, new_figure, themed
 
 MOST_POINTS = 20_000  # beyond, every k-th example is drawn
-MARKERS = ("o", "^", "s", "D")  # classes past the palette's eighth get another marker
-LONGEST_NAME = 18  # letters of a class in the legend
-MOST_ROWS = 16
+MARKERS = ("o", "^", "s", "D")  # classes past the palette's last get another marker
+LONGEST_NAME, LONGEST_ON_MAP = 18, 8  # letters of a class in the legend, and on the map itself
 
 
 @themed
 def latent_map_figure(data: ReportData, theme: Theme) -> Figure:
-    """Posterior means in the plane: the two latent dimensions, or the two leading principal components of more.
+    """Posterior means in the plane: two latent dimensions, or two principal components of more.
 
-    Coloured by label where there is one: by colour, marker and name for classes, by a scale for numbers. One latent
-    dimension is drawn as a strip, one row per class.
+    Coloured by label where there is one: by colour, marker and name for classes, by a scale for numbers. One
+    latent dimension is drawn as a strip, one row per class.
     """
     points, kept, axes, *_ = project(np.asarray(data.codes))
     every = slice(None, None, 1 + len(points) // (MOST_POINTS + 1))
@@ -64,7 +63,7 @@ def _draw_classes(
     handles = []
     others = labels.index < 0
     if others.any():
-        panel.scatter(*points[others].T, color=PALETTE[-1], **style)
+        panel.scatter(*points[others].T, color=GREY, **style)
     for place, name in enumerate(labels.names):
         color, marker = PALETTE[place % len(PALETTE)], MARKERS[place // len(PALETTE) % len(MARKERS)]
         mine = points[labels.index == place]
@@ -80,16 +79,13 @@ def _draw_classes(
                 label=short_name(name, LONGEST_NAME),
             )
         )
-        if with_legend and len(mine):
-            _name_on_map(panel, np.median(mine, axis=0), short_name(name, LONGEST_NAME), theme)
     if (labels.index == -1).any():
         name = f"{labels.num_others} others"
-        handles.append(Line2D([], [], linestyle="", marker="o", markersize=6, color=PALETTE[-1], label=name))
+        handles.append(Line2D([], [], linestyle="", marker="o", markersize=6, color=GREY, label=name))
     if (labels.index == -2).any():
-        handles.append(
-            Line2D([], [], linestyle="", marker="o", markersize=6, color=PALETTE[-1], label="no label")
-        )
+        handles.append(Line2D([], [], linestyle="", marker="o", markersize=6, color=GREY, label="no label"))
     if with_legend:
+        _name_on_map(panel, points, labels, theme)
         figure.legend(
             handles=handles,
             loc="outside right center",
@@ -98,17 +94,29 @@ def _draw_classes(
         )
 
 
-def _name_on_map(panel: Axes, place: np.ndarray, name: str, theme: Theme) -> None:
-    box = {"boxstyle": "round,pad=0.2", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.75}
-    text = panel.annotate(name, place, ha="center", va="center", fontsize=9, fontweight="bold", bbox=box)
-    text.set_in_layout(False)
+def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme) -> None:
+    """Writes short names at their classes' medians, except where one would cover another."""
+    extent = np.ptp(points, axis=0) + 1e-12
+    box = {"boxstyle": "round,pad=0.15", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.75}
+    taken: list[np.ndarray] = []
+    for place, name in enumerate(labels.names):
+        mine = points[labels.index == place]
+        if len(name) > LONGEST_ON_MAP or len(mine) == 0:
+            continue
+        middle = np.median(mine, axis=0)
+        if all(np.any(np.abs(middle - other) / extent > (0.02 * len(name) + 0.02, 0.05)) for other in taken):
+            taken.append(middle)
+            text = panel.annotate(
+                name, middle, ha="center", va="center", fontsize=10, fontweight="bold", bbox=box
+            )
+            text.set_in_layout(False)
 
 
 def _draw_scale(figure: Figure, panel: Axes, points: np.ndarray, labels: Scale, title: str) -> None:
     known = np.isfinite(labels.values)
     style = _style(len(points))
     if not known.all():
-        panel.scatter(*points[~known].T, color=PALETTE[-1], **style)
+        panel.scatter(*points[~known].T, color=GREY, **style)
     if known.any():
         drawn = panel.scatter(*points[known].T, c=labels.values[known], cmap=SCALE, **style)
         bar = figure.colorbar(drawn, ax=panel, label=short_name(title, LONGEST_NAME), fraction=0.05, pad=0.02)
@@ -119,7 +127,7 @@ def _draw_scale(figure: Figure, panel: Axes, points: np.ndarray, labels: Scale, 
 
 def _style(count: int) -> dict:
     """Smaller and more transparent points the more there are; pixels rather than a path for each."""
-    size = float(np.clip(5000 / max(count, 1), 3, 22))
+    size = float(np.clip(12000 / max(count, 1), 3, 24))
     return {
         "s": size,
         "alpha": float(np.clip(1500 / max(count, 1), 0.35, 0.9)),
@@ -129,7 +137,7 @@ def _style(count: int) -> dict:
 
 
 def _heights(count: int, labels: Classes | Scale | None) -> np.ndarray:
-    """A row per class, with an even spread within the row (multiples of the golden ratio: no random numbers)."""
+    """A row per class; within it an even spread (multiples of the golden ratio: no random numbers)."""
     spread = 0.7 * (np.arange(count) * 0.6180339887 % 1 - 0.5)
     return spread + (
         np.where(labels.index < 0, len(labels.names), labels.index) if isinstance(labels, Classes) else 0

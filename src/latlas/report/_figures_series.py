@@ -2,8 +2,8 @@
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -89,7 +89,7 @@ def _panels(count: int, most: int = MOST_PANELS) -> tuple[Figure, list[Axes]]:
         panel.grid(axis="y")
     for panel in panels[count:]:
         panel.set_visible(False)
-    figure.supxlabel("position", fontsize=10)
+    figure.supxlabel("position", fontsize=11)
     return figure, list(panels[:count])
 
 

@@ -12,7 +12,7 @@ from latlas.report._text import number, short_name
 from latlas.report._theme import BLUE, ORANGE, Theme, new_figure
 
 MOST_FEATURES = 30
-MOST_PAIRS = 4
+MOST_PAIRS = 3
 LONGEST_NAME = 22
 UNITS = "standard deviations from the data's mean"
 
@@ -31,7 +31,7 @@ class Units(NamedTuple):
 
 
 def draw_samples(data: ReportData, theme: Theme) -> Figure:
-    """Per feature the spread of the samples beside that of the data: middle half (thick), nine tenths (thin)."""
+    """Per feature the spread of samples and data: middle half (thick), nine tenths (thin)."""
     units = _units(data)
     figure = new_figure(_height(units) + 0.3)
     panel = figure.subplots()
@@ -62,9 +62,11 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
         panel.hlines(rows, original, item, color=theme.muted, linewidth=1)
         panel.plot(original, rows, "o", markerfacecolor="none", color=theme.text, markersize=6, label="data")
         panel.plot(item, rows, "o", color=ORANGE, markersize=4, label="model")
-        panel.set_title(f"example {place + 1}", fontsize=9)
+        panel.set_title(f"example {place + 1}", fontsize=10)
         _name_features(panel, units)
-    figure.supxlabel(UNITS, fontsize=10)
+        panel.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        panel.margins(x=0.08)
+    figure.supxlabel(UNITS, fontsize=11)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
@@ -83,7 +85,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     _name_features(panel, units)
     values = panel.secondary_yaxis("right")
     values.set_yticks(rows, [number(value) for value in item[units.shown]])
-    values.tick_params(length=0, labelsize=8)
+    values.tick_params(length=0, labelsize=9)
     values.spines[:].set_visible(False)
     reach = np.nanmax(np.abs(heights)) if np.isfinite(heights).any() else 0
     panel.set_xlim(-max(1, 1.15 * reach), max(1, 1.15 * reach))
@@ -110,7 +112,7 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 
 def _units(data: ReportData) -> Units:
-    """Means and spreads of the data, else of what the model made; the features of largest spread where many."""
+    """Means and spreads of the data, else of what the model made; of many features, those of largest spread."""
     sources = (data.originals, data.samples, data.reconstructions, data.interpolation, data.prototype)
     items = _flat(next(items for items in sources if items is not None), data).reshape(
         -1, size(data.item_shape)

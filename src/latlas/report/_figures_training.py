@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +23,7 @@ def curve(data: ReportData, split: str, term: str) -> np.ndarray:
 
 
 def shown_terms(data: ReportData) -> list[tuple[str, str]]:
-    """The terms of which the history holds at least one finite number; a plain loss where there is no bound."""
+    """The terms of which the history holds a finite number; a plain loss where there is no bound."""
     terms = [(term, name) for term, name in TERMS if _has(data, term)]
     return terms or [(term, name) for term, name in (("loss", "loss"),) if _has(data, term)]
 
@@ -61,7 +60,7 @@ def training_figure(data: ReportData, theme: Theme) -> Figure:
     _shade_warm_up(panels, data, x, theme)
     panels[-1].set_xlabel(name)
     panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    figure.supylabel("nats per example", fontsize=10)
+    figure.supylabel("nats per example", fontsize=11)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
     return figure
@@ -76,7 +75,8 @@ def _draw_term(panel: Axes, data: ReportData, x: np.ndarray, term: str) -> None:
         if seen.any():  # a line goes on where a report left a term out
             panel.plot(x[seen], y[seen], style, color=color, marker=marker, markersize=4, label=name)
             drawn.append(y)
-    _cut_transient(panel, np.array(drawn))
+    if term != "kl":
+        _cut_transient(panel, np.array(drawn))
 
 
 def _cut_transient(panel: Axes, curves: np.ndarray) -> None:
@@ -85,7 +85,7 @@ def _cut_transient(panel: Axes, curves: np.ndarray) -> None:
     low, high = (np.nanmin(later), np.nanmax(later)) if np.isfinite(later).any() else (0.0, 0.0)
     if np.nanmax(curves) - np.nanmin(curves) > 3 * (high - low) > 0:
         margin = 0.25 * (high - low)
-        panel.set_ylim(max(low - margin, np.nanmin(curves)), min(high + margin, np.nanmax(curves)))
+        panel.set_ylim(low - margin, high + margin)
 
 
 def _shade_warm_up(panels: Sequence[Axes], data: ReportData, x: np.ndarray, theme: Theme) -> None:
@@ -93,8 +93,8 @@ def _shade_warm_up(panels: Sequence[Axes], data: ReportData, x: np.ndarray, them
     if end is not None:
         for panel in panels:
             panel.axvspan(x[0], end, color=theme.muted, alpha=0.12, linewidth=0)
-        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 9}
-        panels[-1].annotate("KL warm-up", (x[0], 0.0), (4, 4), color=theme.muted, **place)
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 10}
+        panels[-1].annotate("KL warm-up", (x[0], 1.0), (4, -4), va="top", color=theme.muted, **place)
 
 
 def _has(data: ReportData, term: str) -> bool:

@@ -1,6 +1,7 @@
 """Labels of the latent map: classes, or a scale of numbers."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -68,5 +69,7 @@ def _as_numbers(values: list[Any]) -> np.ndarray | None:
     return np.array([math.nan if value is None else float(value) for value in values], dtype=float)
 
 
-def _natural(value: Any) -> tuple[int, float, str]:
-    return (0, float(value), "") if isinstance(value, int) else (1, 0.0, str(value))
+def _natural(value: Any) -> list[tuple[float, str]]:
+    """Numbers by size, also inside of names: "day 9" before "day 10"."""
+    parts = re.split(r"(\d+)", str(value))
+    return [(float(part), "") if part.isdecimal() else (math.inf, part) for part in parts]

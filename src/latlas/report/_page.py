@@ -19,14 +19,15 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 def render(data: ReportData) -> str:
     """The report, a whole HTML page.
 
-    First what was learned, how good it is and where to look; then the figures; then the details. The same data give
-    the same bytes. Light or dark follows the reader's setting.
+    First what was learned, how good it is and where to look; then the figures; then the details. The same
+    data give the same bytes. Light or dark follows the reader's setting.
 
     Args:
         data: what to show. A missing part is replaced by a sentence that says how to get it.
 
     Returns:
-        HTML text, to be written as UTF-8. It holds no script and loads nothing; every string of the data is escaped.
+        HTML text, to be written as UTF-8. It holds no script and loads nothing; every string of the data is
+        escaped.
     """
     shown = [panel for panel in panels() if panel.ready(data)]
     missing = [panel for panel in panels() if not panel.ready(data)]
@@ -48,7 +49,8 @@ def render(data: ReportData) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{_text(data.title)} · latlas</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{_text(data.title)} · "
+        f"latlas</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -60,7 +62,10 @@ def _tiles(data: ReportData) -> str:
         tiles.append(("log p(x), nats per example", _text(value) + _badge(trust(data))))
     if num_dimensions(data) is not None and num_active(data) is not None:
         tiles.append(("dimensions in use", f"{num_active(data)} of {num_dimensions(data)}"))
-    tiles += [(_text(name), _text(_plain(value))) for name, value in data.facts.items()]
+    tiles += [
+        (_text(name), _text(f"{value:,}" if isinstance(value, int) else _plain(value)))
+        for name, value in data.facts.items()
+    ]
     return (
         '<dl class="tiles">' + "".join(f"<div><dt>{n}</dt><dd>{v}</dd></div>" for n, v in tiles) + "</dl>"
         if tiles
@@ -70,28 +75,25 @@ def _tiles(data: ReportData) -> str:
 
 def _summary(data: ReportData, shown: list[Panel]) -> str:
     verdict = trust(data)
-    parts = [
-        "<h2>What was learned</h2>",
-        _paragraph(learned(data)),
-        "<h2>How good it is</h2>",
-        _paragraph(quality(data)),
-    ]
-    if verdict.sentence:
-        kind = "good" if verdict.reliable else "bad"
-        parts.append(f'<p class="verdict {kind}">{_text(verdict.sentence)}</p>')
-    if split(data):
-        parts.append(_paragraph(split(data)))
+    left = ["<h2>What was learned</h2>", _paragraph(learned(data))]
     if shown:
         links = "".join(f'<li><a href="#{panel.name}">{_text(panel.title)}</a></li>' for panel in shown)
-        parts.append(f'<h2>Where to look</h2><ul class="links">{links}</ul>')
-    return f'<section class="summary">{"".join(parts)}</section>'
+        left.append(f'<h2>Where to look</h2><ul class="links">{links}</ul>')
+    right = ["<h2>How good it is</h2>", _paragraph(quality(data))]
+    if verdict.sentence:
+        kind = "good" if verdict.reliable else "bad"
+        right.append(f'<p class="verdict {kind}">{_code(verdict.sentence)}</p>')
+    if split(data):
+        right.append(_paragraph(split(data)))
+    return f'<section class="summary"><div>{"".join(left)}</div><div>{"".join(right)}</div></section>'
 
 
 def _figure(panel: Panel, data: ReportData) -> str:
     picture = to_inline_svg(panel.draw(data, LIGHT), panel.name)
     alt = escape(panel.alt(data), quote=True)
     return (
-        f'<figure id="{panel.name}"><h2>{_text(panel.title)}</h2>\n<div class="picture" role="img" aria-label="{alt}">'
+        f'<figure id="{panel.name}"><h2>{_text(panel.title)}</h2>\n'
+        f'<div class="picture" role="img" aria-label="{alt}">'
         f"{picture}</div>\n<figcaption>{_code(panel.caption(data))}</figcaption></figure>"
     )
 
@@ -115,7 +117,8 @@ def _details(data: ReportData) -> str:
         _table("Evaluation (nats per example)", _flat(data.evaluation or {})),
         _table("Versions", data.versions),
     ]
-    return f'<details><summary>Options, versions, seed</summary><div class="tables">{"".join(tables)}</div></details>'
+    head = "<details><summary>Options, versions, seed</summary>"
+    return f'{head}<div class="tables">{"".join(tables)}</div></details>'
 
 
 def _table(title: str, rows: Mapping[str, Any]) -> str:

@@ -47,32 +47,7 @@ class Panel:
 
 def panels() -> tuple[Panel, ...]:
     """All figures of a report, in reading order."""
-    fit_again = "The run holds no {}; fit the model again with `latlas fit DATA --out RUN`."
-    with_data = "Held-out examples are needed for this; run `latlas report RUN DATA`."
-    return (
-        Panel("evidence", "How good, and how sure", lambda data: bool(bounds(data)), evidence_figure,
-              _evidence_caption, _evidence_alt,
-              "The evidence was not measured; run `latlas evaluate RUN DATA` with held-out examples."),
-        Panel("reconstructions", "Data and reconstructions", _has("originals", "reconstructions"), reconstructions_figure,
-              _reconstructions_caption,
-              lambda data: f"{len(data.originals)} held-out examples beside their reconstructions.", with_data),
-        Panel("map", "The map", lambda data: data.codes is not None and len(project(data.codes).points) > 0,
-              latent_map_figure, _map_caption, _map_alt, with_data),
-        Panel("samples", "Samples", _has("samples"), samples_figure, _samples_caption,
-              lambda data: f"{len(data.samples)} items that the model made up.",
-              "Draw some with `latlas sample RUN --num 64 --out samples.png`."),
-        Panel("prototype", "The prototype", _has("prototype"), prototype_figure, _prototype_caption,
-              lambda data: "The item decoded from the middle of the map.", fit_again.format("decoder")),
-        Panel("interpolation", "From one example to another", _has("interpolation"), interpolation_figure,
-              _interpolation_caption,
-              lambda data: f"{len(data.interpolation)} paths of {np.shape(data.interpolation)[1]} items each.", with_data),
-        Panel("training", "Training", lambda data: bool(shown_terms(data)), training_figure, _training_caption,
-              _training_alt, fit_again.format("history of its training")),
-        Panel("dimensions", "What each dimension carries",
-              lambda data: data.kl_per_dimension is not None and np.size(data.kl_per_dimension) > 0, kl_figure,
-              _kl_caption, lambda data: f"Bars of the KL of {np.size(data.kl_per_dimension)} latent dimensions, "
-              f"{num_active(data)} of them in use.", with_data),
-    )  # fmt: skip
+    return _PANELS
 
 
 def _has(*names: str) -> Callable[[ReportData], bool]:
@@ -83,7 +58,8 @@ def _has(*names: str) -> Callable[[ReportData], bool]:
 
 def _evidence_caption(data: ReportData) -> str:
     return (
-        "log p(x) estimates what the model really gives held-out data, the ELBO is the floor that training raises; the thick "
+        "log p(x) estimates what the model really gives held-out data, the ELBO is the floor that training "
+        "raises; the thick "
         "line is one standard error, the thin line two."
     )
 
@@ -94,9 +70,13 @@ def _evidence_alt(data: ReportData) -> str:
 
 def _reconstructions_caption(data: ReportData) -> str:
     if kind_of(data) == "table":
-        return "Each ring is a value of a held-out example and each dot the model's, rebuilt from the example's place on the map."
+        return (
+            "Each ring is a value of a held-out example and each dot the model's, rebuilt from the example's "
+            "place on the map."
+        )
     return (
-        "Held-out examples (data) and what the model rebuilds from their places on the map; what differs is what the map "
+        "Held-out examples (data) and what the model rebuilds from their places on the map; what differs is "
+        "what the map "
         "does not hold."
     )
 
@@ -104,10 +84,11 @@ def _reconstructions_caption(data: ReportData) -> str:
 def _samples_caption(data: ReportData) -> str:
     if kind_of(data) == "table":
         return (
-            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a good model's lines "
+            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a "
+            "good model's lines "
             "lie beside those of the data."
         )
-    return "Made up by the model, not taken from the data; they should look like data and differ from each other."
+    return "Made up by the model, not taken from the data; they should look like data, and differ."
 
 
 def _prototype_caption(data: ReportData) -> str:
@@ -120,7 +101,10 @@ def _prototype_caption(data: ReportData) -> str:
 def _interpolation_caption(data: ReportData) -> str:
     if kind_of(data) == "table":
         return "A walk across the map from one example to another; values should change gradually, not jump."
-    return "Each walk across the map goes from one example to another; steps in between should be plausible data, not two overlaid."
+    return (
+        "Each walk across the map goes from one example to another; the steps in between should be plausible "
+        "data, not two examples overlaid."
+    )
 
 
 def _map_caption(data: ReportData) -> str:
@@ -128,16 +112,15 @@ def _map_caption(data: ReportData) -> str:
     text = "Each point is one example; examples that the model finds alike lie close together."
     if is_pca:
         text += (
-            f" The two directions of largest spread are drawn; they hold {100 * sum(explained):.0f} % of it, so points that "
+            f" The two directions of largest spread are drawn; they hold {100 * sum(explained):.0f} % of it, "
+            "so points that "
             "overlap here may lie apart in the others."
         )
-    if data.labels is not None:
-        text += " Labels were not used by the fit." if data.likelihood is not None else ""
     left_out = len(data.codes) - len(kept)
     if left_out:
         text += f" {left_out:,} examples without a finite code were left out."
     if len(points) > MOST_POINTS:
-        text += f" Of {len(points):,} examples, every {1 + len(points) // (MOST_POINTS + 1)}th is drawn."
+        text += f" Of {len(points):,} examples, one in {1 + len(points) // (MOST_POINTS + 1)} is drawn."
     return text
 
 
@@ -152,12 +135,13 @@ def _map_alt(data: ReportData) -> str:
 
 def _training_caption(data: ReportData) -> str:
     text = (
-        "The ELBO (to be raised) is the log-likelihood of the rebuilt data less the KL, the price of the map; flat curves "
+        "The ELBO (to be raised) is the log-likelihood of the rebuilt data less the KL, the price of the "
+        "map; flat curves "
         "mean that training has finished."
     )
     valid = curve(data, "valid", "elbo")
     if np.isfinite(valid).any():
-        text += " Where validation falls while training still rises, the model learns the training examples by heart."
+        text += " Where validation falls while training still rises, the model learns examples by heart."
     return text
 
 
@@ -177,3 +161,64 @@ def _kl_caption(data: ReportData) -> str:
         f"How many nats each dimension of the map tells about an example, on average; {num_active(data)} of "
         f"{np.size(data.kl_per_dimension)} are in use, those marked × are not."
     )
+
+
+def _kl_alt(data: ReportData) -> str:
+    return f"Bars of the KL of {np.size(data.kl_per_dimension)} latent dimensions, {num_active(data)} of them in use."
+
+
+def _reconstructions_alt(data: ReportData) -> str:
+    return f"{len(data.originals)} held-out examples beside their reconstructions."
+
+
+def _samples_alt(data: ReportData) -> str:
+    return f"{len(data.samples)} items that the model made up."
+
+
+def _prototype_alt(data: ReportData) -> str:
+    return "The item decoded from the middle of the map."
+
+
+def _interpolation_alt(data: ReportData) -> str:
+    rows, steps = np.shape(data.interpolation)[:2]
+    return f"{rows} paths of {steps} decoded items each."
+
+
+def _has_codes(data: ReportData) -> bool:
+    return data.codes is not None and len(project(data.codes).points) > 0
+
+
+_WITH_DATA = "Held-out examples are needed for this; run `latlas report RUN DATA`."
+_FIT_AGAIN = "The run holds none; fit the model again with `latlas fit DATA --out RUN`."
+
+_PANELS = (
+    Panel(
+        "evidence", "How good, and how sure", lambda data: bool(bounds(data)), evidence_figure, _evidence_caption,
+        _evidence_alt, "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
+    ),
+    Panel(
+        "reconstructions", "Data and reconstructions", _has("originals", "reconstructions"),
+        reconstructions_figure, _reconstructions_caption, _reconstructions_alt, _WITH_DATA,
+    ),
+    Panel("map", "The map", _has_codes, latent_map_figure, _map_caption, _map_alt, _WITH_DATA),
+    Panel(
+        "samples", "Samples", _has("samples"), samples_figure, _samples_caption, _samples_alt,
+        "Draw some with `latlas sample RUN --num 64 --out samples.png`.",
+    ),
+    Panel(
+        "prototype", "The prototype", _has("prototype"), prototype_figure, _prototype_caption, _prototype_alt,
+        _FIT_AGAIN,
+    ),
+    Panel(
+        "interpolation", "From one example to another", _has("interpolation"), interpolation_figure,
+        _interpolation_caption, _interpolation_alt, _WITH_DATA,
+    ),
+    Panel(
+        "training", "Training", lambda data: bool(shown_terms(data)), training_figure, _training_caption,
+        _training_alt, _FIT_AGAIN,
+    ),
+    Panel(
+        "dimensions", "What each dimension carries", _has("kl_per_dimension"), kl_figure, _kl_caption, _kl_alt,
+        _WITH_DATA,
+    ),
+)  # fmt: skip

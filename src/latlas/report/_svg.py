@@ -28,8 +28,8 @@ def to_svg(figure: Figure) -> bytes:
 def to_inline_svg(figure: Figure, name: str) -> str:
     """The figure as an element of an HTML page, drawn in the LIGHT theme.
 
-    Its text and lines take the page's `--text`, `--muted`, `--grid` and `--surface`. It names no address: an HTML
-    parser needs no namespaces.
+    Its text and lines take the page's `--text`, `--muted`, `--grid` and `--surface`. It names no address: an
+    HTML parser needs no namespaces.
 
     Args:
         figure: drawn with `LIGHT`.
@@ -37,10 +37,14 @@ def to_inline_svg(figure: Figure, name: str) -> str:
     """
     text = to_svg(figure).decode("utf-8")
     text = text[text.index("<svg") :]
+    width = 1.2 * 96 * figure.get_figwidth()  # CSS pixels: a narrow figure does not fill a wide column
     for pattern in _DROP:
         text = re.sub(pattern, "", text, flags=re.DOTALL)
     text = re.sub(
-        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true" focusable="false">', text, count=1
+        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
+        rf'<svg \1 style="max-width:{width:.0f}px" aria-hidden="true">',
+        text,
+        count=1,
     )
     text = _ID.sub(rf"\g<1>{name}-", text)
     for color, variable in _VARIABLES.items():

@@ -29,7 +29,9 @@ def with_error(value: float, error: float) -> str:
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
         return number(value, 4)
     digits = min(8, max(0, 1 - math.floor(math.log10(error))))
-    return f"{value:,.{digits}f} ± {error:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.{digits}f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error:,.{digits}f}".replace(
+        "-", "\N{MINUS SIGN}"
+    )
 
 
 def short_name(name: Any, length: int) -> str:

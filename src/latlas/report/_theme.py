@@ -1,7 +1,8 @@
 """How every figure looks: colours for a light and a dark page, and nothing of matplotlib's global state.
 
-The palette is Okabe and Ito's, which readers with any colour vision tell apart (Okabe, Ito 2008, "Color universal
-design"), and which stands out on white and on near-black alike; so a theme changes only text and lines.
+The palette is Okabe and Ito's, which readers with any colour vision tell apart (Okabe, Ito 2008, "Color
+universal design"), and which stands out on white and on near-black alike; so a theme changes only text and
+lines.
 """
 
 import functools
@@ -20,7 +21,7 @@ P = ParamSpec("P")
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, YELLOW, GREY = "#e69f00", "#56b4e9", "#f0e442", "#999999"
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW, GREY)
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW)
 SCALE = "viridis"  # for numbers; even in lightness, safe for any colour vision
 WIDTH = 5.2  # inches: text stays readable when a telephone shrinks the figure to 360 pixels
 
@@ -76,13 +77,13 @@ def new_figure(height: float, width: float = WIDTH, layout: str | None = "constr
 
 def _settings(theme: Theme) -> dict:
     return {
-        "font.size": 10,
-        "axes.titlesize": 10,
+        "font.size": 11,
+        "axes.titlesize": 11,
         "axes.titlelocation": "left",
-        "axes.labelsize": 10,
-        "xtick.labelsize": 9,
-        "ytick.labelsize": 9,
-        "legend.fontsize": 9,
+        "axes.labelsize": 11,
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "legend.fontsize": 10,
         "legend.frameon": False,
         "legend.handlelength": 1.4,
         "figure.facecolor": "none",

@@ -12,7 +12,7 @@ K_LIMIT = 0.7  # Vehtari et al. 2024: below it, the error bar of importance samp
 
 
 class Trust(NamedTuple):
-    """Whether to believe the evidence: a word for the badge, a sentence, and None where nothing was measured."""
+    """Whether to believe the evidence (None: not measured), a word for the badge, and a sentence."""
 
     reliable: bool | None
     badge: str
@@ -26,13 +26,14 @@ def learned(data: ReportData) -> str:
     if dimensions is not None:
         plural = "" if dimensions == 1 else "s"
         parts.append(
-            f"The model describes every example by {dimensions} number{plural} (its place on the map) and can turn any "
+            f"The model describes every example by {dimensions} number{plural} (its place on the map) and "
+            "can turn any "
             "place on the map back into an example."
         )
         active = num_active(data)
         if active is not None:
             parts.append(
-                f"Of the {dimensions} it uses {active}; the rest carry no information about the data."
+                f"Of the {dimensions} it uses {active}; the rest tell next to nothing about an example."
             )
     if data.likelihood:
         reason = f": {data.likelihood_reason.rstrip('.')}" if data.likelihood_reason else ""
@@ -47,15 +48,20 @@ def quality(data: ReportData) -> str:
     if not math.isfinite(value):
         return (
             "How good the model is on new data was not measured (or the result is not a finite number). "
-            f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report again."
+            f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report "
+            "again."
         )
     count = data.evaluation.get("num_examples")
     among = f"the {count:,} held-out examples" if isinstance(count, int) else "held-out examples"
     text = f"It gives {among} a log-probability of {with_error(value, error)} nats each, on average. "
     if math.isfinite(error):
-        text += "The ± is one standard error: other examples of the same kind would move the figure by about that much. "
+        text += (
+            "The ± is one standard error: other examples of the same kind would move the figure by about "
+            "that much. "
+        )
     return text + (
-        "Higher is better, and one nat more means that the model finds each example e ≈ 2.7 times as probable. Compare it "
+        "Higher is better, and one nat more means that the model finds each example e ≈ 2.7 times as "
+        "probable. Compare it "
         "only with models of the same data, in the same units and with the same kind of likelihood."
     )
 
@@ -70,7 +76,8 @@ def trust(data: ReportData) -> Trust:
     work = ""
     if math.isfinite(ess) and math.isfinite(draws):
         work = (
-            f" Each example's figure averages {draws:,.0f} random draws, which do the work of about {number(ess, 2)} "
+            f" Each example's figure averages {draws:,.0f} random draws, which do the work of about "
+            f"{number(ess, 2)} "
             "equally good ones (the effective sample size)."
         )
     shape = f" (Pareto k-hat {number(k, 2)}; the limit is {K_LIMIT})" if math.isfinite(k) else ""
@@ -83,8 +90,10 @@ def trust(data: ReportData) -> Trust:
     return Trust(
         False,
         "not reliable",
-        f"Do not lean on this figure yet: a few lucky draws decide it{shape}, so the true value is probably higher and "
-        f"the error bar too short.{work} Evaluate again with more draws (`--num-samples`), or rely on the ELBO, which is "
+        f"Do not lean on this figure yet: a few lucky draws decide it{shape}, so the true value is probably "
+        "higher and "
+        f"the error bar too short.{work} Evaluate again with more draws (`--num-samples`), or rely on the "
+        "ELBO, which is "
         "a floor whatever the draws.",
     )
 
@@ -97,13 +106,16 @@ def split(data: ReportData) -> str:
     rate, distortion = decimal(evaluation.get("rate")), decimal(evaluation.get("distortion"))
     parts = []
     if math.isfinite(elbo) and math.isfinite(evidence):
+        least = "at least " if trust(data).reliable is False else ""
         parts.append(
-            f"The floor that training raises (ELBO) lies {number(max(0.0, evidence - elbo), 2)} nats below: that much is lost "
+            f"The floor that training raises (ELBO) lies {least}{number(max(0.0, evidence - elbo), 2)} nats "
+            "below: that much is lost "
             "because the map places each example only approximately."
         )
     if math.isfinite(rate):
         parts.append(
-            f"A place on the map carries {number(rate)} nats about its example ({number(rate / math.log(2))} bits)."
+            f"A place on the map carries {number(rate)} nats about its example ({number(rate / math.log(2))} "
+            "bits)."
         )
     if math.isfinite(distortion):
         parts.append(f"Rebuilding an example from its place costs {number(distortion)} nats.")
