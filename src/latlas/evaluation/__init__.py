@@ -1,7 +1,7 @@
-"""How good a model is: its evidence with an error and a verdict, its bound, rate, distortion and active units.
+"""How good a model is: its evidence with an error and a verdict, its bound, rate, distortion, active units.
 
-Everything is computed per example in one compiled program, in memory bounded by a chunk size, and comes back as NumPy
-arrays and small frozen dataclasses.
+Everything is computed per example in one compiled program, in memory bounded by a chunk size, and comes back
+as NumPy arrays and small frozen dataclasses.
 """
 
 from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT_THRESHOLD

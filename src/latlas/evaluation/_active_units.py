@@ -38,7 +38,8 @@ def active_units(
     r"""Latent dimensions with $\mathrm{Var}_x(E_{q(z|x)} z) > 0.01$: those that tell examples apart.
 
     Args:
-        model: anything with a posterior that has a mean; where it is not a number (for a class) nothing is counted.
+        model: anything with a posterior that has a mean; where it is not a number (for a class) nothing is
+            counted.
         batch: examples with a leading axis.
         threshold: above which a dimension is active.
         chunk_size: examples encoded at once.

@@ -1,4 +1,4 @@
-"""The ELBO of every example, and its two parts: rate (nats that z holds of x) and distortion (nats still missing)."""
+"""The ELBO of every example and its two parts: rate (what z holds of x), distortion (what is still missing)."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,8 +24,8 @@ class ElboPerExample:
     Attributes:
         rate: KL(q(z | x) || p(z)), exact where it has a closed form.
         distortion: -E_q[log p(x | z)].
-        kl_per_dimension: mean over the examples of the KL of each latent dimension, where q and p factorise over
-            them and it has a closed form; else `None`. Its sum is the mean rate.
+        kl_per_dimension: mean over the examples of the KL of each latent dimension, where q and p factorise
+            over them and it has a closed form; else `None`. Its sum is the mean rate.
     """
 
     rate: Float[np.ndarray, " examples"]
@@ -68,9 +68,10 @@ class ElboTerms(NamedTuple):
 def elbo_terms(q: Any, p: Any, terms: SampledTerms) -> ElboTerms:
     """Rate and distortion of one example from draws of q.
 
-    The ELBO is the mean log-weight: never above the importance-weighted estimate from the same draws (Jensen), and free
-    of noise where q is the exact posterior. Distortion is what it leaves beside the rate, which for an exact rate is the
-    mean of -log p(x | z) with log q(z) - log p(z) - KL, of mean zero, as control variate.
+    The ELBO is the mean log-weight: never above the importance-weighted estimate from the same draws
+    (Jensen), and free of noise where q is the exact posterior. Distortion is what it leaves beside the rate,
+    which for an exact rate is the mean of -log p(x | z) with log q(z) - log p(z) - KL, of mean zero, as
+    control variate.
     """
     bound = jnp.mean(terms.log_likelihood + terms.log_ratio)
     rate = kl_divergence(q, p) if has_closed_form(q, p) else -jnp.mean(terms.log_ratio)
@@ -98,7 +99,8 @@ def kl_per_dimension(q: Any, p: Any) -> Float[Array, " latent"] | None:
         p: distribution over the same latent.
 
     Returns:
-        One number per dimension; `None` where the two do not factorise over them, or NumPyro knows no closed form.
+        One number per dimension; `None` where the two do not factorise over them, or NumPyro knows no closed
+        form.
     """
     pair = [d.base_dist if isinstance(d, dist.Independent) else d for d in (q, p)]
     factorise = all(isinstance(d, dist.Distribution) and not d.event_shape for d in pair)

@@ -69,8 +69,8 @@ def evaluate(
 ) -> Evaluation:
     """Evidence, ELBO, rate, distortion and active units of a model on a batch, from one set of draws.
 
-    One compiled program per shape. The same key gives the same draws whatever `chunk_size` is, and the first draws of
-    more samples are those of fewer; figures then differ by rounding only.
+    One compiled program per shape. The same key gives the same draws whatever `chunk_size` is, and the first
+    draws of more samples are those of fewer; figures then differ by rounding only.
 
     Args:
         key: draws the latents; example i sees `fold_in(key, i)`.
@@ -78,7 +78,8 @@ def evaluate(
         batch: examples with a leading axis, on the host or on a device.
         num_samples: draws of z per example; the Pareto k, and with it a verdict, needs at least 21.
         chunk_size: draws decoded at once; memory grows with it.
-        prepare: `(key, batch) -> batch` as in training (conversion, binarisation), applied to each example by itself.
+        prepare: `(key, batch) -> batch` as in training (conversion, binarisation), applied to each example by
+            itself.
         progress: called with the examples done and the examples in all.
 
     Raises:

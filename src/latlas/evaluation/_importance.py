@@ -36,9 +36,10 @@ class EvidencePerExample:
     def summary(self) -> Evidence:
         r"""The mean over the examples and its verdict.
 
-        The standard error is $\sqrt{\max(s^2, \overline{e^2}) / n}$: $s^2$ the variance of the n estimates, which in
-        expectation is the spread of log p(x) over examples plus the mean of their squared Monte Carlo errors $e^2$; and
-        never less than the Monte Carlo error alone, which is all there is for one example.
+        The standard error is $\sqrt{\max(s^2, \overline{e^2}) / n}$: $s^2$ the variance of the n estimates,
+        which in expectation is the spread of log p(x) over examples plus the mean of their squared Monte
+        Carlo errors $e^2$; and never less than the Monte Carlo error alone, which is all there is for one
+        example.
         """
         n = len(self.log_evidence)
         spread = np.var(self.log_evidence, ddof=1, dtype=np.float64) if n > 1 else np.inf
@@ -86,20 +87,23 @@ def importance_log_evidence(
     prepare: Prepare | None = None,
     progress: Progress | None = None,
 ) -> EvidencePerExample:
-    r"""Importance-weighted log p(x) of every example: $\log \frac1K \sum_k p(x, z_k) / r(z_k)$ with $z_k \sim r$.
+    r"""Importance-weighted log p(x) of every example: $\log \frac1K \sum_k p(x, z_k) / r(z_k)$, $z_k \sim r$.
 
-    In expectation a lower bound that rises to log p(x) with K (Burda et al. 2016, arXiv:1509.00519, eq. 8 and 9). One
-    compiled program; memory grows with `chunk_size` and with `num_samples` numbers per example, whatever their number.
-    The same key gives the same draws whatever `chunk_size` is; sums then differ by rounding only.
+    In expectation a lower bound that rises to log p(x) with K (Burda et al. 2016, arXiv:1509.00519, eq. 8 and
+    9). One compiled program; memory grows with `chunk_size` and with `num_samples` numbers per example,
+    whatever their number. The same key gives the same draws whatever `chunk_size` is; sums then differ by
+    rounding only.
 
     Args:
         key: draws the latents; example i sees `fold_in(key, i)`.
         model: any latent-variable model.
         batch: examples with a leading axis, on the host or on a device.
         num_samples: K, importance samples per example; the Pareto k needs at least 21.
-        chunk_size: draws decoded at once. On a CPU a few hundred stay in the cache; a GPU likes tens of thousands.
+        chunk_size: draws decoded at once. On a CPU a few hundred stay in the cache; a GPU likes tens of
+            thousands.
         proposal: example -> r; the model's posterior by default.
-        prepare: `(key, batch) -> batch` as in training (conversion, binarisation), applied to each example by itself.
+        prepare: `(key, batch) -> batch` as in training (conversion, binarisation), applied to each example by
+            itself.
         progress: called with the examples done and the examples in all.
 
     Returns:
@@ -109,7 +113,8 @@ def importance_log_evidence(
         ValueError: if a count is below one, or there are no examples.
 
     References:
-        Rezende, Mohamed and Wierstra 2014, arXiv:1401.4082, appendix E; Vehtari et al. 2024, arXiv:1507.02646.
+        Rezende, Mohamed and Wierstra 2014, arXiv:1401.4082, appendix E; Vehtari et al. 2024,
+        arXiv:1507.02646.
     """
     sampling = Sampling(num_samples, chunk_size)
     measure = _MeasureEvidence(sampling, proposal)

@@ -24,15 +24,16 @@ def map_rows(
 ) -> PyTree[np.ndarray]:
     """`fn(args, row)` of every row; the `vmap` that evaluations and walks on the map share.
 
-    The rows travel to the device in blocks of equal size, so that one program serves all of them; within a block
-    `at_once` rows are computed side by side. Results wait on the host.
+    The rows travel to the device in blocks of equal size, so that one program serves all of them; within a
+    block `at_once` rows are computed side by side. Results wait on the host.
 
     >>> import numpy as np
     >>> map_rows(lambda scale, row: scale * row, 2.0, np.arange(3.0)).tolist()
     [0.0, 2.0, 4.0]
 
     Args:
-        fn: a function of one row that keeps to JAX; the same function object (or an equal module) compiles once.
+        fn: a function of one row that keeps to JAX; the same function object (or an equal module) compiles
+            once.
         args: any pytree that `fn` needs for every row, such as a model.
         rows: arrays with a shared leading axis, on the host or on a device.
         at_once: rows computed side by side: memory grows with it.

@@ -1,4 +1,4 @@
-"""What every evaluation is made of: the two terms of log p(x, z) - log q(z) at many draws of z, chunk by chunk."""
+"""What every evaluation is made of: the terms of log p(x, z) - log q(z) at many draws of z, chunk by chunk."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -38,7 +38,8 @@ class Sampling(eqx.Module):
 
     Attributes:
         num_samples: draws per example.
-        chunk_size: draws that are decoded at once: of one example, or of several where `num_samples` is smaller.
+        chunk_size: draws that are decoded at once: of one example, or of several where `num_samples` is
+            smaller.
     """
 
     num_samples: int = eqx.field(static=True)
@@ -50,7 +51,7 @@ class Sampling(eqx.Module):
                 raise ValueError(f"{name} must be at least 1; {value} came.")
 
     def terms(self, key: PRNGKeyArray, model: AbstractLatentModel, example: Example, q: Any) -> SampledTerms:
-        """The terms at `num_samples` draws of `q`; draw i depends on the key and i alone, not on the chunks."""
+        """The terms at `num_samples` draws of `q`; draw i depends on the key and i, not on the chunks."""
         p = model.prior(example.condition)
 
         def one_draw(index: Array) -> tuple[Scalar, Scalar]:
