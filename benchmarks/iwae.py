@@ -15,13 +15,13 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from latlas.evaluation import evaluate
 
 from benchmarks._burda import BATCH_SIZE, STAGES, BurdaAdam, StageRates, epochs
 from benchmarks._data import binarized_mnist, mnist, mnist_test
 from benchmarks._results import RESULTS, show, write
 from benchmarks.ours._models import binarised, binary_to_float, burda_vae
 from latlas.core import Example, RunDirectory
+from latlas.evaluation import evaluate
 from latlas.objectives import Elbo, ImportanceWeighted, MonteCarlo, Reparameterised
 from latlas.training import Adam, Schedule, Trainer
 

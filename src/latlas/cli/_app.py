@@ -24,9 +24,7 @@ Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
 
 
 @app.command
-def demo(
-    *, out: Path = Path("runs/demo"), seed: int = 0, overwrite: bool = False, json: bool = False
-) -> int:
+def demo(*, out: Path = Path("runs/demo"), seed: int = 0, overwrite: bool = False, json: bool = False) -> int:
     """Fit scanned digits, measure the fit on held-out ones, draw samples and write a report: a minute, no data needed.
 
     Args:
@@ -128,7 +126,14 @@ def report(run: Path, data: Path | None = None, *, json: bool = False) -> int:
 
 @app.command
 def sample(
-    run: Path, *, num: int, out: Path, mean: bool = False, seed: int = 0, overwrite: bool = False, json: bool = False
+    run: Path,
+    *,
+    num: int,
+    out: Path,
+    mean: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    json: bool = False,
 ) -> int:
     """Draw new examples from a run and write them to a picture (.png) or an array (.npy, .npz).
 

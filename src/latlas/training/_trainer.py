@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import InterruptedRunError, NonFiniteError, RunDirectory, named_arrays, with_named_arrays
