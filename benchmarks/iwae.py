@@ -1,8 +1,8 @@
 """The table of Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519): -log p(x) of MNIST, ours and theirs.
 
 Their protocol by default (3,280 passes; `--stages 6` stops early); `--minutes 20` is our own: larger batches,
-Adam from 1e-3 down a cosine, as many passes as the time allows. Every row is a run directory: stop it whenever
-you like, the same command goes on. Test figures with 5,000 importance samples for each of the 10,000 images.
+Adam from 1e-3 down a cosine, as many passes as the time allows. Every row is a run directory: stop it at any
+time, the same command goes on. Test figures with 5,000 importance samples for each of the 10,000 images.
 """
 
 import argparse
