@@ -112,7 +112,7 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 
 def _units(data: ReportData) -> Units:
-    """Means and spreads of the data, else of what the model made; of many features, those of largest spread."""
+    """Means and spreads of the data, or else of what the model made; the features that vary most."""
     sources = (data.originals, data.samples, data.reconstructions, data.interpolation, data.prototype)
     items = _flat(next(items for items in sources if items is not None), data).reshape(
         -1, size(data.item_shape)
