@@ -9,6 +9,13 @@ from latlas.report._data import ReportData, kind_of
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
+_NAMES = {
+    "student_t": "Student-t",
+    "discretised_logistic": "discretised logistic",
+    "categorical": "categorical",
+}
+_NAMES |= {name: name.capitalize() for name in ("bernoulli", "gaussian", "laplace", "poisson")}
+_NAMES |= {"continuous_bernoulli": "continuous Bernoulli"}
 
 
 def collect(
@@ -68,7 +75,7 @@ def collect(
         interpolation=_paths(atlas, loc),
         evaluation=evaluation,
         kl_per_dimension=kl_from_standard_normal(loc, scale),
-        likelihood=atlas.likelihood_.replace("_", " "),
+        likelihood=_NAMES.get(atlas.likelihood_, atlas.likelihood_.replace("_", " ")),
         likelihood_reason=atlas.likelihood_reason_,
         seed=atlas.record_.seed,
         fingerprint=atlas.record_.data.get("fingerprint"),

@@ -107,7 +107,13 @@ def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme)
         if all(np.any(np.abs(middle - other) / extent > (0.02 * len(name) + 0.02, 0.05)) for other in taken):
             taken.append(middle)
             text = panel.annotate(
-                name, middle, ha="center", va="center", fontsize=10, fontweight="bold", bbox=box
+                short_name(name, LONGEST_ON_MAP),
+                middle,
+                ha="center",
+                va="center",
+                fontsize=10,
+                fontweight="bold",
+                bbox=box,
             )
             text.set_in_layout(False)
 

@@ -35,7 +35,7 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
     units = _units(data)
     figure = new_figure(_height(units) + 0.3)
     panel = figure.subplots()
-    groups = [("samples", data.samples, BLUE, 0.17)]
+    groups = [("samples", data.samples, BLUE, 0.0 if data.originals is None else 0.17)]
     if data.originals is not None:
         groups.insert(0, ("data", data.originals, theme.muted, -0.17))
     rows = np.arange(len(units.names))

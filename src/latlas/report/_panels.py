@@ -165,7 +165,9 @@ def _kl_caption(data: ReportData) -> str:
 
 
 def _kl_alt(data: ReportData) -> str:
-    return f"Bars: KL of {np.size(data.kl_per_dimension)} latent dimensions, {num_active(data)} of them in use."
+    return (
+        f"Bars: KL of {np.size(data.kl_per_dimension)} latent dimensions, {num_active(data)} of them in use."
+    )
 
 
 def _reconstructions_alt(data: ReportData) -> str:
