@@ -48,7 +48,7 @@ def test_text_takes_the_theme_it_is_drawn_in(draw, report):
 def test_figures_ignore_and_keep_the_users_settings(report):
     data = report()
     expected = to_svg(training_figure(data))
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": None}):
+    with mpl.rc_context({"font.size": 30, "xtick.major.size": 20, "svg.hashsalt": None}):
         assert to_svg(training_figure(data)) == expected
         assert mpl.rcParams["font.size"] == 30
 

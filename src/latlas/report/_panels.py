@@ -102,10 +102,12 @@ def _prototype_caption(data: ReportData) -> str:
 def _interpolation_caption(data: ReportData) -> str:
     if kind_of(data) == "table":
         return "A walk across the map from one example to another; values should change gradually, not jump."
-    return (
+    text = (
         "Each walk across the map goes from one example to another; the steps in between should be plausible "
         "data, not two examples overlaid."
     )
+    many = kind_of(data) == "series" and len(data.item_shape) > 1 and data.item_shape[-1] > 1
+    return text + (" Of several channels the first is drawn." if many else "")
 
 
 def _map_caption(data: ReportData) -> str:
