@@ -1,6 +1,5 @@
 """The models of the benchmarks, built from latlas's public parts."""
 
-
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
