@@ -5,11 +5,11 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from benchmarks.ours._models import grey_to_unit, mlp_vae
 from latlas.core import Example
 from latlas.objectives import Elbo
 from latlas.training import Adam, Trainer
-
-from benchmarks.ours._models import grey_to_unit, mlp_vae
 
 
 def main() -> None:

@@ -130,6 +130,12 @@ def test_a_well_sealed_file_with_a_false_header_is_refused(tmp_path, entry):
         read_arrays(tmp_path / "a")
 
 
+def test_a_header_that_cannot_be_there_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "a").write_bytes(HOSTILE_ARRAYS["header of 1 TiB"])
+    with pytest.raises(CorruptFileError, match=r"claims a header of 1,099,511,627,776 bytes"):
+        read_arrays(tmp_path / "a")
+
+
 def test_a_sparse_file_of_a_tebibyte_is_refused_at_once(tmp_path):
     path = write_arrays(tmp_path / "a", {"w": np.zeros(2)}) and tmp_path / "a"
     with path.open("r+b") as file:

@@ -213,9 +213,9 @@ def test_the_last_two_states_are_kept_and_the_bests_they_may_need(tmp_path):
 
 def test_metrics_hold_what_json_holds(run):
     run.append_metrics(
-        {"step": np.int32(40), "a": np.float32(0.5), "b": float("nan"), "c": np.float64("-inf")}
+        {"step": np.int32(40), "a": np.float32(0.5), "b": float("nan"), "c": {"d": [np.float64("-inf")]}}
     )
-    assert run.read_metrics()[-1] == {"step": 40, "a": 0.5, "b": None, "c": None}
+    assert run.read_metrics()[-1] == {"step": 40, "a": 0.5, "b": None, "c": {"d": [None]}}
     for bad in ({"elbo": 1.0}, {"step": 1, "sha256": ""}, {"step": 1, "a": np.zeros(2)}):
         with pytest.raises(RequestError):
             run.append_metrics(bad)

@@ -46,6 +46,14 @@ def test_k_and_smoothed_weights_are_those_of_an_independent_implementation(shape
     np.testing.assert_allclose(smooth_rows(rows), expected_weights, atol=5e-4)
 
 
+def test_weights_that_tie_with_the_threshold_are_no_part_of_the_tail():
+    rows = np.log(genpareto.rvs(0.6, size=(5, 1000), random_state=np.random.default_rng(3)))
+    rows = np.maximum(rows, np.sort(rows)[:, [-40]]).astype(np.float32)  # the tail has 39 weights, not 95
+    expected_weights, expected_k = zip(*(reference(row.astype(np.float64)) for row in rows), strict=True)
+    np.testing.assert_allclose(k_of_rows(rows), expected_k, atol=1e-4)
+    np.testing.assert_allclose(smooth_rows(rows), expected_weights, atol=5e-4)
+
+
 @pytest.mark.parametrize("shape", [0.1, 0.4, 0.7, 1.0])
 def test_k_of_a_generalised_pareto_sample_is_its_shape(shape):
     # Beyond any threshold a generalised Pareto law keeps its shape k. With n = 300 tail weights the error of

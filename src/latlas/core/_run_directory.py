@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from latlas.core._lock import exclusive_lock
 
 SCHEMA_VERSION = 1
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray | np.generic]
 
 _FORMAT = "latlas run"
 _FILES = ("model.safetensors", "metrics.jsonl", "evaluation.json", "report.html")
@@ -56,7 +56,9 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> Self:
+    def create(
+        cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False
+    ) -> "RunDirectory":
         """A new run directory, with its configuration.
 
         Args:
@@ -90,7 +92,7 @@ class RunDirectory:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path) -> "RunDirectory":
         """The run in a folder, its configuration checked.
 
         Raises:

@@ -29,13 +29,14 @@ class FixedScale(AbstractScale):
     """A known scale, the same for every entry; never trained.
 
     Attributes:
-        value: the scale, in the unit of `x`; positive.
+        value: the scale, in the unit of `x`; positive. A number, or where a model computes it an array of shape `()`.
     """
 
-    value: float = eqx.field(static=True)
+    value: float | Float[Array, ""]
 
     def __check_init__(self) -> None:
-        _check_positive("FixedScale", "value", self.value)
+        if not eqx.is_array(self.value):  # an array may be traced, and then has no value yet
+            _check_positive("FixedScale", "value", self.value)
 
     def param_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of `x`: a location per entry."""
@@ -51,7 +52,8 @@ class LearnedScale(AbstractScale):
 
     Attributes:
         raw: the trained array; the scale is `minimum + softplus(raw)`.
-        minimum: floor of the scale. Without one a decoder that fits some entry exactly has an unbounded likelihood.
+        minimum: floor of the scale. Without one a decoder that fits some entry exactly has an unbounded
+            likelihood.
     """
 
     raw: Float[Array, "..."]
@@ -80,7 +82,7 @@ class LearnedScale(AbstractScale):
         if self.raw.shape not in ((), tuple(shape)):
             raise ValueError(
                 f"LearnedScale holds scales of shape {self.raw.shape}, but x has shape {tuple(shape)}. "
-                "Build it as `LearnedScale()` for one shared scale or `LearnedScale(x.shape)` for one per entry."
+                "Write `LearnedScale()` for one shared scale, `LearnedScale(x.shape)` for one per entry."
             )
         return tuple(shape)
 
@@ -90,7 +92,9 @@ class LearnedScale(AbstractScale):
 
 
 class PredictedScale(AbstractScale):
-    """A scale that the decoder predicts for every entry: parameters have a last axis of (location, raw scale).
+    """A scale that the decoder predicts for every entry.
+
+    Parameters have a last axis of (location, raw scale).
 
     Attributes:
         minimum: floor of the scale, in the unit of `x`.

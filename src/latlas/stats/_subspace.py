@@ -5,15 +5,15 @@ from jaxtyping import Array, Float
 
 
 def principal_angles(
-    a: Float[np.ndarray | Array, "features first"], b: Float[np.ndarray | Array, "features second"]
+    a: Float[np.ndarray | Array, "..."], b: Float[np.ndarray | Array, "..."]
 ) -> Float[np.ndarray, " angles"]:
     """Principal angles between the spans of the columns of two matrices.
 
     Cosines lose all digits near zero degrees, so small angles come from their sines (Björck and Golub).
 
     Args:
-        a: a basis of the first subspace, one vector per column; need not be orthogonal.
-        b: a basis of the second.
+        a: a basis of the first subspace, shape `(features, first)`; need not be orthogonal.
+        b: a basis of the second, shape `(features, second)`.
 
     Returns:
         `min(first, second)` angles in degrees, the largest first, in float64; all 0 if one subspace holds
