@@ -108,6 +108,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         *,
         run: RunDirectory | str | os.PathLike | None = None,
         resume: bool = False,
+        overwrite: bool = False,
         callbacks: Sequence[Any] = (),
     ) -> Self:
         """Fits the map.
@@ -118,6 +119,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             run: a run directory, or a path where one is made; configuration, checkpoints, metrics and the model are kept.
             resume: go on with the run that `run` holds, which then is the same bits as if it had never stopped; the
                 data and the options must be the same.
+            overwrite: replace the run that stands at the path `run`.
             callbacks: see `training.FitCallback`.
 
         Returns:
@@ -134,7 +136,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         x, item_shape = checked_rows(self, X, None)
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         fit = Fit.planned(options, x, names)
-        fit, run, finished = begun(fit, run, resume=resume)
+        fit, run, finished = begun(fit, run, resume=resume, overwrite=overwrite)
         with run.lock() if run is not None else nullcontext():
             record = finished or fit.go(run, callbacks)
         self._adopt(record, item_shape)

@@ -15,7 +15,7 @@ _FREE = ("versions", "feature_names")
 _FREE_OPTIONS = ("verbose", "random_state")
 
 
-def begun(fit: Fit, run: Place, *, resume: bool) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
+def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
     """The run directory of a fit, its configuration written; with `resume` the run that is there.
 
     Returns:
@@ -29,7 +29,7 @@ def begun(fit: Fit, run: Place, *, resume: bool) -> tuple[Fit, RunDirectory | No
         if resume:
             raise RequestError("There is nothing to resume without a run directory: give run=, or leave resume out.")
         return fit, None, None
-    directory = _directory(fit, run, resume=resume)
+    directory = _directory(fit, run, resume=resume, overwrite=overwrite)
     stored = directory.config
     begun_before = stored.get("estimator") == "Atlas"
     if not resume:
@@ -57,12 +57,12 @@ def saved(record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *,
     return run
 
 
-def _directory(fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool) -> RunDirectory:
+def _directory(fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool) -> RunDirectory:
     if isinstance(run, RunDirectory):
         return run
     if resume and (Path(run) / "config.json").exists():
         return RunDirectory.open(run)
-    return RunDirectory.create(run, fit.config)
+    return RunDirectory.create(run, fit.config, overwrite=overwrite)
 
 
 def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
