@@ -175,7 +175,9 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         x, _ = checked_rows(self, X, self.item_shape_)
         return self.record_.units.to_model(x), np.float32 if x.dtype == np.float32 else np.float64
 
-    def encode(self, X: Any) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
+    def encode(
+        self, X: Any
+    ) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
         """Means and standard deviations of q(z | x).
 
         Args:
@@ -272,7 +274,9 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         record = self.record_
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         parameters = jsonable(self.get_params(deep=False))
-        return config_of(parameters, record.spec, record.units, record.seed, record.reason, record.data, names)
+        return config_of(
+            parameters, record.spec, record.units, record.seed, record.reason, record.data, names
+        )
 
     def summary(self) -> dict[str, Any]:
         """What was fitted to what, as plain values for JSON: likelihood and reason, shapes, epochs, last ELBO."""

@@ -97,7 +97,10 @@ def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
         inputs = CentredLevels(settings["num_levels"])  # one plane and not one per category
     encoder, decoder = build(spec, inputs, head.param_shape(spec.item_shape), key)
     return VAE(
-        StandardNormal(spec.latent_dim), GaussianRecognition(encoder, inputs), small_output_init(decoder), head
+        StandardNormal(spec.latent_dim),
+        GaussianRecognition(encoder, inputs),
+        small_output_init(decoder),
+        head,
     )
 
 

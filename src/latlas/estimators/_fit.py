@@ -69,7 +69,9 @@ class Fit:
         )
         data = {"shape": list(x.shape), "dtype": str(x.dtype), "fingerprint": fingerprint(x)}
         reason = choice.reason + _constant_columns(units, x)
-        return cls(options, model_x, spec, units, seed_of(options["random_state"]), reason, data, feature_names)
+        return cls(
+            options, model_x, spec, units, seed_of(options["random_state"]), reason, data, feature_names
+        )
 
     @property
     def config(self) -> dict[str, Any]:
@@ -118,7 +120,9 @@ class Fit:
 
     def _trainer(self, entry: Entry, rows: int) -> Trainer:
         o = self.options
-        beta = LinearWarmUp(o["warm_up"], end=float(o["beta"])) if o["warm_up"] else Constant(float(o["beta"]))
+        beta = (
+            LinearWarmUp(o["warm_up"], end=float(o["beta"])) if o["warm_up"] else Constant(float(o["beta"]))
+        )
         batch_size = min(int(o["batch_size"]), rows)
         return Trainer(
             Elbo(beta),
@@ -142,6 +146,4 @@ def _constant_columns(units: AbstractUnits, x: np.ndarray) -> str:
     constant = 0 if varies is None else int(varies.size - varies.sum())
     if constant == 0:
         return ""
-    return (
-        f" {constant} of {varies.size} columns are constant: they are no part of the density and come back as they are."
-    )
+    return f" {constant} of {varies.size} columns are constant: they are no part of the density and come back as they are."
