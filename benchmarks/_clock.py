@@ -34,8 +34,8 @@ class Clock:
     def seconds(self, units: int = 1) -> dict[str, float]:
         """The three figures, ready for JSON; both times per piece, of `units` equal pieces."""
         return {
-            "cpu": round(self.cpu, 5),
-            "wall": round(self.wall, 5),
+            "cpu": round(self.cpu / units, 5),
+            "wall": round(self.wall / units, 5),
             "background": round(self.background, 2),
         }
 

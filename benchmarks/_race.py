@@ -18,7 +18,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def child_variables(*, ours: bool = True) -> dict[str, str]:
-    """The environment variables of a child: this repository, and for our own `src` and what was on the path before."""
+    """The environment variables of a child: this repository on the path, for our own also `src`."""
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [*inherited, str(ROOT), str(ROOT / "src")] if ours else [str(ROOT)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

@@ -43,7 +43,9 @@ def main(num_steps: int = 2000):
     covariance_error = float(jnp.abs(q.covariance_matrix - COVARIANCE).max())
     log_normaliser = 0.5 * jnp.linalg.slogdet(2 * jnp.pi * COVARIANCE)[1]
     gap = float(log_normaliser - result.history[-1]["train"]["elbo"])
-    print(f"off by {loc_error:.4f} in the mean, {covariance_error:.4f} in the covariance, {gap:.4f} nats in the evidence")
+    print(
+        f"off by {loc_error:.4f} in the mean, {covariance_error:.4f} in the covariance, {gap:.4f} nats in the evidence"
+    )
     return loc_error, covariance_error, gap
 
 

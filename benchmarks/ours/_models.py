@@ -1,24 +1,23 @@
 """The models of the benchmarks, built from latlas's public parts."""
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
-from latlas.distributions import Bernoulli, Chain
-from latlas.networks import MLP, with_output_bias
 
 from latlas.core import Example
+from latlas.distributions import Bernoulli, Chain
 from latlas.models import (
     VAE,
     AbstractPrior,
     AbstractRecognition,
+    ConditionalGaussian,
     GaussianRecognition,
     StandardNormal,
     gaussian,
 )
+from latlas.networks import MLP, Of, with_output_bias
 
 
 def mlp_vae(
@@ -46,16 +45,7 @@ def burda_vae(key: PRNGKeyArray, mean: np.ndarray, layers: int) -> VAE:
     recognition = TwoLayers(MLP(784, 200, (200, 200), key=keys[0]), MLP(100, 100, (100, 100), key=keys[1]))
     prior = TopDown(StandardNormal(50), MLP(50, 200, (100, 100), key=keys[2]))
     decoder = with_output_bias(MLP(100, 784, (200, 200), key=keys[3]), bias)
-    return VAE(prior, recognition, OfFirst(decoder), Bernoulli())
-
-
-class Conditional(eqx.Module):
-    """Latent -> diagonal Gaussian over the next latent."""
-
-    network: MLP
-
-    def __call__(self, z: Float[Array, " latent"]) -> Any:
-        return gaussian(self.network(z))
+    return VAE(prior, recognition, Of("z1", decoder), Bernoulli())
 
 
 class TwoLayers(AbstractRecognition):
@@ -65,38 +55,17 @@ class TwoLayers(AbstractRecognition):
     second: MLP
 
     def __call__(self, example: Example) -> Chain:
-        return Chain(gaussian(self.first(example.x)), Conditional(self.second))
+        return Chain(("z1", "z2"), gaussian(self.first(example.x)), (ConditionalGaussian(self.second),))
 
 
 class TopDown(AbstractPrior):
-    """p(z2) p(z1 | z2), over (z1, z2)."""
+    """p(z2) p(z1 | z2)."""
 
     top: StandardNormal
     network: MLP
 
-    def __call__(self, condition: PyTree[Array] | None = None) -> "Swapped":
-        return Swapped(Chain(self.top(condition), Conditional(self.network)))
-
-
-class Swapped(eqx.Module):
-    """A chain's pair in the other order."""
-
-    chain: Chain
-
-    def sample(self, key: PRNGKeyArray) -> tuple[Array, Array]:
-        return self.chain.sample(key)[::-1]
-
-    def log_prob(self, value: tuple[Array, Array]) -> Array:
-        return self.chain.log_prob(value[::-1])
-
-
-class OfFirst(eqx.Module):
-    """A decoder that sees the first of two latents."""
-
-    network: MLP
-
-    def __call__(self, z: tuple[Array, Array]) -> Array:
-        return self.network(z[0])
+    def __call__(self, condition: PyTree[Array] | None = None) -> Chain:
+        return Chain(("z2", "z1"), self.top(condition), (ConditionalGaussian(self.network),))
 
 
 def grey_to_unit(key: PRNGKeyArray, batch: Example) -> Example:

@@ -4,13 +4,13 @@ import sys
 
 import jax
 import jax.numpy as jnp
-from latlas.core import Example
-from latlas.objectives import Elbo
-from latlas.training import Adam, Trainer
 
 from benchmarks._clock import serve
 from benchmarks._data import mnist
 from benchmarks.ours._models import grey_to_unit, mlp_vae
+from latlas.core import Example
+from latlas.objectives import Elbo
+from latlas.training import Adam, Trainer
 
 PRECISION = {"f32": "float32", "bf16": "bfloat16"}
 # a lap is one call of fit with everything it does besides training; real calls train for longer

@@ -24,9 +24,7 @@ Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
 
 
 @app.command
-def demo(
-    *, out: Path = Path("runs/demo"), seed: int = 0, overwrite: bool = False, json: bool = False
-) -> int:
+def demo(*, out: Path = Path("runs/demo"), seed: int = 0, overwrite: bool = False, json: bool = False) -> int:
     """Fit scanned digits, measure the fit on held-out ones, draw samples and write a report: a minute, no data needed.
 
     Args:
@@ -51,9 +49,9 @@ def fit(
     warm_up: float = 0.1,
     learning_rate: float = 1e-3,
     network: Literal["mlp", "conv"] = "mlp",
-    hidden: Numbers = (200, 200),
+    hidden: Numbers | None = None,
     validation_fraction: float = 0.1,
-    patience: int | None = None,
+    patience: int = 20,
     precision: Literal["float32", "bfloat16"] = "float32",
     seed: int = 0,
     resume: bool = False,
@@ -73,9 +71,9 @@ def fit(
         warm_up: fraction of the run over which beta rises from 0.
         learning_rate: of Adam.
         network: `mlp`, or `conv` for images and series.
-        hidden: sizes of the hidden layers.
+        hidden: sizes of the hidden layers, or channels of the convolutions; by default 200 200, and 32 64.
         validation_fraction: of the data, held out to choose the best epoch.
-        patience: stop after this many reports without a better validation loss.
+        patience: stop after this many reports without a better validation loss; 0 for never.
         precision: of the matrix products.
         seed: seed of everything random.
         resume: go on with an interrupted run.
@@ -91,9 +89,9 @@ def fit(
         "warm_up": warm_up,
         "learning_rate": learning_rate,
         "network": network,
-        "hidden": tuple(hidden),
+        "hidden": hidden,
         "validation_fraction": validation_fraction,
-        "patience": patience,
+        "patience": patience or None,
         "precision": precision,
         "random_state": seed,
     }
@@ -128,7 +126,14 @@ def report(run: Path, data: Path | None = None, *, json: bool = False) -> int:
 
 @app.command
 def sample(
-    run: Path, *, num: int, out: Path, mean: bool = False, seed: int = 0, overwrite: bool = False, json: bool = False
+    run: Path,
+    *,
+    num: int,
+    out: Path,
+    mean: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    json: bool = False,
 ) -> int:
     """Draw new examples from a run and write them to a picture (.png) or an array (.npy, .npz).
 
@@ -164,7 +169,7 @@ def decode(run: Path, latents: Path, *, out: Path, overwrite: bool = False, json
 
     Args:
         run: a run directory.
-        latents: .npy or .npz (`mean`, `z`, `x` or the only array) of shape (number, latent_dim).
+        latents: .npy or .npz (the array `mean`, or the only one) of shape (number, latent_dim).
         out: the file to write.
         overwrite: replace the file that is there.
         json: print one JSON object instead of text.

@@ -76,4 +76,11 @@ def _options(app: App, verb: str, verbs: Sequence[str], path: Path) -> dict[str,
 
 def _names(app: App, verb: str) -> list[str]:
     arguments = app[verb].assemble_argument_collection()
-    return sorted({name.removeprefix("--") for argument in arguments for name in argument.names if name.startswith("--")})
+    return sorted(
+        {
+            name.removeprefix("--")
+            for argument in arguments
+            for name in argument.names
+            if name.startswith("--")
+        }
+    )

@@ -1,7 +1,7 @@
 """Heads over one observation, distributions over its latents, and the KL divergence between the latter.
 
-A head turns a decoder's unconstrained numbers into a valid NumPyro-like distribution and scores only what was observed;
-over latents NumPyro's distributions serve as they are, joined by chains and products.
+A head turns a decoder's unconstrained numbers into a valid NumPyro-like distribution and scores only what
+was observed; over latents NumPyro's distributions serve as they are, joined by chains and products.
 """
 
 from latlas.distributions._bernoulli import Bernoulli as Bernoulli

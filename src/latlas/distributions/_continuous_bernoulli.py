@@ -1,7 +1,7 @@
 """Continuous Bernoulli: the normalised density on [0, 1] whose exponent is the cross-entropy.
 
-With logits l the density is exp(x l) / Z(l), Z = integral of exp(x l) over [0, 1] = (e^l - 1) / l. Written in l the
-removable singularity sits at l = 0 (lambda = 1/2), where series take over.
+With logits l the density is exp(x l) / Z(l), Z = integral of exp(x l) over [0, 1] = (e^l - 1) / l. Written
+in l the removable singularity sits at l = 0 (lambda = 1/2), where series take over.
 """
 
 import jax
@@ -12,14 +12,14 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray, Scalar
 from latlas.distributions._head import AbstractHead, masked_sum
 from latlas.distributions._shapes import checked_params
 
-# Below this |l| the series are exact to float32 (the first term left out is 4e-10), above it the closed forms are.
+# Below this |l| the series are exact to float32 (first term left out: 4e-10), above it the closed forms.
 _SERIES = 0.5
 
 
 class ContinuousBernoulli(AbstractHead):
-    """Density on [0, 1] per entry; the parameters are logits l = log lambda/(1 - lambda).
+    r"""Density on [0, 1] per entry; the parameters are logits l = log lambda/(1 - lambda).
 
-    $p(x) = C(\\lambda) \\lambda^x (1 - \\lambda)^{1 - x} = l e^{x l} / (e^l - 1)$.
+    $p(x) = C(\lambda) \lambda^x (1 - \lambda)^{1 - x} = l e^{x l} / (e^l - 1)$.
 
     >>> import jax.numpy as jnp
     >>> float(ContinuousBernoulli().log_prob(jnp.zeros(2), jnp.array([0.2, 0.9])))  # uniform at lambda = 1/2

@@ -34,7 +34,8 @@ class FixedDegrees(AbstractDegrees):
     def __check_init__(self) -> None:
         if not (self.degrees > 2 and math.isfinite(self.degrees)):
             raise ValueError(
-                f"FixedDegrees got {self.degrees}; degrees of freedom must be above 2, where the variance exists."
+                f"FixedDegrees got {self.degrees}; degrees of freedom must be above 2, "
+                "where the variance exists."
             )
 
     @property

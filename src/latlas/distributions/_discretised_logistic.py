@@ -16,7 +16,8 @@ class DiscretisedLogistic(AbstractHead):
     r"""A logistic variable on [-1, 1] cut into L bins; the two edge bins take the tails.
 
     Level k has its centre at $2k/(L-1) - 1$ and the half-width $h = 1/(L-1)$:
-    $P(k) = \sigma((c_k + h - loc)/s) - \sigma((c_k - h - loc)/s)$. Location and scale are in units of [-1, 1].
+    $P(k) = \sigma((c_k + h - loc)/s) - \sigma((c_k - h - loc)/s)$.
+    Location and scale are in units of [-1, 1].
 
     >>> import jax.numpy as jnp
     >>> from latlas.distributions import FixedScale
@@ -57,8 +58,8 @@ class DiscretisedLogistic(AbstractHead):
             level = x.astype(loc.dtype)
             centre = 2.0 * half * level - 1.0
             upper, lower = (centre + half - loc) / scale, (centre - half - loc) / scale
-            # sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - e^{a - b}): three logs, no cancellation, and an edge bin is
-            # the same product without the factors of the side that is open.
+            # sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - e^{a - b}): three logs, no cancellation, and an
+            # edge bin is the same product without the factors of the side that is open.
             first, last = level <= 0, level >= self.num_levels - 1
             log_upper = jnp.where(last, 0.0, -softplus(-upper))
             log_lower = jnp.where(first, 0.0, -softplus(lower))

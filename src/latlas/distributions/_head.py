@@ -23,7 +23,7 @@ class AbstractHead(eqx.Module):
     def log_prob(
         self, params: PyTree[Array], x: PyTree[Array], observed: PyTree[Bool[Array, "..."]] | None = None
     ) -> Scalar:
-        """log p(x | params) of the observed entries of one `x`, in nats, shape `()`."""
+        """Log p(x | params) of the observed entries of one `x`, in nats, shape `()`."""
 
     @abc.abstractmethod
     def sample(self, key: PRNGKeyArray, params: PyTree[Array]) -> PyTree[Array]:
@@ -41,7 +41,7 @@ class Likelihood(eqx.Module):
     params: PyTree[Array]
 
     def log_prob(self, x: PyTree[Array], observed: PyTree[Bool[Array, "..."]] | None = None) -> Scalar:
-        """log p(x | z) of the observed entries, in nats."""
+        """Log p(x | z) of the observed entries, in nats."""
         return self.head.log_prob(self.params, x, observed)
 
     def sample(self, key: PRNGKeyArray) -> PyTree[Array]:
@@ -55,7 +55,10 @@ class Likelihood(eqx.Module):
 
 
 def masked_sum(
-    log_prob: Callable[[Array], Array], x: Array, observed: Bool[Array, "..."] | None, placeholder: float = 0.0
+    log_prob: Callable[[Array], Array],
+    x: Array,
+    observed: Bool[Array, "..."] | None,
+    placeholder: float = 0.0,
 ) -> Scalar:
     """Sum of an elementwise log density over the observed entries of `x`.
 
@@ -70,4 +73,6 @@ def masked_sum(
     """
     if observed is None:
         return jnp.sum(log_prob(x))
-    return jnp.sum(jnp.where(observed, log_prob(jnp.where(observed, x, jnp.asarray(placeholder, x.dtype))), 0.0))
+    return jnp.sum(
+        jnp.where(observed, log_prob(jnp.where(observed, x, jnp.asarray(placeholder, x.dtype))), 0.0)
+    )

@@ -1,15 +1,15 @@
 """One-pass kernels that the hot heads share: softplus, sigmoid and the Bernoulli log-likelihood.
 
-Each has its own derivative, so that value and gradient share one exponential and neither overflows. They rest on
-log(1 + e) for e in [0, 1] as a polynomial: XLA's `log1p` does not vectorise inside a fused sum on the CPU and costs three
-times as much as all the rest.
+Each has its own derivative, so that value and gradient share one exponential and neither overflows. They
+rest on log(1 + e) for e in [0, 1] as a polynomial: with XLA's `log1p` the summed log-likelihood takes 3.4
+times as long on a CPU core, value and gradient together 1.7 times (100 x 784 entries).
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-# Minimax fit of 2 artanh(s) / s in t = s^2 on [0, 1/9]: largest relative error 4e-9, far below float32's 6e-8.
+# Minimax fit of 2 artanh(s) / s in t = s^2 on [0, 1/9]: largest relative error 4e-9 (float32: 6e-8).
 _ARTANH = (2.000000007877748, 0.6666631593508289, 0.4002485372337387, 0.27961418836333674, 0.2817465725547796)
 
 
@@ -55,7 +55,7 @@ def inverse_softplus(y: float | Float[Array, "*shape"]) -> Float[Array, "*shape"
 
 @jax.custom_jvp
 def bernoulli_log_prob(logits: Float[Array, "*shape"], x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Elementwise x log sigmoid(l) + (1 - x) log sigmoid(-l) = x l - max(l, 0) - log(1 + exp(-|l|)), in nats."""
+    """Elementwise log p(x) = x l - max(l, 0) - log(1 + exp(-|l|)), in nats."""
     # x l - max(l, 0) comes first: at x = 1 and large l it is exactly zero, and the small rest survives.
     return (x * logits - jnp.maximum(logits, 0.0)) - log1p_unit(jnp.exp(-jnp.abs(logits)))
 

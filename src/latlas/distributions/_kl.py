@@ -1,7 +1,7 @@
-"""KL divergence between distributions over a latent: in closed form where there is one, else by Monte Carlo that says so.
+"""KL divergence between distributions over a latent: in closed form, else by Monte Carlo that says so.
 
-A closed form is a rule for a pair of types; rules here add to NumPyro's own. A rule sees its distributions without their
-`to_event` and `expand` wrappers: the KL of independent entries is the sum of the entries'.
+A closed form is a rule for a pair of types; rules here add to NumPyro's own. A rule sees its distributions
+without their `to_event` and `expand` wrappers: the KL of independent entries is the sum of the entries'.
 """
 
 import itertools
@@ -61,8 +61,8 @@ def register_kl(
 def kl_divergence(q: Distribution, p: Distribution) -> Scalar:
     r"""KL(q || p) = E_q[log q(z) - log p(z)] in closed form, in nats, shape `()`.
 
-    For KL(p || q) swap the arguments. A `Delta` q has the density of its `log_density`: against a continuous p the value
-    is -log p at its point, the KL up to the (infinite, constant) entropy term.
+    For KL(p || q) swap the arguments. A `Delta` q has the density of its `log_density`: against a continuous
+    p the value is -log p at its point, the KL up to the (infinite, constant) entropy term.
 
     >>> float(kl_divergence(dist.Normal(1.0, 1.0), dist.Normal(0.0, 1.0)))
     0.5
@@ -86,11 +86,12 @@ def kl_divergence(q: Distribution, p: Distribution) -> Scalar:
             f"There is no closed form for KL({_name(q)} || {_name(p)}). "
             "Use `kl_estimate`, which falls back on Monte Carlo, or add one with `register_kl`."
         )
-    return jnp.sum(jnp.broadcast_to(rule(base_q, base_p), _independent_shape(q, p, base_q, base_p)))
+    shape = _independent_shape(q, p, base_q, base_p)
+    return jnp.sum(jnp.broadcast_to(rule(base_q, base_p), shape))
 
 
 def has_closed_form(q: Distribution, p: Distribution) -> bool:
-    """Whether `kl_divergence(q, p)` knows a rule; a Python bool that depends on types only, also inside `jit`."""
+    """Whether `kl_divergence(q, p)` knows a rule; a Python bool by types only, also inside `jit`."""
     try:
         jax.eval_shape(lambda: kl_divergence(q, p))
     except NoClosedFormError:
@@ -146,7 +147,8 @@ def _independent_shape(q: Any, p: Any, base_q: Any, base_p: Any) -> tuple[int, .
         return ()
     if q.event_shape != p.event_shape:
         raise ValueError(
-            f"q is over a latent of shape {q.event_shape}, p of shape {p.event_shape}; a KL needs the same latent."
+            f"q is over a latent of shape {q.event_shape}, p of shape {p.event_shape}; "
+            "a KL needs the same latent."
         )
     return q.event_shape[: q.event_dim - max(base_q.event_dim, base_p.event_dim)]
 
@@ -166,7 +168,8 @@ def _name(d: Any) -> str:
 def _check_single(name: str, d: Any) -> None:
     if isinstance(d, dist.Distribution) and d.batch_shape:
         raise ValueError(
-            f"{name} is a {type(d).__name__} with batch shape {d.batch_shape}; a distribution over one latent has none. "
+            f"{name} is a {type(d).__name__} with batch shape {d.batch_shape}; "
+            "a distribution over one latent has none. "
             "Make its axes part of the event with `.to_event()`, and `vmap` over examples."
         )
 

@@ -1,7 +1,7 @@
 """Latent distributions beyond NumPyro's: chains and products of named latents.
 
-All that latlas asks of a distribution over latents is `sample(key)` and `log_prob(z)` of ONE latent; NumPyro's
-distributions (with an empty batch shape) have both, and so have these.
+All that latlas asks of a distribution over latents is `sample(key)` and `log_prob(z)` of ONE latent;
+NumPyro's distributions (with an empty batch shape) have both, and so have these.
 """
 
 from collections.abc import Callable

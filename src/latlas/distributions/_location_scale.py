@@ -18,7 +18,7 @@ class Gaussian(AbstractHead):
 
     >>> import jax.numpy as jnp
     >>> from latlas.distributions import FixedScale
-    >>> round(float(Gaussian(scale=FixedScale(0.5)).log_prob(jnp.zeros(1), jnp.zeros(1))), 4)  # -log(0.5 sqrt(2 pi))
+    >>> round(float(Gaussian(scale=FixedScale(0.5)).log_prob(jnp.zeros(1), jnp.zeros(1))), 4)
     -0.2258
 
     Attributes:
@@ -65,7 +65,9 @@ class Gaussian(AbstractHead):
 
 
 class Laplace(AbstractHead):
-    """Independent Laplace entries: absolute instead of squared errors. The standard deviation is sqrt(2) scale.
+    """Independent Laplace entries: absolute instead of squared errors.
+
+    The standard deviation is sqrt(2) scale.
 
     Attributes:
         scale: `FixedScale(0.1)`, `LearnedScale()`, `LearnedScale(x.shape)` or `PredictedScale()`.
@@ -105,8 +107,9 @@ class Laplace(AbstractHead):
 
 
 class StudentT(AbstractHead):
-    """Independent Student-t entries, for data with outliers: a far point pulls with 1/distance, not with distance.
+    """Independent Student-t entries, for data with outliers.
 
+    A far point pulls with 1/distance, where under a Gaussian it pulls with its distance.
     The degrees of freedom are above two by construction, so that the variance exists; it is
     scale^2 nu / (nu - 2).
 
@@ -160,7 +163,7 @@ class StudentT(AbstractHead):
 
 
 def _log_t_normaliser(degrees: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Log Gamma((nu + 1)/2) - log Gamma(nu/2) - log(pi nu)/2 for nu > 2, without the cancellation of two log Gammas.
+    """Log Gamma((nu + 1)/2) - log Gamma(nu/2) - log(pi nu)/2 for nu > 2, without cancellation.
 
     At nu = 1e4 each log Gamma is 4e4 and float32 would leave an error of 4e-3 per entry.
     """

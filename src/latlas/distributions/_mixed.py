@@ -37,7 +37,7 @@ class Mixed(AbstractHead):
         x: dict[str, PyTree],
         observed: dict[str, PyTree[Bool[Array, "..."]]] | None = None,
     ) -> Scalar:
-        """Sum of the log probabilities under each head, in nats; an `observed[name]` of `None` means all observed."""
+        """Sum of the heads' log probabilities, in nats; `observed[name] = None` means all observed."""
         self._check("parameters", params)
         self._check("x", x)
         if observed is None:

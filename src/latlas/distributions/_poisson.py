@@ -23,9 +23,9 @@ _LARGEST_DRAWN_RATE = 2e9
 class Poisson(AbstractHead):
     """Independent counts; the parameters are log rates.
 
-    Beyond `max_log_rate` = m the rate goes on as its tangent, e^m (1 + l - m), instead of e^l: a wild step of the decoder
-    then gives a large loss with a finite gradient that leads back, where e^l would overflow and a clipped
-    rate would have no gradient at all.
+    Beyond `max_log_rate` = m the rate goes on as its tangent, e^m (1 + l - m), instead of e^l: a wild step
+    of the decoder then gives a large loss with a finite gradient that leads back, where e^l would overflow
+    and a clipped rate would have no gradient at all.
 
     >>> import jax.numpy as jnp
     >>> round(float(Poisson().log_prob(jnp.zeros(1), jnp.array([3]))), 4)  # -1 - log 3!
@@ -78,7 +78,7 @@ def _log_prob(log_rate: Float[Array, "*shape"], x: Float[Array, "*shape"]) -> Fl
     for k in range(2, _SMALL):
         product = product * jnp.where(x >= k, float(k), 1.0)
     small = x * log_rate - rate - jnp.log(product)
-    # Saddle-point form (Loader 2000): -log(2 pi x)/2 - Stirling's error - deviance, with x log x! never built.
+    # Saddle-point form (Loader 2000): -log(2 pi x)/2 - Stirling's error - deviance, no x log x.
     y = jnp.maximum(x, float(_SMALL))
     epsilon = (rate - y) / y
     near = jnp.abs(epsilon) < 0.5

@@ -52,7 +52,8 @@ class LearnedScale(AbstractScale):
 
     Attributes:
         raw: the trained array; the scale is `minimum + softplus(raw)`.
-        minimum: floor of the scale. Without one a decoder that fits some entry exactly has an unbounded likelihood.
+        minimum: floor of the scale. Without one a decoder that fits some entry exactly has an unbounded
+            likelihood.
     """
 
     raw: Float[Array, "..."]
@@ -81,7 +82,7 @@ class LearnedScale(AbstractScale):
         if self.raw.shape not in ((), tuple(shape)):
             raise ValueError(
                 f"LearnedScale holds scales of shape {self.raw.shape}, but x has shape {tuple(shape)}. "
-                "Build it as `LearnedScale()` for one shared scale or `LearnedScale(x.shape)` for one per entry."
+                "Write `LearnedScale()` for one shared scale, `LearnedScale(x.shape)` for one per entry."
             )
         return tuple(shape)
 
@@ -91,7 +92,9 @@ class LearnedScale(AbstractScale):
 
 
 class PredictedScale(AbstractScale):
-    """A scale that the decoder predicts for every entry: parameters have a last axis of (location, raw scale).
+    """A scale that the decoder predicts for every entry.
+
+    Parameters have a last axis of (location, raw scale).
 
     Attributes:
         minimum: floor of the scale, in the unit of `x`.

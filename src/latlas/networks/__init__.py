@@ -13,6 +13,7 @@ from latlas.networks._init import small_output_init as small_output_init
 from latlas.networks._init import with_output_bias as with_output_bias
 from latlas.networks._inputs import values as values
 from latlas.networks._inputs import values_and_mask as values_and_mask
+from latlas.networks._joined import Joined as Joined
 from latlas.networks._mlp import MLP as MLP
 from latlas.networks._network import AbstractNetwork as AbstractNetwork
 from latlas.networks._network import AbstractOutputLayer as AbstractOutputLayer

@@ -15,7 +15,7 @@ from latlas.objectives._objective import AbstractObjective, Terms, mean_over_bat
 def log_weights(
     model: AbstractLatentModel, example: Example, z: PyTree[Float[Array, "samples ..."]], q: Any
 ) -> Float[Array, " samples"]:
-    """log w_k = log p(x, z_k) - log q(z_k) of one example, in nats.
+    """Log w_k = log p(x, z_k) - log q(z_k) of one example, in nats.
 
     Args:
         model: gives the joint density.

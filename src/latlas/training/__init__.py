@@ -8,8 +8,8 @@ from latlas.training._optimizer import AdamState as AdamState
 from latlas.training._optimizer import Optax as Optax
 from latlas.training._optimizer import Schedule as Schedule
 from latlas.training._optimizer import global_norm as global_norm
+from latlas.training._run import FitResult as FitResult
 from latlas.training._shuffle import shuffled as shuffled
 from latlas.training._state import Best as Best
 from latlas.training._state import TrainState as TrainState
-from latlas.training._trainer import FitResult as FitResult
 from latlas.training._trainer import Trainer as Trainer

@@ -1,7 +1,7 @@
 """The compiled loop: any number of steps in one call, knowing a callable and a pytree, nothing of models."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -9,9 +9,14 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree, Scalar
 
+from latlas.core import num_examples
 from latlas.training._optimizer import AbstractOptimizer, global_norm
 from latlas.training._shuffle import shuffled
-from latlas.training._state import TrainState, trainable
+from latlas.training._state import Best, TrainState, copied
+
+# a run is given up when this many steps in a row are not finite: one bad batch is skipped, a diverged run is not saved
+# by skipping
+MAX_BAD_STEPS = 5
 
 
 class Recipe(eqx.Module):
@@ -20,22 +25,22 @@ class Recipe(eqx.Module):
     Attributes:
         objective: `(key, model, batch, *, progress) -> (loss, terms)`.
         optimizer: gradients to updates.
-        batch_size: rows per step; `None` for all rows, in their order, at every step (also where there is no data).
         prepare: `(key, batch) -> batch` inside the step: conversion, binarisation, noise.
-        frozen: model -> parts that stay as they are.
+        trained: which leaves of the model are trained, `True` or `False` for each: values and not a function, so that
+            two runs that freeze the same parts are equal.
+        batch_size: rows per step; `None` for all rows, in their order, at every step (also where there is no data).
     """
 
     objective: Callable[..., tuple[Scalar, dict[str, Scalar]]]
     optimizer: AbstractOptimizer
-    batch_size: int | None = eqx.field(static=True)
     prepare: Callable[[PRNGKeyArray, PyTree], PyTree] | None
-    frozen: Callable[[Any], Any] | None = eqx.field(static=True)
+    trained: PyTree[bool]
+    batch_size: int | None = eqx.field(static=True)
 
 
 def num_rows(data: PyTree[Array]) -> int | None:
     """Rows of the data, `None` without data."""
-    leaves = jax.tree.leaves(data)
-    return leaves[0].shape[0] if leaves else None
+    return num_examples(data) if jax.tree.leaves(data) else None
 
 
 def batch_at(recipe: Recipe, data: PyTree[Array], key: PRNGKeyArray, step: Int[Array, ""]) -> PyTree[Array]:
@@ -45,6 +50,7 @@ def batch_at(recipe: Recipe, data: PyTree[Array], key: PRNGKeyArray, step: Int[A
     if n is None or recipe.batch_size is None:
         batch = data
     else:
+        # rows that do not fill a batch are left out of this epoch; the next one has another order
         epoch, position = jnp.divmod(step, n // recipe.batch_size)
         rows = position * recipe.batch_size + jnp.arange(recipe.batch_size)
         rows = shuffled(jr.fold_in(data_key, epoch), rows, n)
@@ -67,20 +73,74 @@ def loss_and_terms(
     return loss, {"loss": loss, **terms}
 
 
-def advance(
-    recipe: Recipe, data: PyTree[Array], state: TrainState, num_steps: Int[Array, ""], total: Int[Array, ""]
+def start(
+    recipe: Recipe,
+    data: PyTree[Array],
+    key: PRNGKeyArray,
+    model: PyTree,
+    total: Int[Array, ""],
+    *,
+    with_best: bool,
 ) -> TrainState:
-    """`num_steps` steps further.
+    """The state before the first step.
+
+    Raises:
+        TypeError: if the objective gives a loss or a term that is not a scalar.
+    """
+    params = eqx.filter(model, recipe.trained)
+    _, terms = eqx.filter_eval_shape(loss_and_terms, recipe, model, data, key, jnp.int32(0), total)
+    for name, term in terms.items():
+        if jnp.shape(term) != ():
+            raise TypeError(
+                f"The term {name!r} of the objective has the shape {jnp.shape(term)}; give a scalar."
+            )
+    zero = jnp.zeros((), jnp.int32)
+    return TrainState(
+        model=copied(model),
+        opt_state=recipe.optimizer.init(params),
+        step=zero,
+        key=jr.fold_in(key, 2),
+        sums={name: jnp.zeros(()) for name in (*terms, "gradient_norm")},
+        count=zero,
+        bad_steps=zero,
+        reported=zero,
+        best=Best(jnp.asarray(jnp.inf), zero, copied(model)) if with_best else None,
+    )
+
+
+def advance(
+    recipe: Recipe,
+    data: PyTree[Array],
+    state: TrainState,
+    num_steps: Int[Array, ""],
+    total: Int[Array, ""],
+    *,
+    gives_up: bool,
+) -> TrainState:
+    """At most `num_steps` steps further.
 
     The number of steps is an argument of the program and not a constant of it: one compilation serves every stretch, and
     a step is the same instructions whatever stretch it falls into, so a run is the same bits however it was cut.
     A step whose loss or gradient is not finite changes nothing but the count of such steps.
-    """
-    mask = trainable(state.model, recipe.frozen)
-    params, fixed = eqx.partition(state.model, mask)
-    opt_arrays, opt_static = eqx.partition(state.opt_state, eqx.is_array)
 
-    def one_step(_, carry):
+    Args:
+        recipe: what a step does.
+        data: all rows.
+        state: where the run stands; its `best` is not looked at.
+        num_steps: how many steps to go.
+        total: steps of the whole run, of which the objective is told the fraction done.
+        gives_up: stop after `MAX_BAD_STEPS` steps in a row that were not finite (under a `vmap` this would cost every
+            run a copy of its state at every step).
+    """
+    params, fixed = eqx.partition(state.model, recipe.trained)
+    opt_arrays, opt_static = eqx.partition(state.opt_state, eqx.is_array)
+    last = state.step + num_steps
+
+    def goes_on(carry):
+        _, _, step, _, _, bad_steps = carry
+        return (step < last) & (bad_steps < MAX_BAD_STEPS) if gives_up else step < last
+
+    def one_step(carry):
         params, opt_arrays, step, sums, count, bad_steps = carry
 
         def loss_fn(params):
@@ -97,6 +157,13 @@ def advance(
         return params, opt_arrays, step + 1, sums, count + good, jnp.where(good, 0, bad_steps + 1)
 
     carry = (params, opt_arrays, state.step, state.sums, state.count, state.bad_steps)
-    params, opt_arrays, step, sums, count, bad_steps = jax.lax.fori_loop(0, num_steps, one_step, carry)
-    model, opt_state = eqx.combine(params, fixed), eqx.combine(opt_arrays, opt_static)
-    return TrainState(model, opt_state, step, state.key, sums, count, bad_steps, None)
+    params, opt_arrays, step, sums, count, bad_steps = jax.lax.while_loop(goes_on, one_step, carry)
+    return replace(
+        state,
+        model=eqx.combine(params, fixed),
+        opt_state=eqx.combine(opt_arrays, opt_static),
+        step=step,
+        sums=sums,
+        count=count,
+        bad_steps=bad_steps,
+    )

@@ -15,6 +15,9 @@ class Interruption:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
 
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
     def _handle(self, number: int, frame: object) -> None:
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # the second Ctrl-C means now
@@ -22,10 +25,16 @@ class Interruption:
 
 
 @contextmanager
-def interruption() -> Iterator[Interruption]:
-    """While inside, SIGTERM, SIGINT and SIGUSR1 only set a flag; in a thread other than the main one nothing changes."""
+def interruption(*, enabled: bool = True) -> Iterator[Interruption]:
+    """While inside, SIGTERM, SIGINT and SIGUSR1 only set a flag.
+
+    In a thread other than the main one nothing changes, as Python hands signals to the main thread alone.
+
+    Args:
+        enabled: `False` leaves the signals alone: where nothing can be saved, Ctrl-C ends a run as it ends any program.
+    """
     request = Interruption()
-    if threading.current_thread() is not threading.main_thread():
+    if not enabled or threading.current_thread() is not threading.main_thread():
         yield request
         return
     previous = {number: signal.signal(number, request._handle) for number in _SIGNALS}
@@ -33,4 +42,5 @@ def interruption() -> Iterator[Interruption]:
         yield request
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            # None: a handler that was not set from Python, which Python cannot set again
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -28,6 +28,7 @@ class TrainState(eqx.Module):
         sums: sums of the loss and its terms over the steps since the last report.
         count: how many steps those are.
         bad_steps: steps in a row whose loss or gradient was not finite, and which were therefore skipped.
+        reported: the step of the last report; a run that was stopped between a step and its report goes on with the report.
         best: the best model so far, where there is validation data.
     """
 
@@ -38,6 +39,7 @@ class TrainState(eqx.Module):
     sums: dict[str, Float[Array, ""]]
     count: Int[Array, ""]
     bad_steps: Int[Array, ""]
+    reported: Int[Array, ""]
     best: Best | None
 
 
@@ -45,13 +47,18 @@ def trainable(model: PyTree, frozen: Callable[[Any], Any] | None) -> PyTree[bool
     """Which leaves are trained: the floating-point arrays, without those that `frozen` points at.
 
     Args:
-        model: any pytree.
+        model: any pytree, of arrays or of their shapes.
         frozen: model -> the part (or tuple of parts) that stays as it is.
     """
-    mask = jax.tree.map(eqx.is_inexact_array, model)
+    mask = jax.tree.map(_is_float, model)
     if frozen is None:
         return mask
     return eqx.tree_at(frozen, mask, replace_fn=lambda part: jax.tree.map(lambda _: False, part))
+
+
+def _is_float(leaf: Any) -> bool:
+    is_array = eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
+    return is_array and jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
 def copied(tree: PyTree) -> PyTree:

@@ -1,0 +1,12 @@
+from . import core as core
+from . import data as data
+from . import distributions as distributions
+from . import networks as networks
+from . import stats as stats
+from . import training as training
+from . import models as models
+from . import objectives as objectives
+from . import estimators as estimators
+from . import cli as cli
+from .estimators import Atlas as Atlas
+from .estimators import load as load
