@@ -15,7 +15,9 @@ _FREE = ("versions", "feature_names")
 _FREE_OPTIONS = ("verbose", "random_state")
 
 
-def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
+def begun(
+    fit: Fit, run: Place, *, resume: bool, overwrite: bool = False
+) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
     """The run directory of a fit, its configuration written; with `resume` the run that is there.
 
     Returns:
@@ -27,7 +29,9 @@ def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tup
     """
     if run is None:
         if resume:
-            raise RequestError("There is nothing to resume without a run directory: give run=, or leave resume out.")
+            raise RequestError(
+                "There is nothing to resume without a run directory: give run=, or leave resume out."
+            )
         return fit, None, None
     directory = _directory(fit, run, resume=resume, overwrite=overwrite)
     stored = directory.config
@@ -46,7 +50,9 @@ def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tup
     return fit, directory, read_record(directory) if directory.finished else None
 
 
-def saved(record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *, overwrite: bool) -> RunDirectory:
+def saved(
+    record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *, overwrite: bool
+) -> RunDirectory:
     """A run directory with a fitted model and its history, finished."""
     run = RunDirectory.create(path, config, overwrite=overwrite)
     with run.lock():
@@ -57,7 +63,9 @@ def saved(record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *,
     return run
 
 
-def _directory(fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool) -> RunDirectory:
+def _directory(
+    fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool
+) -> RunDirectory:
     if isinstance(run, RunDirectory):
         return run
     if resume and (Path(run) / "config.json").exists():
