@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any, Self
 
 import jax.random as jr
@@ -138,9 +137,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         fit = Fit.planned(options, x, names)
         fit, run, finished = begun(fit, run, resume=resume, overwrite=overwrite)
-        with run.lock() if run is not None else nullcontext():
-            record = finished or fit.go(run, callbacks)
-        self._adopt(record, item_shape)
+        self._adopt(finished or fit.go(run, callbacks), item_shape)
         return self
 
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:

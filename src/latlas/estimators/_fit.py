@@ -101,8 +101,9 @@ class Fit:
             self.spec, self.units, arrays_of(result.model), self.seed, self.reason, self.data, result.history
         )
         if run is not None:
-            run.save_model(record.all_arrays())
-            run.finish()
+            with run.lock():  # the trainer held it until now
+                run.save_model(record.all_arrays())
+                run.finish()
         return record
 
     def _split(self) -> tuple[np.ndarray, np.ndarray | None]:
