@@ -169,7 +169,7 @@ class Standardised(AbstractUnits):
 
     @property
     def log_scale(self) -> Float[np.ndarray, "..."]:
-        """log of the scale: minus the log-Jacobian of each feature, in nats."""
+        """Log of the scale: minus the log-Jacobian of each feature, in nats."""
         return np.log(self.scale)
 
     def to_model(self, x: Data) -> Data:
@@ -184,7 +184,7 @@ class Standardised(AbstractUnits):
         return out.astype(np.float32)
 
     def to_data(self, x: Data) -> Data:
-        """loc + scale x; the constant in constant features."""
+        """Loc + scale x; the constant in constant features."""
         return np.where(self.varies, self.loc + self.scale * np.asarray(x, np.float64), self.loc)
 
     def to_dict(self) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "settings": dict(self.settings)}
+        lists = {"item_shape": list(self.item_shape), "hidden": list(self.hidden)}
+        return {**asdict(self), **lists, "settings": dict(self.settings)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":

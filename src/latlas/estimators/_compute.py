@@ -72,7 +72,7 @@ def draws(
 def log_evidence(
     model: AbstractLatentModel, key: PRNGKeyArray, x: Array, *, num_samples: int
 ) -> Float[Array, " batch"]:
-    """log of the mean of `num_samples` importance weights, for each row, in nats.
+    """Log of the mean of `num_samples` importance weights, for each row, in nats.
 
     The draws of a row follow from the key and the row's content alone, so that its score does not depend on the rest.
     """

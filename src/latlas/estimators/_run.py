@@ -34,14 +34,16 @@ def begun(
             )
         return fit, None, None
     directory = _directory(fit, run, resume=resume, overwrite=overwrite)
+    with directory.lock():  # nothing of a run that another process trains is touched
+        return _taken(fit, directory, resume=resume)
+
+
+def _taken(fit: Fit, directory: RunDirectory, *, resume: bool) -> tuple[Fit, RunDirectory, FitRecord | None]:
     stored = directory.config
     begun_before = stored.get("estimator") == "Atlas"
-    if not resume:
-        if begun_before and (directory.finished or directory.latest_state() is not None):
-            raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
-        directory.write_config(fit.config)
-        return fit, directory, None
-    if not begun_before:
+    if begun_before and not resume and (directory.finished or directory.latest_state() is not None):
+        raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
+    if not (begun_before and resume):
         directory.write_config(fit.config)
         return fit, directory, None
     if fit.options["random_state"] is None:
