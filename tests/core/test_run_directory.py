@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -297,9 +298,25 @@ def test_a_second_process_is_refused_and_told_who_was_first_until_it_dies(run):
             pass
 
 
-def test_two_lockers_in_one_process_exclude_each_other(run):
-    with run.lock(), pytest.raises(RunInUseError, match=f"process {os.getpid()}"), run.lock():
-        pass
+def test_two_threads_of_one_process_exclude_each_other(run):
+    def locks():
+        with run.lock():
+            return True
+
+    with ThreadPoolExecutor(1) as other, run.lock():
+        with pytest.raises(RunInUseError, match=f"process {os.getpid()}"):
+            other.submit(locks).result()
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(locks).result()
+
+
+def test_the_thread_that_holds_a_run_may_take_it_again(run):
+    with run.lock():
+        with run.lock():
+            pass
+        # the inner one's end has not freed it
+        with ThreadPoolExecutor(1) as other, pytest.raises(RunInUseError):
+            other.submit(run.lock().__enter__).result()
 
 
 def test_a_lock_file_full_of_nonsense_is_harmless(run):
@@ -403,6 +420,7 @@ def test_links_out_of_the_run_are_neither_read_nor_written_through(run, tmp_path
 
 AUDIT = """
 import logging, os, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from latlas.core._errors import LatlasError
 from latlas.core._run_directory import RunDirectory

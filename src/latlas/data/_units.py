@@ -158,7 +158,8 @@ class Standardised(AbstractUnits):
                 "check that the right array was given."
             )
         # a column of one constant has a mean that is off by rounding, so the constant itself is taken
-        loc, scale = np.where(varies, x.mean(axis=0), x[0]), x.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            loc, scale = np.where(varies, x.mean(axis=0), x[0]), x.std(axis=0)
         scale = np.where(varies & (scale > 0), scale, 1.0)
         if not (np.isfinite(loc).all() and np.isfinite(scale).all()):
             raise DataError("The data are too large to take their variance: divide them by a power of ten.")

@@ -1,4 +1,4 @@
-"""The ELBO of every example and its two parts: rate (what z holds of x), distortion (what is still missing)."""
+"""The ELBO of every example and its two parts: rate (what z holds of x) and distortion (what is missing)."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What every evaluation is made of: the terms of log p(x, z) - log q(z) at many draws of z, chunk by chunk."""
+"""What every evaluation is made of: the terms of log p(x, z) - log q(z) at many draws of z, in chunks."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -35,8 +35,7 @@ def decode(
 
 
 def prototype(model: AbstractLatentModel, *, condition: PyTree[Array] | None = None) -> PyTree[np.ndarray]:
-    """E[x | z = 0]: what the centre of the map looks like, the most typical example under a standard normal
-    prior.
+    """E[x | z = 0]: what the centre of the map looks like.
 
     Args:
         model: a latent-variable model; of an `Autoencoder`, which has no centre, decode a mean code instead.
@@ -101,7 +100,7 @@ def traverse(
     Raises:
         ValueError: if there is no such dimension, or no value.
     """
-    z, values = np.asarray(z), np.asarray(values)
+    z, values = np.asarray(z, np.float32), np.asarray(values)
     if not -len(z) <= dimension < len(z):
         raise ValueError(
             f"The latent has dimensions 0 to {len(z) - 1}; dimension {dimension} came. Choose one of them."

@@ -1,4 +1,4 @@
-"""Paths between two points of the map: a straight line, or one that keeps to the shell where the prior has its mass."""
+"""Paths between two points of the map: a straight line, or an arc on the shell of the prior's mass."""
 
 import jax
 import numpy as np
@@ -85,7 +85,7 @@ def _spherical(a: np.ndarray, b: np.ndarray, num: int) -> np.ndarray:
 
 
 def _towards(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The unit vector at right angles to a in the plane of a and b; where they are on one line, a fixed one."""
+    """The unit vector at right angles to a in the plane of a and b; a fixed one if they lie on one line."""
     across = b - (a @ b) * a
     if np.linalg.norm(across) < 1e-7:
         axis = np.zeros_like(a)

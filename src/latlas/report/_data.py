@@ -26,6 +26,7 @@ class ReportData:
             ...},
             valid: {...}, seconds}`, in nats per example; None where a number is missing.
         samples: items drawn from the model, `(n, *item_shape)`.
+        samples_are_means: whether they lack the likelihood's noise.
         originals: held-out examples, `(n, *item_shape)`; a table is scaled by them, so give many.
         reconstructions: of the originals, same shape.
         codes: posterior means, `(n, latent_dim)`.
@@ -55,6 +56,7 @@ class ReportData:
     facts: Mapping[str, Any] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
     samples: np.ndarray | None = None
+    samples_are_means: bool = False
     originals: np.ndarray | None = None
     reconstructions: np.ndarray | None = None
     codes: np.ndarray | None = None

@@ -98,18 +98,26 @@ def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme)
     """Writes short names at their classes' medians, except where one would cover another."""
     extent = np.ptp(points, axis=0) + 1e-12
     box = {"boxstyle": "round,pad=0.15", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.75}
-    taken: list[np.ndarray] = []
+    taken: list[tuple[str, np.ndarray]] = []
     for place, name in enumerate(labels.names):
         mine = points[labels.index == place]
-        if len(name) > LONGEST_ON_MAP or len(mine) == 0:
-            continue
-        middle = np.median(mine, axis=0)
-        if all(np.any(np.abs(middle - other) / extent > (0.02 * len(name) + 0.02, 0.05)) for other in taken):
-            taken.append(middle)
-            text = panel.annotate(
-                name, middle, ha="center", va="center", fontsize=10, fontweight="bold", bbox=box
-            )
-            text.set_in_layout(False)
+        if len(name) <= LONGEST_ON_MAP and len(mine):
+            middle, room = np.median(mine, axis=0), (0.02 * len(name) + 0.02, 0.05)
+            if all(np.any(np.abs(middle - other) / extent > room) for _, other in taken):
+                taken.append((name, middle))
+    if 2 * len(taken) <= len(labels.names):  # a few names without the others mislead
+        return
+    for name, middle in taken:
+        text = panel.annotate(
+            short_name(name, LONGEST_ON_MAP),
+            middle,
+            ha="center",
+            va="center",
+            fontsize=10,
+            fontweight="bold",
+            bbox=box,
+        )
+        text.set_in_layout(False)
 
 
 def _draw_scale(figure: Figure, panel: Axes, points: np.ndarray, labels: Scale, title: str) -> None:

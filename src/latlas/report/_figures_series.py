@@ -1,7 +1,6 @@
 """Items that are series: lines on one shared scale."""
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
@@ -56,7 +55,7 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     places = np.linspace(0, 1, paths.shape[1])
     for panel, path in zip(panels, paths, strict=True):
         for place, item in zip(places, path, strict=True):
-            panel.plot(item[:, :1], color=colormaps[SCALE](0.95 * place), linewidth=1.2)
+            panel.plot(item[:, :1], color=SCALE(place), linewidth=1.2)
         panel.yaxis.set_major_locator(MaxNLocator(4))
         panel.grid(axis="y")
     panels[-1].set_xlabel("position")

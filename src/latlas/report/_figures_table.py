@@ -35,7 +35,7 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
     units = _units(data)
     figure = new_figure(_height(units) + 0.3)
     panel = figure.subplots()
-    groups = [("samples", data.samples, BLUE, 0.17)]
+    groups = [("samples", data.samples, BLUE, 0.0 if data.originals is None else 0.17)]
     if data.originals is not None:
         groups.insert(0, ("data", data.originals, theme.muted, -0.17))
     rows = np.arange(len(units.names))
@@ -112,7 +112,7 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 
 def _units(data: ReportData) -> Units:
-    """Means and spreads of the data, else of what the model made; of many features, those of largest spread."""
+    """Means and spreads of the data, or else of what the model made; the features that vary most."""
     sources = (data.originals, data.samples, data.reconstructions, data.interpolation, data.prototype)
     items = _flat(next(items for items in sources if items is not None), data).reshape(
         -1, size(data.item_shape)

@@ -92,9 +92,7 @@ def _shade_warm_up(panels: Sequence[Axes], data: ReportData, x: np.ndarray, them
     end = warm_up_end(data)
     if end is not None:
         for panel in panels:
-            panel.axvspan(x[0], end, color=theme.muted, alpha=0.12, linewidth=0)
-        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 10}
-        panels[-1].annotate("KL warm-up", (x[0], 1.0), (4, -4), va="top", color=theme.muted, **place)
+            panel.axvspan(x[0], end, color=theme.muted, alpha=0.15, linewidth=0, label="KL warm-up")
 
 
 def _has(data: ReportData, term: str) -> bool:

@@ -88,7 +88,8 @@ def _samples_caption(data: ReportData) -> str:
             "good model's lines "
             "lie beside those of the data."
         )
-    return "Made up by the model, not taken from the data; they should look like data, and differ."
+    text = "Made up by the model, not taken from the data; they should look like data, and differ."
+    return text + (" Drawn without the noise of single measurements." if data.samples_are_means else "")
 
 
 def _prototype_caption(data: ReportData) -> str:
@@ -101,10 +102,12 @@ def _prototype_caption(data: ReportData) -> str:
 def _interpolation_caption(data: ReportData) -> str:
     if kind_of(data) == "table":
         return "A walk across the map from one example to another; values should change gradually, not jump."
-    return (
+    text = (
         "Each walk across the map goes from one example to another; the steps in between should be plausible "
         "data, not two examples overlaid."
     )
+    many = kind_of(data) == "series" and len(data.item_shape) > 1 and data.item_shape[-1] > 1
+    return text + (" Of several channels the first is drawn." if many else "")
 
 
 def _map_caption(data: ReportData) -> str:
@@ -164,7 +167,9 @@ def _kl_caption(data: ReportData) -> str:
 
 
 def _kl_alt(data: ReportData) -> str:
-    return f"Bars of the KL of {np.size(data.kl_per_dimension)} latent dimensions, {num_active(data)} of them in use."
+    return (
+        f"Bars: KL of {np.size(data.kl_per_dimension)} latent dimensions, {num_active(data)} of them in use."
+    )
 
 
 def _reconstructions_alt(data: ReportData) -> str:
@@ -193,8 +198,9 @@ _FIT_AGAIN = "The run holds none; fit the model again with `latlas fit DATA --ou
 
 _PANELS = (
     Panel(
-        "evidence", "How good, and how sure", lambda data: bool(bounds(data)), evidence_figure, _evidence_caption,
-        _evidence_alt, "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
+        "evidence", "How good, and how sure", lambda data: bool(bounds(data)), evidence_figure,
+        _evidence_caption, _evidence_alt,
+        "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
     ),
     Panel(
         "reconstructions", "Data and reconstructions", _has("originals", "reconstructions"),
@@ -218,7 +224,7 @@ _PANELS = (
         _training_alt, _FIT_AGAIN,
     ),
     Panel(
-        "dimensions", "What each dimension carries", _has("kl_per_dimension"), kl_figure, _kl_caption, _kl_alt,
-        _WITH_DATA,
+        "dimensions", "What each dimension carries", _has("kl_per_dimension"), kl_figure, _kl_caption,
+        _kl_alt, _WITH_DATA,
     ),
 )  # fmt: skip

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from latlas.report._data import ReportData
@@ -22,7 +25,9 @@ P = ParamSpec("P")
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, YELLOW, GREY = "#e69f00", "#56b4e9", "#f0e442", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW)
-SCALE = "viridis"  # for numbers; even in lightness, safe for any colour vision
+# for numbers: viridis, even in lightness and safe for any colour vision, without the ends that a dark or a light
+# page would swallow
+SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.9, 256)))
 WIDTH = 5.2  # inches: text stays readable when a telephone shrinks the figure to 360 pixels
 
 _lock = threading.RLock()  # matplotlib's settings are one per process

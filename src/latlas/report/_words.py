@@ -32,12 +32,12 @@ def learned(data: ReportData) -> str:
         )
         active = num_active(data)
         if active is not None:
-            parts.append(
-                f"Of the {dimensions} it uses {active}; the rest tell next to nothing about an example."
-            )
+            rest = "; the rest tell next to nothing about an example" if active < dimensions else ""
+            parts.append(f"Of the {dimensions} it uses {active}{rest}.")
     if data.likelihood:
-        reason = f": {data.likelihood_reason.rstrip('.')}" if data.likelihood_reason else ""
-        parts.append(f"Values are modelled by the {data.likelihood} likelihood{reason}.")
+        parts.append(
+            f"Values are modelled by the {data.likelihood} likelihood{_reason(data.likelihood_reason)}."
+        )
     return " ".join(parts) or "Nothing is known about the model; fit one with `latlas fit DATA --out RUN`."
 
 
@@ -120,6 +120,13 @@ def split(data: ReportData) -> str:
     if math.isfinite(distortion):
         parts.append(f"Rebuilding an example from its place costs {number(distortion)} nats.")
     return " ".join(parts)
+
+
+def _reason(reason: str | None) -> str:
+    """A reason as the end of a sentence, or as one of its own."""
+    if not reason:
+        return ""
+    return (". " if reason[0].isupper() else ": ") + reason.rstrip(".")
 
 
 def num_dimensions(data: ReportData) -> int | None:
