@@ -21,7 +21,12 @@ html_copy_source = False
 # `code` in single back-quotes, as in Markdown
 default_role = "literal"
 
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    # made by scikit-learn, with references into its own documentation
+    "exclude-members": "set_fit_request, set_score_request, set_transform_request",
+}
 autodoc_class_signature = "mixed"
 autoclass_content = "both"
 autodoc_typehints = "none"
@@ -35,6 +40,8 @@ _MATH = re.compile(r"\$([^$]+)\$")
 
 def _markdown_to_rst(app, what, name, obj, options, lines):
     """Docstrings are read by people in editors first: `$...$` is mathematics, and a bare `|` or `*` is itself."""
+    if what == "data":  # the docstring of its type; the page says what it is
+        lines.clear()
     text = "\n".join(lines)
     text = _MATH.sub(lambda m: ":math:`" + " ".join(m[1].split()) + "`", text)
     parts = _CODE.split(text)

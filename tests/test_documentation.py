@@ -70,14 +70,6 @@ def run_python(code, page, line, namespace):
     return printed.getvalue()
 
 
-def run_session(code, page, line, namespace):
-    test = doctest.DocTestParser().get_doctest(code, namespace, page.name, str(page), line)
-    log = io.StringIO()
-    results = doctest.DocTestRunner(Checker(), verbose=False).run(test, out=log.write, clear_globs=False)
-    assert results.failed == 0, log.getvalue()
-    namespace.update(test.globs)
-
-
 def run_commands(code):
     """Runs the `$ latlas ...` lines of a console block in this process; others are for people."""
     for command in re.findall(r"^\$ latlas (.*)$", code, re.MULTILINE):
@@ -106,8 +98,6 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
             printed = run_python(code, page, line, namespace)
             if expected is not None:
                 assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
-        elif language == "pycon":
-            run_session(code, page, line, namespace)
         elif language == "console":
             run_commands(code)
 
