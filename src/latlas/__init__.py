@@ -1,0 +1,8 @@
+"""latlas: a generative map of scientific data, with evidence you can trust.
+
+Its names are attached when they are first used, so that importing it is fast and waits for no JAX.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

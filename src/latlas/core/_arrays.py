@@ -47,7 +47,7 @@ _DTYPES = {
 
 
 def pack_arrays(
-    arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None
+    arrays: Mapping[str, np.ndarray | np.generic], metadata: Mapping[str, Any] | None = None
 ) -> tuple[bytes, str]:
     """The bytes of a sealed safetensors file, and their digest (64 hexadecimal digits).
 
@@ -70,7 +70,7 @@ def pack_arrays(
 
 
 def write_arrays(
-    path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None
+    path: str | Path, arrays: Mapping[str, np.ndarray | np.generic], metadata: Mapping[str, Any] | None = None
 ) -> str:
     """Writes a sealed safetensors file atomically and returns its digest.
 
@@ -100,7 +100,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     return _checked_content(path, data)
 
 
-def _storable(name: str, array: np.ndarray) -> np.ndarray:
+def _storable(name: str, array: np.ndarray | np.generic) -> np.ndarray:
     array = np.asarray(array, order="C")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in _DTYPES.values():

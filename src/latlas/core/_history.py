@@ -50,7 +50,7 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
     """
     if not isinstance(record.get("step"), int | np.integer) or "sha256" in record:
         raise RequestError(f'A line of {path} needs an integer "step" and no "sha256", which seals the line.')
-    body = dump_json({name: _finite(value) for name, value in record.items()}, str(path))[:-1]
+    body = dump_json(_finite(record), str(path))[:-1]
     line = _sealed(_last_digest(path), body) + b"\n"
     if len(line) > MAX_LINE_BYTES:
         raise RequestError(
@@ -144,4 +144,8 @@ def _append_whole(descriptor: int, line: bytes) -> None:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
     return None if isinstance(value, float | np.floating) and not math.isfinite(value) else value

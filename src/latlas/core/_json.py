@@ -52,7 +52,7 @@ def parse_json(data: bytes, source: str) -> dict[str, Any]:
     return value
 
 
-def dump_json(value: dict[str, Any], source: str, *, indent: int | None = None) -> bytes:
+def dump_json(value: dict, source: str, *, indent: int | None = None) -> bytes:
     """The object as ASCII bytes that `parse_json` reads back; NumPy scalars become plain numbers.
 
     Raises:
@@ -73,7 +73,7 @@ def dump_json(value: dict[str, Any], source: str, *, indent: int | None = None) 
     return data
 
 
-def write_json(path: str | Path, value: dict[str, Any]) -> None:
+def write_json(path: str | Path, value: dict) -> None:
     """Writes an object with its seal, atomically.
 
     Raises:

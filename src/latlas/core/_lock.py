@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -14,14 +15,19 @@ from latlas.core._files import write_all, write_error
 from latlas.core._json import dump_json, parse_json
 
 
+# what each thread of this process holds: a caller may hold a run over several acts, each of which takes it for itself
+_held = threading.local()
+
+
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Holds the lock file of a run directory; the kernel frees it when the process ends, however it ends.
 
-    The file itself stays: removing it would let two processes lock two files of one name.
+    The file itself stays: removing it would let two processes lock two files of one name. The thread that holds it may
+    take it again.
 
     Raises:
-        RunInUseError: if another process (or another call in this one) holds it; the message names process
+        RunInUseError: if another process (or another thread of this one) holds it; the message names process
             and host.
         CorruptFileError: if something else stands under that name.
         WorkError: if the lock file cannot be made.
@@ -32,8 +38,14 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise write_error(path, error) from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise CorruptFileError(f"{path} is not a regular file. Remove it and try again.")
+        held = _held.__dict__.setdefault("files", set())
+        file = (os.getpid(), status.st_dev, status.st_ino)
+        if file in held:
+            yield
+            return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -44,9 +56,13 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         with suppress(OSError):  # who holds it is a courtesy: a full disk does not refuse the lock
             os.ftruncate(descriptor, 0)
             write_all(descriptor, _signature())
-        yield
-        with suppress(OSError):
-            os.ftruncate(descriptor, 0)
+        held.add(file)
+        try:
+            yield
+        finally:
+            held.remove(file)
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

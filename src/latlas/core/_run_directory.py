@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from latlas.core._lock import exclusive_lock
 
 SCHEMA_VERSION = 1
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray | np.generic]
 
 _FORMAT = "latlas run"
 _FILES = ("model.safetensors", "metrics.jsonl", "evaluation.json", "report.html")
@@ -56,7 +56,9 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> Self:
+    def create(
+        cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False
+    ) -> "RunDirectory":
         """A new run directory, with its configuration.
 
         Args:
@@ -90,7 +92,7 @@ class RunDirectory:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path) -> "RunDirectory":
         """The run in a folder, its configuration checked.
 
         Raises:
@@ -232,17 +234,14 @@ class RunDirectory:
 
     def verify(self) -> list[str]:
         """Reads every file and says what is wrong with each, a sentence per problem; empty if all is well."""
-        checks = [self._read_config, self._history, self.read_evaluation, self.read_report]
+        checks = [self._read_config, self._history, self.read_evaluation, self.read_report, self._states]
         problems = [_problem(check) for check in checks]
-        try:
-            finished = self.finished
-            states = self._states()
-        except LatlasError as error:
-            finished, states = False, []
-            problems.append(str(error))
-        if finished or os.path.lexists(self.path / "model.safetensors"):
+        if problems[0]:  # without a configuration each metrics line still proves itself
+            problems.append(_problem(lambda: read_history(self.path / "metrics.jsonl")))
+        if os.path.lexists(self.path / "model.safetensors") or (not problems[0] and self.finished):
             problems.append(_problem(self.load_model))
-        problems += [_problem(lambda state=state: _read_state(*state)) for state in states]
+        if not problems[4]:
+            problems += [_problem(lambda state=state: _read_state(*state)) for state in self._states()]
         return list(dict.fromkeys(problem for problem in problems if problem))
 
     @contextmanager

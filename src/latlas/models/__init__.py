@@ -1,6 +1,7 @@
 """p(x, z) and q(z | x): latent-variable models composed of prior, recognition, decoder and head."""
 
 from latlas.models._autoencoder import Autoencoder as Autoencoder
+from latlas.models._conditional import ConditionalGaussian as ConditionalGaussian
 from latlas.models._latent_model import AbstractLatentModel as AbstractLatentModel
 from latlas.models._ppca import PPCA as PPCA
 from latlas.models._prior import AbstractPrior as AbstractPrior
@@ -9,3 +10,4 @@ from latlas.models._recognition import AbstractRecognition as AbstractRecognitio
 from latlas.models._recognition import GaussianRecognition as GaussianRecognition
 from latlas.models._recognition import gaussian as gaussian
 from latlas.models._vae import VAE as VAE
+from latlas.models._with_recognition import WithRecognition as WithRecognition

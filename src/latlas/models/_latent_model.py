@@ -31,6 +31,6 @@ class AbstractLatentModel(eqx.Module):
         """p(x | z, condition)."""
 
     def log_joint(self, example: Example, z: PyTree[Array]) -> Scalar:
-        """log p(x, z | condition) of the observed entries of x, in nats."""
+        """Log p(x, z | condition) of the observed entries of x, in nats."""
         likelihood = self.likelihood(z, example.condition)
         return self.prior(example.condition).log_prob(z) + likelihood.log_prob(example.x, example.observed)

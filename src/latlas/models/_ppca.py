@@ -1,6 +1,5 @@
 """Probabilistic PCA: the latent-variable model whose every answer is known exactly."""
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -45,7 +44,7 @@ class PPCA(AbstractLatentModel):
         return Likelihood(Gaussian(FixedScale(self.noise_scale)), self.weight @ z + self.loc)
 
     def log_evidence(self, example: Example) -> Scalar:
-        """log p(x), exact, in nats."""
+        """Log p(x), exact, in nats."""
         marginal = dist.LowRankMultivariateNormal(
             self.loc, self.weight, jnp.full_like(self.loc, self.noise_scale**2)
         )

@@ -1,8 +1,9 @@
 """A sum of objectives: a bound and what is added to it."""
 
-from jaxtyping import PRNGKeyArray, PyTree, Scalar
-import jax.random as jr
 from typing import Any
+
+import jax.random as jr
+from jaxtyping import PRNGKeyArray, PyTree, Scalar
 
 from latlas.objectives._objective import AbstractObjective, Terms
 

@@ -1,0 +1,1 @@
+"""Measurements of latlas beside its peers and beside published tables; run with `python -m benchmarks`."""

@@ -1,0 +1,33 @@
+"""`python -m benchmarks NAME [options]`; without a name: list the benchmarks and run the quick ones."""
+
+import sys
+from importlib import import_module
+
+# name -> (what it measures, about how long, whether plain `python -m benchmarks` runs it)
+BENCHMARKS = {
+    "speed": ("W1: seconds per training epoch beside PyTorch, Pyro and pythae", "10 min", False),
+    "evidence_speed": ("W4: importance-weighted log p(x), beside PyTorch", "3 min", False),
+    "startup": ("import, --help, start to first step, second fit", "1 min", True),
+    "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one benchmark, or list them all and run the quick ones."""
+    if arguments and arguments[0] in BENCHMARKS:
+        return import_module(f"benchmarks.{arguments[0]}").main(arguments[1:])
+    for name, (purpose, time, _) in BENCHMARKS.items():
+        print(f"{name:16} {purpose} ({time})")
+    if arguments:
+        print(f"There is no benchmark {arguments[0]!r}; the names stand above.", file=sys.stderr)
+        return 0 if arguments[0] in ("-h", "--help") else 2
+    failed = 0
+    for name, (_, _, quick) in BENCHMARKS.items():
+        if quick:
+            print(f"\n== {name}", flush=True)
+            failed |= import_module(f"benchmarks.{name}").main([])
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Contenders that run in an environment of their own, each a child process of a race."""

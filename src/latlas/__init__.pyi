@@ -1,0 +1,15 @@
+from . import core as core
+from . import data as data
+from . import distributions as distributions
+from . import networks as networks
+from . import stats as stats
+from . import training as training
+from . import models as models
+from . import objectives as objectives
+from . import evaluation as evaluation
+from . import latent as latent
+from . import estimators as estimators
+from . import report as report
+from . import cli as cli
+from .estimators import Atlas as Atlas
+from .estimators import load as load

@@ -1,0 +1,5 @@
+"""`python -m latlas` is `latlas`."""
+
+from latlas.cli import main
+
+main()

@@ -1,0 +1,189 @@
+"""The verbs and their options; what they do is in `_verbs`, which is loaded when one of them runs.
+
+Nothing here may import JAX: `latlas --help` and a wrong option answer at once.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import lazy_loader
+from cyclopts import App, Parameter
+
+# the warning is about packages that load anyway; this one is small, and its heavy part is the module named here
+_verbs = lazy_loader.load("latlas.cli._verbs", suppress_warning=True)
+
+app = App(
+    name="latlas",
+    version=version("latlas"),
+    help="A generative map of your data, with evidence you can trust. `latlas VERB --help` tells more; "
+    "`--config FILE.toml` gives any verb its options from a file.",
+    default_parameter=Parameter(negative=()),
+)
+
+Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
+
+
+@app.command
+def demo(*, out: Path = Path("runs/demo"), seed: int = 0, overwrite: bool = False, json: bool = False) -> int:
+    """Fit scanned digits, measure the fit on held-out ones, draw samples and write a report: a minute, no data needed.
+
+    Args:
+        out: the run directory to write.
+        seed: seed of everything random.
+        overwrite: replace the run that is there.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.demo(out=out, seed=seed, overwrite=overwrite, json=json)
+
+
+@app.command
+def fit(
+    data: Path,
+    *,
+    out: Path,
+    likelihood: str = "auto",
+    latent_dim: int = 8,
+    epochs: int | None = None,
+    batch_size: int = 100,
+    beta: float = 1.0,
+    warm_up: float = 0.1,
+    learning_rate: float = 1e-3,
+    network: Literal["mlp", "conv"] = "mlp",
+    hidden: Numbers | None = None,
+    validation_fraction: float = 0.1,
+    patience: int = 20,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Learn a generative model of DATA and write it to a run directory.
+
+    Args:
+        data: .npy, .npz (the array `x`, or the only one) or .csv; one row per example.
+        out: the run directory to write.
+        likelihood: what the data are given the latent; `auto` looks at them and says what it chose and why.
+        latent_dim: number of latent dimensions.
+        epochs: passes over the data; by default chosen from their size.
+        batch_size: examples per step.
+        beta: price of a nat of information in the latent; 1 is the ELBO.
+        warm_up: fraction of the run over which beta rises from 0.
+        learning_rate: of Adam.
+        network: `mlp`, or `conv` for images and series.
+        hidden: sizes of the hidden layers, or channels of the convolutions; by default 200 200, and 32 64.
+        validation_fraction: of the data, held out to choose the best epoch.
+        patience: stop after this many reports without a better validation loss; 0 for never.
+        precision: of the matrix products.
+        seed: seed of everything random.
+        resume: go on with an interrupted run.
+        overwrite: replace the run that is there.
+        json: print one JSON object instead of text.
+    """
+    options = {
+        "likelihood": likelihood,
+        "latent_dim": latent_dim,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "beta": beta,
+        "warm_up": warm_up,
+        "learning_rate": learning_rate,
+        "network": network,
+        "hidden": hidden,
+        "validation_fraction": validation_fraction,
+        "patience": patience or None,
+        "precision": precision,
+        "random_state": seed,
+    }
+    return _verbs.fit(data, out=out, options=options, resume=resume, overwrite=overwrite, json=json)
+
+
+@app.command
+def evaluate(run: Path, data: Path, *, num_samples: int = 1000, seed: int = 0, json: bool = False) -> int:
+    """Measure the evidence of DATA under a fitted run: log p(x) with its error, ELBO, rate, distortion, active units.
+
+    Args:
+        run: a run directory.
+        data: examples that the run has not seen.
+        num_samples: importance samples per example.
+        seed: seed of the samples.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.evaluate(run, data, num_samples=num_samples, seed=seed, json=json)
+
+
+@app.command
+def report(run: Path, data: Path | None = None, *, json: bool = False) -> int:
+    """Write report.html of a run again, with reconstructions and the latent map of DATA where it is given.
+
+    Args:
+        run: a run directory.
+        data: examples to show; a `label` in the .npz colours the map.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.report(run, data, json=json)
+
+
+@app.command
+def sample(
+    run: Path,
+    *,
+    num: int,
+    out: Path,
+    mean: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Draw new examples from a run and write them to a picture (.png) or an array (.npy, .npz).
+
+    Args:
+        run: a run directory.
+        num: how many.
+        out: the file to write.
+        mean: the likelihood's means instead of draws from it.
+        seed: seed of the draws.
+        overwrite: replace the file that is there.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.sample(run, num=num, out=out, mean=mean, seed=seed, overwrite=overwrite, json=json)
+
+
+@app.command
+def encode(run: Path, data: Path, *, out: Path, overwrite: bool = False, json: bool = False) -> int:
+    """Write the posterior means of DATA (.npy), or means and scales (.npz with `mean` and `scale`).
+
+    Args:
+        run: a run directory.
+        data: the examples.
+        out: the file to write.
+        overwrite: replace the file that is there.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.encode(run, data, out=out, overwrite=overwrite, json=json)
+
+
+@app.command
+def decode(run: Path, latents: Path, *, out: Path, overwrite: bool = False, json: bool = False) -> int:
+    """Write the likelihood's means at LATENTS, one row per latent.
+
+    Args:
+        run: a run directory.
+        latents: .npy or .npz (the array `mean`, or the only one) of shape (number, latent_dim).
+        out: the file to write.
+        overwrite: replace the file that is there.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.decode(run, latents, out=out, overwrite=overwrite, json=json)
+
+
+@app.command
+def inspect(run: Path, *, json: bool = False) -> int:
+    """Say what a run directory holds and whether each of its files is sound, executing nothing of it.
+
+    Args:
+        run: a run directory.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.inspect(run, json=json)

@@ -1,0 +1,33 @@
+"""The entry point: arguments to a verb, and every way of ending to its exit code.
+
+0 done, 1 the work failed, 2 the request was wrong, 128 + n ended by signal n.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError
+
+from latlas.cli._app import app
+from latlas.cli._config import ConfigError, configure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits the process.
+
+    Args:
+        arguments: what stands after the program's name; by default the process's own.
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        tokens = configure(app, tokens)
+        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, ConfigError) as error:
+        print(f"latlas: {_sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{text if text.endswith(('.', '?')) else text + '.'} See `latlas --help` or `latlas VERB --help`."

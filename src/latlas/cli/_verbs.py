@@ -1,0 +1,194 @@
+"""What the verbs do. Each returns what `--json` prints, and prints a few plain lines itself where `show` is set."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from latlas import data as readers
+from latlas.cli import _words
+from latlas.cli._session import check_free, verb
+from latlas.core import RequestError, RunDirectory
+from latlas.estimators import Atlas, load
+from latlas.report import collect, render, save_image_grid
+from latlas.training import progress
+
+_PICTURES = (".png", ".svg")
+
+
+@verb
+def demo(*, out: Path, seed: int, overwrite: bool, show: bool) -> dict[str, Any]:
+    """Fit, evaluate, sample and report on scikit-learn's digits."""
+    table = readers.digits()
+    order = np.random.default_rng(0).permutation(len(table))
+    train, test = order[:1437], order[1437:]
+    started = time.monotonic()
+    atlas = Atlas(latent_dim=8, random_state=seed)
+    atlas.fit(table.x[train], run=out, overwrite=overwrite, callbacks=[progress()])
+    run = RunDirectory.open(out)
+    evaluation = _measure(atlas, table.x[test], num_samples=500, seed=seed)
+    run.write_evaluation(evaluation)
+    picture = out / "samples.png"
+    save_image_grid(picture, atlas.sample(64, draw=False), atlas.item_shape_)
+    _write_report(run, atlas, table.x[test], table.label[test], evaluation, "scanned digits")
+    seconds = time.monotonic() - started
+    if show:
+        print(_words.demo(atlas, evaluation, out, picture, seconds))
+    return {
+        "run": str(out),
+        "evaluation": evaluation,
+        "report": str(out / "report.html"),
+        "seconds": round(seconds, 2),
+    }
+
+
+@verb
+def fit(
+    data: Path, *, out: Path, options: dict[str, Any], resume: bool, overwrite: bool, show: bool
+) -> dict[str, Any]:
+    """Fit an Atlas and write its run directory."""
+    if resume and overwrite:
+        raise RequestError("--resume goes on with a run and --overwrite removes it. Give one of them.")
+    if resume and not (out / "config.json").exists():
+        raise RequestError(f"There is no run {out} to resume. Leave --resume out to start one.")
+    table = readers.read(data)
+    atlas = Atlas(**options)
+    if show:
+        print(f"{data}: {_words.shape_of(table.x)}", file=sys.stderr)
+    started = time.monotonic()
+    atlas.fit(table.x, run=out, resume=resume, overwrite=overwrite, callbacks=[progress()])
+    run = RunDirectory.open(out)
+    _write_report(run, atlas, table.x, table.label, run.read_evaluation(), table.name)
+    found = {
+        "run": str(out),
+        "likelihood": atlas.likelihood_,
+        "epochs": atlas.n_iter_,
+        "elbo": atlas.summary()["elbo"],
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    if show:
+        print(_words.fit(atlas, found))
+    return found
+
+
+@verb
+def evaluate(run: Path, data: Path, *, num_samples: int, seed: int, show: bool) -> dict[str, Any]:
+    """Evidence of data under a run, kept in its evaluation.json."""
+    if num_samples < 1:
+        raise RequestError(f"--num-samples must be at least 1, and {num_samples} came.")
+    directory = RunDirectory.open(run)
+    atlas = load(directory)
+    evaluation = _measure(atlas, readers.read(data).x, num_samples=num_samples, seed=seed)
+    with directory.lock():
+        directory.write_evaluation(evaluation)
+    if show:
+        print(_words.evaluation(evaluation))
+    return evaluation
+
+
+@verb
+def report(run: Path, data: Path | None, *, show: bool) -> dict[str, Any]:
+    """The report of a run, written again."""
+    directory = RunDirectory.open(run)
+    atlas = load(directory)
+    table = None if data is None else readers.read(data)
+    x, label, name = (None, None, run.name) if table is None else (table.x, table.label, table.name)
+    with directory.lock():
+        path = _write_report(directory, atlas, x, label, directory.read_evaluation(), name)
+    if show:
+        print(f"Written: {path}")
+    return {"run": str(run), "report": str(path)}
+
+
+@verb
+def sample(
+    run: Path, *, num: int, out: Path, mean: bool, seed: int, overwrite: bool, show: bool
+) -> dict[str, Any]:
+    """New examples, as a picture or an array."""
+    if num < 1:
+        raise RequestError(f"--num must be at least 1, and {num} came.")
+    check_free(out, overwrite=overwrite)
+    if out.suffix not in (*_PICTURES, ".npy", ".npz", ".csv"):
+        raise RequestError(f"{out} must end in .png, .svg, .npy, .npz or .csv, which says what to write.")
+    atlas = load(run)
+    items = atlas.sample(num, draw=not mean, random_state=seed)
+    if out.suffix in _PICTURES:
+        save_image_grid(out, items, atlas.item_shape_, feature_names=_feature_names(atlas))
+    else:
+        readers.write(out, x=items)
+    if show:
+        print(f"Written: {out} ({_words.shape_of(items)})")
+    return {"run": str(run), "out": str(out), "num": num}
+
+
+@verb
+def encode(run: Path, data: Path, *, out: Path, overwrite: bool, show: bool) -> dict[str, Any]:
+    """Posterior means, with their scales in an `.npz`."""
+    check_free(out, overwrite=overwrite)
+    loc, scale = load(run).encode(readers.read(data).x)
+    arrays = {"mean": loc, "scale": scale} if out.suffix == ".npz" else {"mean": loc}
+    readers.write(out, **arrays)
+    if show:
+        print(f"Written: {out} ({_words.shape_of(loc)})")
+    return {"run": str(run), "out": str(out), "shape": list(loc.shape)}
+
+
+@verb
+def decode(run: Path, latents: Path, *, out: Path, overwrite: bool, show: bool) -> dict[str, Any]:
+    """The likelihood's means at given latents."""
+    check_free(out, overwrite=overwrite)
+    items = load(run).inverse_transform(readers.read(latents, array="mean").x)
+    if out.suffix == ".csv":
+        items = items.reshape(len(items), -1)
+    readers.write(out, x=items)
+    if show:
+        print(f"Written: {out} ({_words.shape_of(items)})")
+    return {"run": str(run), "out": str(out), "shape": list(items.shape)}
+
+
+@verb
+def inspect(run: Path, *, show: bool) -> dict[str, Any]:
+    """What a run holds, and whether its files are sound."""
+    directory = RunDirectory.open(run)
+    problems = directory.verify()
+    found = {
+        "run": str(run),
+        "finished": directory.finished,
+        "config": directory.config,
+        "problems": problems,
+    }
+    if not problems:
+        arrays = directory.load_model() if directory.finished else {}
+        found["arrays"] = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
+        found["evaluation"] = directory.read_evaluation()
+        found["reports"] = len(directory.read_metrics())
+    if show:
+        print(_words.inspection(found))
+    return found
+
+
+def _measure(atlas: Atlas, x: np.ndarray, *, num_samples: int, seed: int) -> dict[str, Any]:
+    return atlas.evaluate(x, num_samples=num_samples, seed=seed).to_dict()
+
+
+def _write_report(
+    run: RunDirectory,
+    atlas: Atlas,
+    x: np.ndarray | None,
+    label: np.ndarray | None,
+    evaluation: dict[str, Any] | None,
+    title: str,
+) -> Path:
+    versions = run.config["versions"] | {"device": jax.default_backend()}
+    data = collect(
+        atlas, x, title=title, labels=label, evaluation=evaluation, versions=versions, run=str(run.path)
+    )
+    return run.write_report(render(data))
+
+
+def _feature_names(atlas: Atlas) -> tuple[str, ...] | None:
+    names = getattr(atlas, "feature_names_in_", None)
+    return None if names is None else tuple(map(str, names))

@@ -1,0 +1,75 @@
+"""Which likelihood suits the data, and why, in a sentence a scientist can check."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Shaped
+
+from latlas.data._summary import Summary, summarise
+
+# a count's largest value is rare: in a scale that ends there it is common
+_TOP_SHARE, _TOP_COUNT = 1e-3, 5
+# far past this a Poisson's relative spread is too small for anything that was measured
+_LARGEST_COUNT = 10**6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A likelihood and the reason for it.
+
+    Attributes:
+        name: as `Atlas(likelihood=...)` takes it.
+        reason: one plain sentence.
+    """
+
+    name: str
+    reason: str
+
+
+def choose_likelihood(x: Shaped[np.ndarray, "examples ..."]) -> Choice:
+    """The likelihood that `likelihood="auto"` stands for.
+
+    Two values, 0 and 1: `bernoulli`. A scale of up to 256 equal steps that ends where the data end (grey levels, also
+    those scaled to [0, 1]; ratings): `discretised_logistic`, whose log-likelihood is the probability of the levels
+    themselves. Other whole numbers from 0 on: `poisson`. Anything else: `gaussian`, with a learned scale per feature.
+
+    >>> choose_likelihood(np.array([[0, 1], [1, 1]])).name
+    'bernoulli'
+    """
+    return _chosen(summarise(x))
+
+
+def _chosen(summary: Summary) -> Choice:
+    low, high = summary.minimum, summary.maximum
+    if summary.integer and low >= 0 and high <= 1:
+        return Choice("bernoulli", "The data hold nothing but 0 and 1, so each entry is a yes or a no.")
+    if _is_scale(summary):
+        kind = "whole numbers" if summary.step == 1 else f"multiples of 1/{round(1 / summary.step)}"
+        levels = 256 if summary.dtype == "uint8" and high > 127 else summary.num_levels
+        return Choice(
+            "discretised_logistic",
+            f"The data are {kind} from {low:g} to {high:g} that pile up at the largest value or fill an image, as "
+            f"grey levels do and counts do not, so each entry is one of {levels} ordered levels.",
+        )
+    if summary.integer and 0 <= low and high <= _LARGEST_COUNT:
+        return Choice(
+            "poisson",
+            f"The data are whole numbers from {low:g} to {high:g} without an upper end that they pile up at, so each "
+            "entry is a count.",
+        )
+    kind = "whole numbers, some negative or very large," if summary.integer else "real numbers"
+    return Choice(
+        "gaussian",
+        f"The data are {kind} from {low:.4g} to {high:.4g}, so each feature is a value with a noise of its own, "
+        "learned from the data.",
+    )
+
+
+def _is_scale(summary: Summary) -> bool:
+    """Whether the entries are levels of a scale with two ends."""
+    if summary.num_levels is None or summary.num_levels < 2 or summary.minimum < 0:
+        return False
+    if summary.step != 1 or (summary.dtype == "uint8" and len(summary.shape) > 2):
+        return True
+    common = summary.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
+    return common and summary.top >= 0.5 * summary.below_top

@@ -1,0 +1,116 @@
+"""Comma-, semicolon- or tab-separated numbers, with or without a line of names, plain or gzipped."""
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from latlas.core import DataError
+from latlas.data._parts import Parts
+
+GZIP_MAGIC = b"\x1f\x8b"
+LABELS = ("label", "labels", "y", "target", "class")
+
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE)
+
+
+def read_csv(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: int) -> Parts:
+    """The numbers, the names of their columns, and a column called `label`, `y`, `target` or `class` as labels.
+
+    Raises:
+        DataError: if it is no text, a row is longer or shorter than the first, or a cell is no number.
+    """
+    rows = _rows(path, _text(path, file, max_bytes))
+    names = _header(rows[0][1])
+    body = rows[1:] if names else rows
+    if not body:
+        raise DataError(f"{path} holds a line of names and no rows: give it at least one row of numbers.")
+    width = len(rows[0][1])
+    for line, row in body:
+        if len(row) != width:
+            raise DataError(
+                f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line."
+            )
+    columns = list(zip(*(row for _, row in body), strict=True))
+    label = (
+        next((i for i, name in enumerate(names or ()) if name.lower() in LABELS), None) if width > 1 else None
+    )
+    lines = [line for line, _ in body]
+    data = [i for i in range(width) if i != label]
+    x = np.stack([_numbers(path, columns[i], lines, names[i] if names else str(i)) for i in data], axis=1)
+    labels = None if label is None else _label(columns[label])
+    return Parts(x, labels, None, tuple(names[i] for i in data) if names else None)
+
+
+def _text(path: Path, file: BinaryIO, max_bytes: int) -> str:
+    try:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        data = gzip.GzipFile(fileobj=file).read(max_bytes + 1) if packed else file.read(max_bytes + 1)
+    except Exception as error:  # gzip, zlib and struct each have errors of their own
+        raise DataError(
+            f"{path} is no whole gzip file ({str(error).rstrip('.')[:200]}): copy it again."
+        ) from error
+    if len(data) > max_bytes:
+        raise DataError(f"{path} holds more than {max_bytes:,} bytes of text: split it, or raise max_bytes.")
+    if b"\0" in data:
+        raise DataError(f"{path} is not text though its name says .csv: give it the suffix of its format.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+
+
+def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """Lines that hold something, as (number of the line, cells)."""
+    first = text.lstrip().split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"{path} is no readable table ({error} in line {reader.line_num}): mend that line."
+        ) from error
+    rows = [(line, row) for line, row in rows if any(row)]
+    if not rows:
+        raise DataError(f"{path} is empty: give it at least one row of numbers.")
+    return rows
+
+
+def _header(row: Sequence[str]) -> list[str] | None:
+    names = any(not _NUMBER.fullmatch(cell) and cell.lower() not in _MISSING for cell in row)
+    return list(row) if names else None
+
+
+def _numbers(path: Path, cells: Sequence[str], lines: Sequence[int], name: str) -> np.ndarray:
+    column = np.empty(len(cells))
+    for i, cell in enumerate(cells):
+        if _NUMBER.fullmatch(cell):
+            column[i] = float(cell)
+        elif cell.lower() in _MISSING:
+            column[i] = np.nan
+        else:
+            raise DataError(
+                f"{path} holds {cell[:40]!r} in line {lines[i]}, column {name!r}, where a number was expected: "
+                "write categories as numbers, or remove that column."
+            )
+    return column
+
+
+def _label(cells: Sequence[str]) -> np.ndarray:
+    if all(_NUMBER.fullmatch(cell) for cell in cells):
+        numbers = np.array([float(cell) for cell in cells])
+        whole = (
+            np.isfinite(numbers).all()
+            and (np.abs(numbers) < 2**53).all()
+            and (numbers == np.round(numbers)).all()
+        )
+        return numbers.astype(np.int64) if whole else numbers
+    return np.array(cells, dtype=np.str_)

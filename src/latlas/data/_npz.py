@@ -1,0 +1,87 @@
+"""NumPy's `.npz`: a zip archive of `.npy` members, judged by its directory before anything is unpacked."""
+
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from latlas.core import DataError
+from latlas.data._npy import read_stream
+from latlas.data._parts import Parts
+
+MAGIC = b"PK"
+LABELS = ("label", "labels", "y")
+MASKS = ("observed", "mask")
+
+_MAX_MEMBERS = 1000
+# deflate packs at most about 1:1032; data that are worth learning from stay far below, unless they are small
+_MAX_RATIO, _SMALL_BYTES = 500, 2**28
+
+
+def read_npz(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: int) -> Parts:
+    """The array called `array`, or the only one; with labels and a mask where there are some.
+
+    Raises:
+        DataError: if the archive is damaged, is a bomb, or does not say which array is meant.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = _members(path, archive)
+            name = _chosen(path, list(members), array)
+            label = next((key for key in LABELS if key in members), None)
+            mask = next((key for key in MASKS if key in members), None)
+            wanted = [key for key in (name, label, mask) if key is not None]
+            _check_sizes(path, [members[key] for key in wanted], max_bytes)
+            arrays = {key: _unpacked(path, archive, members[key], max_bytes) for key in wanted}
+    except DataError:
+        raise
+    except Exception as error:  # zipfile, zlib, lzma, bz2 and struct each have errors of their own
+        raise DataError(
+            f"{path} is no whole .npz file ({type(error).__name__}: {str(error).rstrip('.')[:200]}): "
+            "copy or write it again."
+        ) from error
+    return Parts(arrays[name], arrays.get(label), arrays.get(mask))
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    infos = archive.infolist()
+    if len(infos) > _MAX_MEMBERS:
+        raise DataError(
+            f"{path} holds {len(infos):,} members, and at most {_MAX_MEMBERS:,} are read: write one array under 'x'."
+        )
+    # names are only compared, never used as paths
+    return {info.filename.removesuffix(".npy"): info for info in infos if info.filename.endswith(".npy")}
+
+
+def _chosen(path: Path, names: list[str], array: str) -> str:
+    data = [name for name in names if name not in LABELS + MASKS]
+    if array in names:
+        return array
+    if len(data) != 1:
+        found = f"the arrays {', '.join(map(repr, names[:8]))}" if names else "no array"
+        raise DataError(
+            f"{path} holds {found}, and none of them is called {array!r}: store the data under {array!r}."
+        )
+    return data[0]
+
+
+def _check_sizes(path: Path, infos: list[zipfile.ZipInfo], max_bytes: int) -> None:
+    total = sum(info.file_size for info in infos)
+    if total > max_bytes:
+        raise DataError(
+            f"{path} unpacks to {total:,} bytes, and at most {max_bytes:,} are read: split it, or raise max_bytes."
+        )
+    packed = sum(info.compress_size for info in infos)
+    if total > _SMALL_BYTES and total > _MAX_RATIO * packed:
+        raise DataError(
+            f"{path} unpacks {packed:,} bytes to {total:,}, as an archive made to fill the memory does: "
+            "store the array uncompressed with numpy.savez."
+        )
+
+
+def _unpacked(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> np.ndarray:
+    with archive.open(info) as stream:
+        x = read_stream(Path(f"{path}[{info.filename}]"), stream, info.file_size, max_bytes=max_bytes)
+        stream.read(1)  # reaches the end of the member, where its checksum is compared
+    return x

@@ -1,0 +1,48 @@
+"""Arrays to files that `read` reads back, written whole or not at all."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from latlas.core import RequestError
+from latlas.core._files import write_atomically
+
+
+def write(path: str | os.PathLike, **arrays: Shaped[np.ndarray, "..."]) -> Path:
+    """Writes arrays to `.npy` (one array), `.npz` (any number, by name) or `.csv` (one, two-dimensional).
+
+    Args:
+        path: where to; the suffix says which format. A file that is there is replaced in one stroke.
+        arrays: by name: `write("z.npz", mean=loc, scale=scale)`.
+
+    Returns:
+        The path.
+
+    Raises:
+        RequestError: if the suffix is none of the three, or the arrays do not fit the format.
+        WorkError: if the file cannot be written.
+    """
+    path, buffer = Path(path), io.BytesIO()
+    if path.suffix == ".npz":
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    elif path.suffix not in (".npy", ".csv"):
+        raise RequestError(f"{path} has no suffix that latlas can write: choose .npy, .npz or .csv.")
+    elif len(arrays) != 1:
+        raise RequestError(
+            f"{path} cannot hold the arrays {', '.join(arrays)}: a {path.suffix} takes one; write .npz."
+        )
+    else:
+        (x,) = arrays.values()
+        if path.suffix == ".npy":
+            np.save(buffer, x, allow_pickle=False)
+        elif x.ndim != 2:
+            raise RequestError(
+                f"{path} cannot hold an array of shape {x.shape}: a .csv has two axes; write .npy."
+            )
+        else:
+            np.savetxt(buffer, x, delimiter=",", fmt="%.9g")
+    write_atomically(path, buffer.getvalue())
+    return path

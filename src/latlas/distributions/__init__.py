@@ -1,0 +1,35 @@
+"""Heads over one observation, distributions over its latents, and the KL divergence between the latter.
+
+A head turns a decoder's unconstrained numbers into a valid NumPyro-like distribution and scores only what
+was observed; over latents NumPyro's distributions serve as they are, joined by chains and products.
+"""
+
+from latlas.distributions._bernoulli import Bernoulli as Bernoulli
+from latlas.distributions._categorical import Categorical as Categorical
+from latlas.distributions._continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from latlas.distributions._degrees import AbstractDegrees as AbstractDegrees
+from latlas.distributions._degrees import FixedDegrees as FixedDegrees
+from latlas.distributions._degrees import LearnedDegrees as LearnedDegrees
+from latlas.distributions._discretised_logistic import DiscretisedLogistic as DiscretisedLogistic
+from latlas.distributions._head import AbstractHead as AbstractHead
+from latlas.distributions._head import Likelihood as Likelihood
+from latlas.distributions._head import masked_sum as masked_sum
+from latlas.distributions._kl import KLEstimate as KLEstimate
+from latlas.distributions._kl import NoClosedFormError as NoClosedFormError
+from latlas.distributions._kl import has_closed_form as has_closed_form
+from latlas.distributions._kl import kl_divergence as kl_divergence
+from latlas.distributions._kl import kl_estimate as kl_estimate
+from latlas.distributions._kl import register_kl as register_kl
+from latlas.distributions._latent import Chain as Chain
+from latlas.distributions._latent import Distribution as Distribution
+from latlas.distributions._latent import Product as Product
+from latlas.distributions._latent import diagonal_normal as diagonal_normal
+from latlas.distributions._location_scale import Gaussian as Gaussian
+from latlas.distributions._location_scale import Laplace as Laplace
+from latlas.distributions._location_scale import StudentT as StudentT
+from latlas.distributions._mixed import Mixed as Mixed
+from latlas.distributions._poisson import Poisson as Poisson
+from latlas.distributions._scale import AbstractScale as AbstractScale
+from latlas.distributions._scale import FixedScale as FixedScale
+from latlas.distributions._scale import LearnedScale as LearnedScale
+from latlas.distributions._scale import PredictedScale as PredictedScale

@@ -1,0 +1,313 @@
+"""The estimator: a variational autoencoder of a table or of images, with scikit-learn's verbs."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float, Shaped
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from latlas.core import Example, RunDirectory
+from latlas.estimators._compute import draws, in_chunks, likelihood_means, log_evidence, posterior_moments
+from latlas.estimators._fit import Fit
+from latlas.estimators._options import check_options, jsonable, seed_of
+from latlas.estimators._record import FitRecord, config_of
+from latlas.estimators._resolve import LIKELIHOODS
+from latlas.estimators._rows import checked_latents, checked_rows
+from latlas.estimators._run import begun, saved
+from latlas.evaluation import Evaluation, evaluate
+from latlas.models import VAE
+
+_ROWS, _SCORED_ROWS = 256, 64
+
+
+class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A generative map of data: a variational autoencoder that looks at the data and chooses its likelihood.
+
+    All log-densities are in nats per example and in the data's own units: what standardisation did to them is undone.
+    With the same `random_state` two fits on one machine give the same bits.
+
+    Attributes:
+        likelihood_: the name of the likelihood.
+        likelihood_reason_: why it was chosen, in a sentence.
+        history_: the reports of the fit: `step`, `epoch`, `train` and `valid` with `elbo`, `log_likelihood` and `kl`.
+        n_iter_: epochs done.
+        n_features_in_: numbers per example.
+        item_shape_: shape of one example.
+        record_: the fitted model as JSON and arrays.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(60, 5))
+    >>> atlas = Atlas(latent_dim=2, hidden=(8,), epochs=2, random_state=0).fit(x)
+    >>> atlas.likelihood_, atlas.transform(x).shape, atlas.sample(3).shape
+    ('gaussian', (60, 2), (3, 5))
+    """
+
+    def __init__(
+        self,
+        *,
+        likelihood: str = "auto",
+        latent_dim: int = 8,
+        hidden: Sequence[int] | None = None,
+        network: str = "mlp",
+        activation: str = "tanh",
+        beta: float = 1.0,
+        warm_up: float = 0.1,
+        learning_rate: float = 1e-3,
+        batch_size: int = 100,
+        epochs: int | None = None,
+        validation_fraction: float = 0.1,
+        patience: int | None = 20,
+        precision: str = "float32",
+        random_state: Any = None,
+        verbose: bool = False,
+    ):
+        """Keeps the options; `fit` checks them.
+
+        Args:
+            likelihood: "auto" (see `data.choose_likelihood`), or bernoulli, continuous_bernoulli, gaussian, laplace,
+                student_t, poisson, categorical, discretised_logistic.
+            latent_dim: number of latent dimensions.
+            hidden: widths of the hidden layers, or channels of the convolutions; by default (200, 200) and (32, 64).
+            network: "mlp" or "conv" (sequences and images).
+            activation: name of the activation.
+            beta: price of a nat of information in the latent; 1 is the ELBO.
+            warm_up: share of the run over which `beta` rises from 0; 0 for none.
+            learning_rate: of Adam.
+            batch_size: rows per step.
+            epochs: passes over the data; by default as many as make 5,000 steps, at least 20 and at most 300.
+            validation_fraction: share of the rows kept apart to stop early and to keep the best model; 0 for none.
+            patience: reports without a lower validation loss after which the fit stops; `None` for never.
+            precision: "float32", or "bfloat16" for the products of an MLP.
+            random_state: an integer for the same bits every time, a `RandomState`, or `None`.
+            verbose: whether to print a line per report.
+        """
+        self.likelihood = likelihood
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.network = network
+        self.activation = activation
+        self.beta = beta
+        self.warm_up = warm_up
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        run: RunDirectory | str | os.PathLike | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        callbacks: Sequence[Any] = (),
+    ) -> Self:
+        """Fits the map.
+
+        Args:
+            X: `(examples, features)` or images `(examples, height, width[, channels])`, at least two rows.
+            y: ignored.
+            run: a run directory, or a path where one is made; configuration, checkpoints, metrics and the model are kept.
+            resume: go on with the run that `run` holds, which then is the same bits as if it had never stopped; the
+                data and the options must be the same.
+            overwrite: replace the run that stands at the path `run`.
+            callbacks: see `training.FitCallback`.
+
+        Returns:
+            Itself.
+
+        Raises:
+            DataError: if the data cannot be used.
+            RequestError: if an option makes no sense, or the run cannot be resumed with it.
+            NonFiniteError: if the loss stays not finite.
+            InterruptedRunError: on SIGTERM, SIGINT or SIGUSR1; a run directory then holds the state to resume.
+        """
+        options = self.get_params(deep=False)
+        check_options(options)
+        x, item_shape = checked_rows(self, X, None)
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
+        fit = Fit.planned(options, x, names)
+        fit, run, finished = begun(fit, run, resume=resume, overwrite=overwrite)
+        self._adopt(finished or fit.go(run, callbacks), item_shape)
+        return self
+
+    def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:
+        self.record_, self.item_shape_ = record, tuple(item_shape)
+        self.likelihood_, self.likelihood_reason_ = record.spec.likelihood, record.reason
+        self.history_ = record.history
+        self.n_iter_ = max(1, round(record.history[-1]["epoch"])) if record.history else 1
+        self._n_features_out = record.spec.latent_dim
+        self._model = record.model()
+
+    @property
+    def model_(self) -> VAE:
+        """The model, over the data in the model's units (`record_.units.to_model(x)`)."""
+        check_is_fitted(self)
+        return self._model
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_model"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "record_" in state:
+            self._model = self.record_.model()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def _model_rows(self, X: Any) -> tuple[Shaped[np.ndarray, "examples ..."], np.dtype]:
+        check_is_fitted(self)
+        x, _ = checked_rows(self, X, self.item_shape_)
+        return self.record_.units.to_model(x), np.float32 if x.dtype == np.float32 else np.float64
+
+    def encode(
+        self, X: Any
+    ) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
+        """Means and standard deviations of q(z | x).
+
+        Args:
+            X: data of the shape of those fitted.
+        """
+        x, dtype = self._model_rows(X)
+        loc, scale = in_chunks(lambda x: posterior_moments(self._model, x), x, size=_ROWS)
+        return loc.astype(dtype), scale.astype(dtype)
+
+    def transform(self, X: Any) -> Float[np.ndarray, "examples latent"]:
+        """Means of q(z | x): the place of each row on the map, the same at every call and whatever else is in X."""
+        return self.encode(X)[0]
+
+    def inverse_transform(self, Z: Any) -> Float[np.ndarray, "examples ..."]:
+        """E[x | z] in the data's units, in the shape of the data (for categories: the likeliest).
+
+        Args:
+            Z: latents, one row each.
+        """
+        check_is_fitted(self)
+        z = checked_latents(Z, self.record_.spec.latent_dim)
+        return self._to_data(in_chunks(lambda z: likelihood_means(self._model, z), z, size=_ROWS), mean=True)
+
+    def _to_data(self, x: np.ndarray, *, mean: bool) -> np.ndarray:
+        record = self.record_
+        if mean:
+            return record.units.to_data(LIKELIHOODS[record.spec.likelihood].point(x))
+        drawn = record.units.to_data(x)
+        dtype = np.dtype(record.data["dtype"])
+        return drawn if dtype.kind == "f" else drawn.astype(dtype)
+
+    def reconstruct(self, X: Any) -> Float[np.ndarray, "examples ..."]:
+        """What the map makes of each row: the decoded mean of its posterior, in the data's units."""
+        return self.inverse_transform(self.encode(X)[0])
+
+    def sample(
+        self, num_samples: int = 1, *, draw: bool = True, random_state: Any = None
+    ) -> Shaped[np.ndarray, "samples ..."]:
+        """New data: z from the prior, then x from the likelihood, in the data's units.
+
+        Args:
+            num_samples: how many.
+            draw: `False` for the likelihood's mean instead of a draw from it: smoother to look at, not data.
+            random_state: as in scikit-learn; `None` for the seed of the fit, so that two calls give the same.
+        """
+        check_is_fitted(self)
+        index = np.arange(num_samples, dtype=np.uint32)
+        x = in_chunks(lambda i: draws(self._model, self._key(random_state), i, draw=draw), index, size=_ROWS)
+        return self._to_data(x, mean=not draw)
+
+    def score_samples(
+        self, X: Any, *, num_samples: int = 100, random_state: Any = None
+    ) -> Float[np.ndarray, " examples"]:
+        """Importance-weighted log p(x) of each row, in nats and in the data's units (for levels: log-probabilities).
+
+        A lower bound in expectation that rises to log p(x) with `num_samples`. A row's draws follow from its content
+        and the seed alone, so that its score does not depend on what else is in X.
+
+        Args:
+            X: data of the shape of those fitted.
+            num_samples: importance samples per row; see `evaluate` for how far to trust the result.
+            random_state: as in scikit-learn; `None` for the seed of the fit.
+        """
+        x, _ = self._model_rows(X)
+        key = self._key(random_state)
+        scores = in_chunks(
+            lambda x: log_evidence(self._model, key, x, num_samples=int(num_samples)), x, size=_SCORED_ROWS
+        )
+        return scores.astype(np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of `score_samples`: the log-likelihood per example, in nats.
+
+        Args:
+            X: data of the shape of those fitted.
+            y: ignored.
+        """
+        return float(np.mean(self.score_samples(X)))
+
+    def evaluate(
+        self,
+        X: Any,
+        *,
+        num_samples: int = 1000,
+        seed: int | None = None,
+        chunk_size: int = 500,
+        progress: Any = None,
+    ) -> Evaluation:
+        """How good the map is on data: evidence with its error and verdict, ELBO, rate, distortion, active units.
+
+        Args:
+            X: data of the shape of those fitted; held-out data, for a figure that means something.
+            num_samples: importance samples per row.
+            seed: of the draws; `None` for the seed of the fit.
+            chunk_size: draws decoded at once; memory grows with it.
+            progress: called with the rows done and the rows in all.
+
+        Returns:
+            All in nats per example and in the data's units; `to_dict()` gives plain values.
+        """
+        x, _ = self._model_rows(X)
+        return evaluate(
+            self._key(seed),
+            self._model,
+            Example(x),
+            num_samples=num_samples,
+            chunk_size=chunk_size,
+            progress=progress,
+        )
+
+    def _key(self, random_state: Any) -> Any:
+        return jr.key(self.record_.seed if random_state is None else seed_of(random_state))
+
+    def save(self, path: str | os.PathLike, *, overwrite: bool = False) -> RunDirectory:
+        """Writes the fitted map as a run directory, from which `latlas.load` brings it back.
+
+        Args:
+            path: a folder that does not exist or is empty.
+            overwrite: replace the run that is there.
+        """
+        check_is_fitted(self)
+        return saved(self.record_, self._config(), path, overwrite=overwrite)
+
+    def _config(self) -> dict[str, Any]:
+        record = self.record_
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
+        parameters = jsonable(self.get_params(deep=False))
+        return config_of(
+            parameters, record.spec, record.units, record.seed, record.reason, record.data, names
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """What was fitted to what, as plain values for JSON: likelihood and reason, shapes, epochs, last ELBO."""
+        check_is_fitted(self)
+        return self.record_.summary() | {"epochs": self.n_iter_}

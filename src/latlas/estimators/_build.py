@@ -1,0 +1,143 @@
+"""From plain settings to a VAE: the only place where an `Atlas` meets networks and heads."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from latlas.core import Example, RequestError
+from latlas.data import AbstractUnits
+from latlas.estimators._inputs import CentredLevels
+from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.models import VAE, GaussianRecognition, StandardNormal
+from latlas.networks import MLP, AbstractNetwork, ConvDecoder, ConvEncoder, small_output_init
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """All that fixes a model but its arrays; plain values, kept as JSON.
+
+    Attributes:
+        likelihood: a name of `LIKELIHOODS`.
+        settings: of the head, as sorted pairs.
+        item_shape: shape of one observation.
+        latent_dim: number of latent dimensions.
+        network: "mlp" or "conv".
+        hidden: widths of the hidden layers, or channels of the convolutions, encoder first to last; the decoder mirrors.
+        activation: its name.
+        precision: of the products of an MLP.
+    """
+
+    likelihood: str
+    settings: tuple[tuple[str, Any], ...]
+    item_shape: tuple[int, ...]
+    latent_dim: int
+    network: Literal["mlp", "conv"] = "mlp"
+    hidden: tuple[int, ...] = (200, 200)
+    activation: str = "tanh"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        lists = {"item_shape": list(self.item_shape), "hidden": list(self.hidden)}
+        return {**asdict(self), **lists, "settings": dict(self.settings)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
+        """The inverse of `to_dict`."""
+        lists = {name: tuple(values[name]) for name in ("item_shape", "hidden")}
+        return cls(**{**values, **lists, "settings": tuple(sorted(values["settings"].items()))})
+
+
+class Reshaped(AbstractNetwork):
+    """A network whose output is given another shape.
+
+    Attributes:
+        network: the network.
+        shape: of as many numbers as its output has.
+    """
+
+    network: AbstractNetwork
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The network's output, in the other shape."""
+        return self.network(x).reshape(self.shape)
+
+    def output_layers(self) -> tuple:
+        """Those of the network."""
+        return self.network.output_layers()
+
+    def output_structure(self) -> jax.ShapeDtypeStruct:
+        """The other shape."""
+        return jax.ShapeDtypeStruct(self.shape, jnp.float32)
+
+
+def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
+    """A new model: N(0, I) x amortised diagonal Gaussian x decoder x head; the decoder starts nearly constant.
+
+    Args:
+        spec: what to build.
+        key: draws the weights.
+
+    Raises:
+        RequestError: if a name is not known, or the parts do not go together.
+    """
+    entry = LIKELIHOODS[checked_name("likelihood", spec.likelihood, LIKELIHOODS)]
+    settings = dict(spec.settings)
+    head = entry.head(settings, spec.item_shape)
+    build = {"mlp": _mlps, "conv": _convs}[checked_name("network", spec.network, NETWORKS)]
+    checked_name("precision", spec.precision, PRECISIONS)
+    inputs = entry.inputs(settings)
+    if spec.network == "conv" and spec.likelihood == "categorical":
+        inputs = CentredLevels(settings["num_levels"])  # one plane and not one per category
+    encoder, decoder = build(spec, inputs, head.param_shape(spec.item_shape), key)
+    return VAE(
+        StandardNormal(spec.latent_dim),
+        GaussianRecognition(encoder, inputs),
+        small_output_init(decoder),
+        head,
+    )
+
+
+def with_units(model: VAE, units: AbstractUnits) -> VAE:
+    """The model with the scales of its data, where it standardises them."""
+    arrays = units.arrays()
+    if "varies" not in arrays:
+        return model
+    log_scale = np.log(arrays["scale"]).astype(np.float32)
+    return eqx.tree_at(lambda m: (m.head.log_scale, m.head.varies), model, (log_scale, arrays["varies"]))
+
+
+def _item(spec: ModelSpec) -> Example:
+    return Example(jax.ShapeDtypeStruct(spec.item_shape, jnp.float32))
+
+
+def _mlps(spec, inputs, param_shape, key):
+    encoder_key, decoder_key = jr.split(key)
+    seen = jax.eval_shape(inputs, _item(spec)).shape
+    options = {"activation": spec.activation, "precision": spec.precision}
+    encoder = MLP(seen, 2 * spec.latent_dim, spec.hidden, key=encoder_key, **options)
+    return encoder, MLP(spec.latent_dim, param_shape, spec.hidden[::-1], key=decoder_key, **options)
+
+
+def _convs(spec, inputs, param_shape, key):
+    if spec.precision != "float32":
+        raise RequestError('network="conv" runs in float32 only: give precision="float32", or network="mlp".')
+    if len(spec.item_shape) > 3:
+        raise RequestError(
+            f'network="conv" takes items of one to three axes, and these have the shape {spec.item_shape}: '
+            'choose network="mlp".'
+        )
+    encoder_key, decoder_key = jr.split(key)
+    spatial, channels = spec.item_shape[:2], spec.item_shape[2:]
+    planes = (*spatial, int(np.prod(channels + param_shape[len(spec.item_shape) :], dtype=int)))
+    dims = {"spatial_dims": len(spatial), "activation": spec.activation}
+    encoder = ConvEncoder(spec.item_shape, 2 * spec.latent_dim, spec.hidden, key=encoder_key, **dims)
+    decoder = ConvDecoder(spec.latent_dim, planes, spec.hidden[::-1], key=decoder_key, **dims)
+    return encoder, Reshaped(decoder, tuple(param_shape))

@@ -1,0 +1,151 @@
+"""One fit, planned and done: from checked rows to a record of JSON and arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Shaped
+
+from latlas.core import Constant, Example, LinearWarmUp, RunDirectory
+from latlas.data import AbstractUnits, Choice, choose_likelihood, fingerprint, summarise
+from latlas.estimators._build import ModelSpec, build_model, with_units
+from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
+from latlas.estimators._progress import Lines
+from latlas.estimators._record import FitRecord, arrays_of, config_of
+from latlas.estimators._resolve import LIKELIHOODS, Entry
+from latlas.models import VAE
+from latlas.networks import with_output_bias
+from latlas.objectives import Elbo
+from latlas.training import Adam, Trainer
+
+# with fewer rows to validate on, their mean says little and early stopping would follow the noise
+_FEWEST_VALIDATION_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """All that a fit needs; a pure function of it is what comes out.
+
+    Attributes:
+        options: of the estimator.
+        x: the rows as the model sees them.
+        spec: how the model is built.
+        units: between the data's units and the model's.
+        seed: everything random follows from it.
+        reason: why the likelihood was chosen.
+        data: shape, type and fingerprint of the data.
+        feature_names: of the columns, or `None`.
+    """
+
+    options: dict[str, Any]
+    x: Shaped[np.ndarray, "examples ..."]
+    spec: ModelSpec
+    units: AbstractUnits
+    seed: int
+    reason: str
+    data: dict[str, Any]
+    feature_names: list[str] | None
+
+    @classmethod
+    def planned(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Fit":
+        """Looks at the data and decides all that was left open."""
+        choice = _choice(options["likelihood"], x)
+        entry = LIKELIHOODS[choice.name]
+        summary = summarise(x)
+        units = entry.units(x, summary)
+        model_x = units.to_model(x)
+        spec = ModelSpec(
+            likelihood=choice.name,
+            settings=tuple(sorted(entry.settings(model_x, units).items())),
+            item_shape=tuple(int(length) for length in x.shape[1:]),
+            latent_dim=int(options["latent_dim"]),
+            network=options["network"],
+            hidden=hidden_of(options["hidden"], options["network"]),
+            activation=options["activation"],
+            precision=options["precision"],
+        )
+        data = {"shape": list(x.shape), "dtype": str(x.dtype), "fingerprint": fingerprint(x)}
+        reason = choice.reason + _constant_columns(units, x)
+        return cls(
+            options, model_x, spec, units, seed_of(options["random_state"]), reason, data, feature_names
+        )
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What config.json says."""
+        parameters = jsonable(self.options)
+        return config_of(
+            parameters, self.spec, self.units, self.seed, self.reason, self.data, self.feature_names
+        )
+
+    def go(self, run: RunDirectory | None, callbacks: Sequence[Any]) -> FitRecord:
+        """Trains, and writes the model where there is a run."""
+        entry = LIKELIHOODS[self.spec.likelihood]
+        model_key, run_key = jr.split(jr.key(self.seed))
+        train, valid = self._split()
+        model = self._initial(entry, train, model_key)
+        callbacks = [*callbacks, Lines()] if self.options["verbose"] else callbacks
+        result = self._trainer(entry, len(train)).fit(
+            run_key,
+            model,
+            Example(train),
+            valid=None if valid is None else Example(valid),
+            run=run,
+            callbacks=callbacks,
+        )
+        record = FitRecord(
+            self.spec, self.units, arrays_of(result.model), self.seed, self.reason, self.data, result.history
+        )
+        if run is not None:
+            with run.lock():  # the trainer held it until now
+                run.save_model(record.all_arrays())
+                run.finish()
+        return record
+
+    def _split(self) -> tuple[np.ndarray, np.ndarray | None]:
+        n = len(self.x)
+        held = round(self.options["validation_fraction"] * n)
+        if held < _FEWEST_VALIDATION_ROWS:
+            return self.x, None
+        order = np.random.default_rng(self.seed).permutation(n)
+        return self.x[order[held:]], self.x[order[:held]]
+
+    def _initial(self, entry: Entry, train: np.ndarray, key: Any) -> VAE:
+        model = with_units(_build(self.spec, key), self.units)
+        bias = entry.bias(train, dict(self.spec.settings))
+        decoder = with_output_bias(model.decoder, np.asarray(bias, np.float32))
+        return eqx.tree_at(lambda m: m.decoder, model, decoder)
+
+    def _trainer(self, entry: Entry, rows: int) -> Trainer:
+        o = self.options
+        # as arrays, so that a search over them compiles one program
+        beta, learning_rate = (jnp.asarray(o[name], jnp.float32) for name in ("beta", "learning_rate"))
+        schedule = LinearWarmUp(float(o["warm_up"]), end=beta) if o["warm_up"] else Constant(beta)
+        batch_size = min(int(o["batch_size"]), rows)
+        return Trainer(
+            Elbo(schedule),
+            Adam(learning_rate),
+            num_epochs=epochs_of(o["epochs"], rows, batch_size),
+            batch_size=batch_size,
+            patience=o["patience"],
+            frozen=entry.constants,
+        )
+
+
+_build = eqx.filter_jit(build_model)
+
+
+def _choice(likelihood: str, x: np.ndarray) -> Choice:
+    return choose_likelihood(x) if likelihood == "auto" else Choice(likelihood, "It was asked for by name.")
+
+
+def _constant_columns(units: AbstractUnits, x: np.ndarray) -> str:
+    varies = units.arrays().get("varies")
+    constant = 0 if varies is None else int(varies.size - varies.sum())
+    if constant == 0:
+        return ""
+    return f" {constant} of {varies.size} columns are constant: they are no part of the density and come back as they are."

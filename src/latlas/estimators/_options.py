@@ -1,0 +1,94 @@
+"""What an `Atlas` may be asked for: checks of its options, and the rules behind those left open."""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from latlas.core import RequestError
+from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.networks import activation
+
+# epochs=None: about as many steps as bring the digits and MNIST to rest, within bounds
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5_000, 20, 300
+_HIDDEN = {"mlp": (200, 200), "conv": (32, 64)}
+# option -> (type, smallest, largest, whether the smallest itself is allowed, what may be given)
+_RANGES = {
+    "latent_dim": (numbers.Integral, 1, 10_000, True, "a whole number from 1"),
+    "batch_size": (numbers.Integral, 1, 2**31, True, "a whole number from 1"),
+    "epochs": (
+        numbers.Integral,
+        1,
+        2**31,
+        True,
+        "a whole number from 1, or None for one that suits the data",
+    ),
+    "patience": (numbers.Integral, 1, 2**31, True, "a whole number from 1, or None for never"),
+    "beta": (numbers.Real, 0, math.inf, True, "a number from 0"),
+    "warm_up": (numbers.Real, 0, 1, True, "a share of the run from 0 to 1"),
+    "learning_rate": (numbers.Real, 0, math.inf, False, "a number above 0"),
+    "validation_fraction": (numbers.Real, 0, 0.9, True, "a share of the data from 0 to 0.9"),
+}
+_MAY_BE_NONE = ("epochs", "patience")
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """Refuses options that make no sense.
+
+    Raises:
+        RequestError: naming the option, what came and what may be given.
+    """
+    checked_name("likelihood", options["likelihood"], ["auto", *LIKELIHOODS])
+    checked_name("network", options["network"], NETWORKS)
+    checked_name("precision", options["precision"], PRECISIONS)
+    try:
+        activation(options["activation"])
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    for name, (kind, low, high, inclusive, expected) in _RANGES.items():
+        value = options[name]
+        if value is None and name in _MAY_BE_NONE:
+            continue
+        right = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+        if not right or not low <= value <= high or (value == low and not inclusive):
+            raise RequestError(f"The option {name} takes {expected}; {value!r} came.")
+    hidden = options["hidden"]
+    if hidden is not None and not all(isinstance(width, numbers.Integral) and width >= 1 for width in hidden):
+        raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); {hidden!r} came.")
+
+
+def hidden_of(hidden: Any, network: str) -> tuple[int, ...]:
+    """The widths asked for, or those that suit the network."""
+    return _HIDDEN[network] if hidden is None else tuple(int(width) for width in hidden)
+
+
+def epochs_of(epochs: int | None, rows: int, batch_size: int) -> int:
+    """The epochs asked for, or as many as make about 5,000 steps, but at least 20 and at most 300.
+
+    >>> epochs_of(None, 50_000, 100), epochs_of(None, 1_617, 100), epochs_of(7, 10, 100)
+    (20, 300, 7)
+    """
+    if epochs is not None:
+        return int(epochs)
+    steps_per_epoch = max(1, rows // batch_size)
+    return int(np.clip(_STEPS // steps_per_epoch, _FEWEST_EPOCHS, _MOST_EPOCHS))
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed from what scikit-learn calls a random state: an integer, a `RandomState`, or `None` for any."""
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def jsonable(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON; a random state that is no number is left to the seed beside it."""
+    plain = {
+        name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()
+    }
+    state = plain["random_state"]
+    hidden = plain["hidden"]
+    return plain | {
+        "random_state": state if isinstance(state, int) else None,
+        "hidden": None if hidden is None else [int(width) for width in hidden],
+    }

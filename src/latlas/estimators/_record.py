@@ -1,0 +1,141 @@
+"""What a fit leaves: JSON and arrays, from which the model is built again; nothing that could be executed."""
+
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.random as jr
+import numpy as np
+
+from latlas.core import CorruptFileError, RequestError, RunDirectory, named_arrays, with_named_arrays
+from latlas.data import AbstractUnits, units_from
+from latlas.estimators._build import ModelSpec, build_model
+from latlas.models import VAE
+
+_UNITS = "units:"
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """A fitted model in storable form.
+
+    Attributes:
+        spec: how the model is built.
+        units: between the data's units and the model's.
+        arrays: of the model, by name.
+        seed: that everything random of the fit followed from.
+        reason: why the likelihood was chosen.
+        data: shape, type and fingerprint of the data.
+        history: one dict per report.
+    """
+
+    spec: ModelSpec
+    units: AbstractUnits
+    arrays: dict[str, np.ndarray]
+    seed: int
+    reason: str
+    data: dict[str, Any]
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def model(self) -> VAE:
+        """The model, built from the specification and filled with the arrays."""
+        shapes = eqx.filter_eval_shape(build_model, self.spec, jr.key(0))
+        template = jax.tree.map(
+            lambda leaf: np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf,
+            shapes,
+        )
+        return with_named_arrays(template, self.arrays, source="The saved model")
+
+    def all_arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of the model and those of the units, for model.safetensors."""
+        return self.arrays | {_UNITS + name: array for name, array in self.units.arrays().items()}
+
+    def summary(self) -> dict[str, Any]:
+        """What was fitted to what, as plain values: the ELBOs are those of the last and of the best report."""
+        reports = [r for r in self.history if "valid" in r]
+        best = max(reports, key=lambda report: -report["valid"]["loss"], default=None)
+        last = self.history[-1] if self.history else {}
+        kept = best or last
+        return {
+            "likelihood": self.spec.likelihood,
+            "likelihood_reason": self.reason,
+            "data": self.data,
+            "latent_dim": self.spec.latent_dim,
+            "num_parameters": int(sum(array.size for array in self.arrays.values())),
+            "elbo": {part: kept[part]["elbo"] if part in kept else None for part in ("train", "valid")},
+            "seconds": last.get("seconds"),
+        }
+
+
+def config_of(
+    parameters: dict[str, Any],
+    spec: ModelSpec,
+    units: AbstractUnits,
+    seed: int,
+    reason: str,
+    data: dict[str, Any],
+    feature_names: list[str] | None,
+) -> dict[str, Any]:
+    """What config.json says of a fit."""
+    return {
+        "estimator": "Atlas",
+        "parameters": parameters,
+        "seed": seed,
+        "model": spec.to_dict(),
+        "units": units.to_dict(),
+        "likelihood_reason": reason,
+        "data": data,
+        "feature_names": feature_names,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what a fit depends on."""
+    names = ("latlas", "jax", "equinox", "numpyro", "numpy", "scikit-learn")
+    return {"python": platform.python_version()} | {name: _version(name) for name in names}
+
+
+def read_record(run: RunDirectory) -> FitRecord:
+    """The fitted model of a run directory.
+
+    Raises:
+        RequestError: if the run is not an Atlas's, or has no model yet.
+        CorruptFileError: if a file is damaged.
+    """
+    config = run.config
+    if config.get("estimator") != "Atlas":
+        raise RequestError(
+            f"The run {run.path} is not one of an Atlas: load it with the program that wrote it."
+        )
+    arrays = run.load_model()
+    units_arrays = {name.removeprefix(_UNITS): a for name, a in arrays.items() if name.startswith(_UNITS)}
+    model_arrays = {name: a for name, a in arrays.items() if not name.startswith(_UNITS)}
+    try:
+        spec = ModelSpec.from_dict(config["model"])
+        units = units_from(config["units"], units_arrays)
+        rest = {
+            "seed": int(config["seed"]),
+            "reason": str(config["likelihood_reason"]),
+            "data": config["data"],
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptFileError(
+            f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
+        ) from error
+    return FitRecord(spec, units, model_arrays, **rest, history=run.read_metrics())
+
+
+def arrays_of(model: VAE) -> dict[str, np.ndarray]:
+    """The model's arrays, by name, as copies of their own."""
+    return {name: np.array(array) for name, array in named_arrays(model).items()}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a source tree
+        return "unknown"

@@ -1,0 +1,101 @@
+"""A fit and its run directory: begun, resumed, saved."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from latlas.core import RequestError, RunDirectory, RunExistsError
+from latlas.estimators._fit import Fit
+from latlas.estimators._record import FitRecord, read_record
+
+Place = RunDirectory | str | os.PathLike | None
+# what may differ between a run and the call that resumes it: it changes nothing that is computed
+_FREE = ("versions", "feature_names")
+_FREE_OPTIONS = ("verbose", "random_state")
+
+
+def begun(
+    fit: Fit, run: Place, *, resume: bool, overwrite: bool = False
+) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
+    """The run directory of a fit, its configuration written; with `resume` the run that is there.
+
+    Returns:
+        The fit (with the seed of the run that it resumes), the run, and the record where the run is finished already.
+
+    Raises:
+        RunExistsError: if a run is there and not `resume`.
+        RequestError: if the run to be resumed asked for something else.
+    """
+    if run is None:
+        if resume:
+            raise RequestError(
+                "There is nothing to resume without a run directory: give run=, or leave resume out."
+            )
+        return fit, None, None
+    directory = _directory(fit, run, resume=resume, overwrite=overwrite)
+    with directory.lock():  # nothing of a run that another process trains is touched
+        return _taken(fit, directory, resume=resume)
+
+
+def _taken(fit: Fit, directory: RunDirectory, *, resume: bool) -> tuple[Fit, RunDirectory, FitRecord | None]:
+    stored = directory.config
+    begun_before = stored.get("estimator") == "Atlas"
+    if begun_before and not resume and (directory.finished or directory.latest_state() is not None):
+        raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
+    if not (begun_before and resume):
+        directory.write_config(fit.config)
+        return fit, directory, None
+    if fit.options["random_state"] is None:
+        fit = replace(fit, seed=int(stored["seed"]))
+    _check_same(directory.path, stored, fit.config)
+    return fit, directory, read_record(directory) if directory.finished else None
+
+
+def saved(
+    record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *, overwrite: bool
+) -> RunDirectory:
+    """A run directory with a fitted model and its history, finished."""
+    run = RunDirectory.create(path, config, overwrite=overwrite)
+    with run.lock():
+        for line in record.history:
+            run.append_metrics(line)
+        run.save_model(record.all_arrays())
+        run.finish()
+    return run
+
+
+def _directory(
+    fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool
+) -> RunDirectory:
+    if isinstance(run, RunDirectory):
+        return run
+    if resume and (Path(run) / "config.json").exists():
+        return RunDirectory.open(run)
+    return RunDirectory.create(run, fit.config, overwrite=overwrite)
+
+
+def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Refuses to resume a run with other data or options.
+
+    Raises:
+        RequestError: naming the first difference.
+    """
+    if stored.get("data", {}).get("fingerprint") != asked["data"]["fingerprint"]:
+        raise RequestError(
+            f"The run {path} was begun with other data (shape {stored.get('data', {}).get('shape')}, here "
+            f"{asked['data']['shape']}): give it the same data, or start another run."
+        )
+    before, now = stored.get("parameters", {}), asked["parameters"]
+    for name in sorted(set(before) | set(now)):
+        if name not in _FREE_OPTIONS and before.get(name) != now.get(name):
+            raise RequestError(
+                f"The run {path} was begun with {name}={before.get(name)!r}, and now {now.get(name)!r} is asked for: "
+                "resume it with the same options, or start another run."
+            )
+    for name in sorted(set(stored) | set(asked)):
+        if name not in (*_FREE, "parameters") and stored.get(name) != asked.get(name):
+            raise RequestError(
+                f"The run {path} was begun with another {name}, so resuming would not give the same result: "
+                "resume it with the same options and version, or start another run."
+            )

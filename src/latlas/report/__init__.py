@@ -1,0 +1,21 @@
+"""What a run found, for people: figures, and one HTML page that opens from disk.
+
+The layer sees plain arrays (`ReportData`), never a model, so that whatever makes such arrays can be reported.
+It is the only one that imports matplotlib; nothing below it does.
+"""
+
+from latlas.report._collect import collect as collect
+from latlas.report._data import ReportData as ReportData
+from latlas.report._figures_evidence import evidence_figure as evidence_figure
+from latlas.report._figures_evidence import kl_figure as kl_figure
+from latlas.report._figures_items import interpolation_figure as interpolation_figure
+from latlas.report._figures_items import prototype_figure as prototype_figure
+from latlas.report._figures_items import reconstructions_figure as reconstructions_figure
+from latlas.report._figures_items import samples_figure as samples_figure
+from latlas.report._figures_latent import latent_map_figure as latent_map_figure
+from latlas.report._figures_training import training_figure as training_figure
+from latlas.report._image_grid import save_image_grid as save_image_grid
+from latlas.report._page import render as render
+from latlas.report._theme import DARK as DARK
+from latlas.report._theme import LIGHT as LIGHT
+from latlas.report._theme import Theme as Theme

@@ -1,0 +1,131 @@
+"""From a fitted estimator and held-out data to the arrays of a report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from latlas.report._data import ReportData, kind_of
+
+NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
+NUM_PATHS, NUM_STEPS = 4, 9
+_NAMES = {
+    "student_t": "Student-t",
+    "discretised_logistic": "discretised logistic",
+    "categorical": "categorical",
+}
+_NAMES |= {name: name.capitalize() for name in ("bernoulli", "gaussian", "laplace", "poisson")}
+_NAMES |= {"continuous_bernoulli": "continuous Bernoulli"}
+
+
+def collect(
+    atlas: Any,
+    x: np.ndarray | None,
+    *,
+    title: str,
+    labels: np.ndarray | Sequence[Any] | None = None,
+    label_name: str = "label",
+    evaluation: Mapping[str, Any] | None = None,
+    feature_names: Sequence[str] | None = None,
+    item_kind: str | None = None,
+    versions: Mapping[str, str] | None = None,
+    run: str = "RUN",
+) -> ReportData:
+    """What a report shows of a fitted `latlas.estimators.Atlas`.
+
+    Args:
+        atlas: fitted; its prior is the standard normal.
+        x: examples, better not those of the fit: for reconstructions, the map, interpolation and KL; None leaves those out.
+        title: what was learned from.
+        labels: one per example, to colour the map by.
+        label_name: what the labels say.
+        evaluation: what `latlas evaluate --json` prints, if it was measured.
+        feature_names: one per column; by default those that the fit saw.
+        item_kind: "image", "series" or "table"; None tells it by the shape.
+        versions: of what computed the run.
+        run: the run directory, for the commands that the report suggests.
+
+    Returns:
+        The report's data. The same arguments give the same data: samples come from the seed of the fit.
+    """
+    if feature_names is None:
+        feature_names = getattr(atlas, "feature_names_in_", None)
+    about = {
+        "title": title,
+        "item_shape": tuple(atlas.item_shape_),
+        "item_kind": item_kind,
+        "feature_names": None if feature_names is None else [str(name) for name in feature_names],
+    }
+    kind = kind_of(ReportData(**about))
+    return ReportData(
+        **about,
+        **({} if x is None else _of_examples(atlas, x, NUM_SHOWN[kind])),
+        facts=_facts(atlas),
+        history=atlas.history_,
+        samples=atlas.sample(NUM_SHOWN[kind], draw=kind != "image"),
+        samples_are_means=kind == "image",
+        labels=None if x is None else labels,
+        label_name=label_name,
+        prototype=atlas.inverse_transform(np.zeros((1, atlas.record_.spec.latent_dim), np.float32))[0],
+        evaluation=evaluation,
+        likelihood=_NAMES.get(atlas.likelihood_, atlas.likelihood_.replace("_", " ")),
+        likelihood_reason=atlas.likelihood_reason_,
+        seed=atlas.record_.seed,
+        fingerprint=atlas.record_.data.get("fingerprint"),
+        options=atlas.get_params(deep=False),
+        versions=versions or {},
+        run=run,
+    )
+
+
+def _of_examples(atlas: Any, x: np.ndarray, num_shown: int) -> dict[str, Any]:
+    rows = spread_rows(len(x), num_shown)
+    loc, scale = atlas.encode(x)
+    return {
+        "originals": np.asarray(x)[rows],
+        "reconstructions": atlas.inverse_transform(loc[rows]),
+        "codes": loc,
+        "interpolation": _paths(atlas, loc),
+        "kl_per_dimension": kl_from_standard_normal(loc, scale),
+    }
+
+
+def spread_rows(count: int, most: int) -> np.ndarray:
+    """Indices of at most so many rows, evenly over all: data often come sorted."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def kl_from_standard_normal(loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """KL(N(loc, scale^2) || N(0, 1)) of each dimension in nats, mean over examples.
+
+    Args:
+        loc: posterior means, `(examples, latent_dim)`.
+        scale: posterior standard deviations, same shape.
+
+    Returns:
+        1/2 (loc^2 + scale^2 - 1) - log scale, `(latent_dim,)`.
+    """
+    loc, scale = np.asarray(loc, dtype=float), np.asarray(scale, dtype=float)
+    return (0.5 * (loc**2 + scale**2 - 1) - np.log(scale)).mean(axis=0)
+
+
+def _facts(atlas: Any) -> dict[str, Any]:
+    facts = {"training examples": int(atlas.record_.data["shape"][0]), "epochs": int(atlas.n_iter_)}
+    seconds = atlas.history_[-1].get("seconds") if atlas.history_ else None
+    return facts | ({} if seconds is None else {"training time": _duration(seconds)})
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _paths(atlas: Any, loc: np.ndarray) -> np.ndarray:
+    """Straight lines between the codes of examples far apart in the data's order, decoded."""
+    ends = loc[spread_rows(len(loc), 2 * NUM_PATHS)]
+    half = max(1, len(ends) // 2)
+    starts, ends = ends[:half], ends[-half:]
+    shares = np.linspace(0, 1, NUM_STEPS, dtype=loc.dtype)[:, None]
+    z = (1 - shares) * starts[:, None] + shares * ends[:, None]
+    items = np.asarray(atlas.inverse_transform(z.reshape(-1, z.shape[-1])))
+    return items.reshape(*z.shape[:2], *items.shape[1:])

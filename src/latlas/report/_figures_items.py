@@ -1,0 +1,33 @@
+"""Figures of items, each kind in its own way."""
+
+from matplotlib.figure import Figure
+
+from latlas.report import _figures_images, _figures_series, _figures_table
+from latlas.report._data import ReportData, kind_of
+from latlas.report._theme import Theme, themed
+
+_DRAWERS = {"image": _figures_images, "series": _figures_series, "table": _figures_table}
+
+
+@themed
+def samples_figure(data: ReportData, theme: Theme) -> Figure:
+    """Items drawn from the model."""
+    return _DRAWERS[kind_of(data)].draw_samples(data, theme)
+
+
+@themed
+def reconstructions_figure(data: ReportData, theme: Theme) -> Figure:
+    """Held-out originals and what the model makes of their codes."""
+    return _DRAWERS[kind_of(data)].draw_reconstructions(data, theme)
+
+
+@themed
+def prototype_figure(data: ReportData, theme: Theme) -> Figure:
+    """The item decoded from the middle of the prior."""
+    return _DRAWERS[kind_of(data)].draw_prototype(data, theme)
+
+
+@themed
+def interpolation_figure(data: ReportData, theme: Theme) -> Figure:
+    """Items decoded on the way from one code to another."""
+    return _DRAWERS[kind_of(data)].draw_interpolation(data, theme)

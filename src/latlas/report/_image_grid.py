@@ -1,0 +1,77 @@
+"""Items as a picture file."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from matplotlib.image import imsave
+
+from latlas.core._errors import RequestError
+from latlas.core._files import write_atomically
+from latlas.report._data import ReportData, kind_of, part, shaped
+from latlas.report._figures_images import colored, mosaic, value_limits
+from latlas.report._figures_items import samples_figure
+from latlas.report._svg import to_svg
+from latlas.report._theme import LIGHT
+
+SHORTEST_SIDE = 48  # pixels of an item in the file; smaller images are enlarged by a whole factor
+SUFFIXES = (".png", ".svg")
+
+
+def save_image_grid(
+    path: str | Path,
+    items: np.ndarray,
+    item_shape: tuple[int, ...],
+    *,
+    item_kind: str | None = None,
+    feature_names: tuple[str, ...] | None = None,
+) -> None:
+    """Writes items as one picture: images side by side, every pixel whole; series and tables as a figure.
+
+    Args:
+        path: where to; `.png` or `.svg`.
+        items: `(n, *item_shape)`, or flat `(n, size)`; all are shown if they are images. NaN is left blank.
+        item_shape: of one item, as in `ReportData`.
+        item_kind: "image", "series" or "table"; None tells it by the shape.
+        feature_names: one per value, for tables.
+
+    Raises:
+        RequestError: if there is no item, a shape does not fit, or the suffix is another.
+        WorkError: if the file cannot be written; what stood there before is then intact.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise RequestError(
+            f"{path} ends in {path.suffix!r}, and a picture is written as one of {', '.join(SUFFIXES)}."
+        )
+    if len(items) == 0:
+        raise RequestError(f"There is no item to put into {path}; ask for at least one.")
+    try:
+        data = ReportData(
+            title="", item_shape=item_shape, item_kind=item_kind, feature_names=feature_names, samples=items
+        )
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    if path.suffix.lower() == ".svg":
+        write_atomically(path, to_svg(samples_figure(data, LIGHT)))
+    elif kind_of(data) == "image":
+        write_atomically(path, _png(_grid(data)))
+    else:
+        buffer = BytesIO()
+        with LIGHT.context():
+            figure = samples_figure(data, LIGHT)
+            figure.savefig(buffer, format="png", facecolor=LIGHT.surface, metadata={"Software": "latlas"})
+        write_atomically(path, buffer.getvalue())
+
+
+def _grid(data: ReportData) -> np.ndarray:
+    items = colored(shaped(part(data, "samples"), data), value_limits(data))
+    factor = max(1, -(-SHORTEST_SIDE // max(items.shape[1:3])))
+    items = items.repeat(factor, axis=1).repeat(factor, axis=2)
+    return mosaic(items, int(np.ceil(np.sqrt(len(items)))))
+
+
+def _png(picture: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    imsave(buffer, picture, format="png", metadata={"Software": "latlas"})
+    return buffer.getvalue()

@@ -1,0 +1,28 @@
+"""What every test shares: a supply of keys, and the data sets where a checkout has them."""
+
+import itertools
+import os
+from pathlib import Path
+
+import jax
+import jax.random as jr
+import pytest
+
+
+@pytest.fixture
+def getkey():
+    """A function that gives another key at every call, the same ones in every run of a test."""
+    numbers = itertools.count()
+    return lambda: jr.key(next(numbers))
+
+
+@pytest.fixture(scope="session")
+def latlas_data():
+    """The folder of data sets that `LATLAS_DATA` names; tests that need it are skipped elsewhere."""
+    folder = os.environ.get("LATLAS_DATA")
+    if not folder:
+        pytest.skip("LATLAS_DATA is not set: it names the folder of data sets that this test reads")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"LATLAS_DATA names {folder}, which is no folder. Correct or unset it.")
+    return path

@@ -1,0 +1,185 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from latlas.report import ReportData, render
+
+VOID = {"meta", "br", "img", "link", "hr", "input", "col"}
+EVIL = '<script>alert("x")</script>\'`&'
+
+
+class Page(HTMLParser):
+    """Checks that every tag is closed in order, and keeps what tests look at."""
+
+    def __init__(self, text: str):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.attributes, self.ids, self.text = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def test_a_whole_report_is_valid_self_contained_and_the_same_every_time(report):
+    data = report()
+    text = render(data)
+    page = Page(text)
+    assert render(data) == text
+    assert len(text) < 3_000_000
+    assert page.tags.count("figure") == page.tags.count("svg") == 8
+    assert len(page.ids) == len(set(page.ids))
+    assert not {"script", "iframe", "object", "embed", "link", "form", "base"} & set(page.tags)
+    assert "http" not in re.sub(r'http-equiv|base64,[^"]*', "", text)
+    for tag, name, value in page.attributes:
+        assert not name.startswith("on"), (tag, name)
+        if name in ("src", "href", "srcset", "xlink:href", "action"):
+            assert value.startswith(("#", "data:image/png;base64,")), (tag, name, value[:60])
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+
+
+def test_the_policy_forbids_scripts_and_the_network(report):
+    page = Page(render(report()))
+    policy = next(value for tag, name, value in page.attributes if tag == "meta" and "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "http" not in policy
+
+
+def test_every_picture_has_words_for_those_who_do_not_see_it(report):
+    page = Page(render(report()))
+    labels = [value for tag, name, value in page.attributes if name == "aria-label" and tag == "div"]
+    assert len(labels) == 8
+    assert all(len(label) > 10 for label in labels)
+
+
+def test_every_link_leads_somewhere(report):
+    page = Page(render(report()))
+    links = {value[1:] for tag, name, value in page.attributes if tag == "a" and name == "href"}
+    assert links
+    assert links <= set(page.ids)
+
+
+def test_strings_of_the_data_are_text_and_never_markup(report):
+    text = render(
+        report(
+            "table",
+            title=EVIL,
+            labels=[EVIL] * 10,
+            label_name=EVIL,
+            feature_names=[EVIL] * 5,
+            facts={EVIL: EVIL},
+            options={EVIL: EVIL},
+            versions={EVIL: EVIL},
+            likelihood=EVIL,
+            likelihood_reason=EVIL,
+            fingerprint=EVIL,
+            run=EVIL,
+            history=(),
+            evaluation={"log_evidence": {"value": -1.0}, EVIL: EVIL},
+        )
+    )
+    assert "<script" not in text
+    page = Page(text)
+    assert "script" not in page.tags
+    assert EVIL in page.words
+
+
+def test_an_empty_report_says_how_to_get_every_part():
+    page = Page(render(ReportData(title="Nothing yet", item_shape=(3,), run="runs/a")))
+    assert "figure" not in page.tags
+    assert "latlas evaluate runs/a DATA" in page.words
+    assert page.tags.count("li") == 8
+
+
+@pytest.mark.parametrize(
+    "missing", ["samples", "originals", "codes", "prototype", "history", "evaluation", "kl_per_dimension"]
+)
+def test_a_missing_part_is_left_out(missing, content):
+    nothing = () if missing == "history" else None
+    names = {
+        "samples",
+        "originals",
+        "codes",
+        "prototype",
+        "history",
+        "evaluation",
+        "kl_per_dimension",
+        missing,
+    }
+    some = content() | dict.fromkeys(names - {missing, "prototype"}) | {"history": (), missing: nothing}
+    page = Page(render(ReportData(**(some | {"labels": None}))))
+    assert page.tags.count("li") >= 1
+    assert "Not in this report" in page.words
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_the_verdict_says_whether_to_believe_the_evidence_and_why(reliable, report, content):
+    evaluation = content()["evaluation"]
+    evaluation["log_evidence"] |= {"reliable": reliable, "pareto_k": 0.43 if reliable else 0.93}
+    words = Page(render(report(evaluation=evaluation))).words
+    assert ("You can believe this figure" in words) == reliable
+    assert ("Do not lean on this figure" in words) == (not reliable)
+    assert f"k-hat {0.43 if reliable else 0.93}" in words
+    assert "84" in words
+    assert "\N{MINUS SIGN}71.31\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.43" in render(
+        report(evaluation=evaluation)
+    )
+    assert "360 held-out examples" in words
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("-inf")], ids=str)
+def test_an_evidence_that_is_no_number_is_said_to_be_missing(value, report):
+    evaluation = {"log_evidence": {"value": value, "standard_error": None, "reliable": False}, "elbo": None}
+    words = Page(render(report(evaluation=evaluation))).words
+    assert "was not measured" in words
+    assert "believe" not in words
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"samples": np.zeros((3, 7))}, "samples has shape", id="items"),
+        pytest.param({"reconstructions": np.zeros((3, 48))}, "3 reconstructions of 10", id="pairs"),
+        pytest.param({"labels": [1, 2]}, "2 labels for 10 codes", id="labels"),
+        pytest.param({"kl_per_dimension": np.zeros(3)}, "3 KL values for 4", id="dimensions"),
+        pytest.param({"feature_names": ["a"]}, "1 feature names", id="names"),
+        pytest.param({"item_kind": "film"}, "item_kind", id="kind"),
+        pytest.param({"codes": np.zeros(3)}, "codes has shape", id="codes"),
+    ],
+)
+def test_sizes_that_disagree_are_refused_with_both_named(change, message, content):
+    with pytest.raises(ValueError, match=message):
+        ReportData(**(content() | change))
+
+
+def test_flat_items_are_shown_like_shaped_ones(content):
+    shaped = content()
+    flat = shaped | {"samples": shaped["samples"].reshape(10, -1), "prototype": shaped["prototype"].ravel()}
+    assert render(ReportData(**flat)) == render(ReportData(**shaped))
