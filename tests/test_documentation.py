@@ -1,0 +1,140 @@
+"""What the documentation says, run: docstring examples, every Python block, the quick commands, and the build itself.
+
+A page is one namespace in one temporary folder, from top to bottom. Python blocks run; where a `text` block follows one
+directly, it is what that block prints. Numbers may differ in their last digits between machines, words may not.
+"""
+
+import ast
+import contextlib
+import doctest
+import importlib
+import io
+import itertools
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from latlas.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "latlas"
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")], key=lambda p: p.as_posix()
+)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+RELATIVE, ABSOLUTE = 0.05, 0.011
+
+
+def same_text(got, want):
+    """Equal words, and numbers equal to five per cent; `...` in `want` stands for anything."""
+    pattern = ".*?".join(re.escape(" ".join(NUMBER.sub("#", part).split())) for part in want.split("..."))
+    if not re.fullmatch(pattern, " ".join(NUMBER.sub("#", got).split()), re.DOTALL):
+        return False
+    if "..." in want:
+        return True
+    pairs = zip(map(float, NUMBER.findall(got)), map(float, NUMBER.findall(want)), strict=True)
+    return all(abs(a - b) <= max(ABSOLUTE, RELATIVE * abs(b)) for a, b in pairs)
+
+
+class Checker(doctest.OutputChecker):
+    def check_output(self, want, got, optionflags):
+        return same_text(got, want)
+
+
+def doctest_modules():
+    for path in sorted(SOURCE.rglob("*.py")):
+        if ">>> " in path.read_text():
+            yield ".".join(("latlas", *path.relative_to(SOURCE).with_suffix("").parts))
+
+
+def blocks_of(page):
+    """(line, language, code, the text block that follows directly or `None`)."""
+    text = page.read_text()
+    found = list(BLOCK.finditer(text))
+    for block, after in itertools.zip_longest(found, found[1:]):
+        follows = after is not None and after[1] == "text" and not text[block.end() : after.start()].strip()
+        yield text[: block.start()].count("\n") + 1, block[1], block[2], after[2] if follows else None
+
+
+def run_python(code, page, line, namespace):
+    """Runs a block and returns what it printed."""
+    tree = ast.parse(code, filename=str(page))
+    ast.increment_lineno(tree, line)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(tree, str(page), "exec"), namespace)
+    return printed.getvalue()
+
+
+def run_commands(code):
+    """Runs the `$ latlas ...` lines of a console block in this process; others are for people."""
+    for command in re.findall(r"^\$ latlas (.*)$", code, re.MULTILINE):
+        with contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
+            main(shlex.split(command))
+        assert end.value.code in (0, None), f"`latlas {command}` ended with {end.value.code}"
+
+
+@pytest.mark.parametrize("module", tuple(doctest_modules()))
+def test_docstring_examples_run(module):
+    # a fresh namespace holds what the module holds, and nothing that an example of another one left
+    module = importlib.import_module(module)
+    finder, runner, log = doctest.DocTestFinder(), doctest.DocTestRunner(Checker(), verbose=False), io.StringIO()
+    for test in finder.find(module, globs=dict(vars(module))):
+        runner.run(test, out=log.write)
+    assert runner.tries > 0
+    assert runner.failures == 0, log.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_code_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    for line, language, code, expected in blocks_of(page):
+        if language == "python":
+            printed = run_python(code, page, line, namespace)
+            if expected is not None:
+                assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
+        elif language == "console":
+            run_commands(code)
+
+
+def test_documentation_builds_without_a_warning(tmp_path):
+    # in a child process, as `make docs` does it: a build leaves modules and handlers behind
+    child = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(tmp_path / "html")]
+        + ["-d", str(tmp_path / "doctrees")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr[-4000:]
+    assert (tmp_path / "html" / "index.html").is_file()
+
+
+def test_every_example_is_on_the_examples_page():
+    page = (ROOT / "docs" / "examples.md").read_text()
+    examples = {path.name for path in (ROOT / "examples").glob("*.py")} - {"__init__.py"}
+    assert examples == set(re.findall(r"literalinclude:: \.\./examples/(\w+\.py)", page)) | set(
+        re.findall(r"```\{literalinclude\} \.\./examples/(\w+\.py)", page)
+    )
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "same"),
+    [
+        ("elbo -3.21", "elbo -3.22", True),
+        ("elbo -3.21", "elbo -4.22", False),
+        ("elbo -3.21", "bound -3.21", False),
+        ("a\n  b", "a b", True),
+        ("written to /tmp/x in 3 s", "written to ... in 4 s", True),
+        ("three 1 2", "three 1", False),
+    ],
+)
+def test_printed_text_is_compared_by_words_and_rough_numbers(got, want, same):
+    assert same_text(got, want) is same
