@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree, Scalar
 
+from latlas.training import AbstractOptimizer
+
 BATCH_SIZE = 20
 STAGES = 8
 
@@ -56,7 +58,7 @@ class BurdaAdamState(NamedTuple):
     nu: PyTree[Array]
 
 
-class BurdaAdam(eqx.Module):
+class BurdaAdam(AbstractOptimizer):
     """Adam as in the authors' code.
 
     Attributes:
@@ -73,14 +75,16 @@ class BurdaAdam(eqx.Module):
         return BurdaAdamState(jnp.zeros((), jnp.int32), zeros, ones)
 
     def update(
-        self, grads: PyTree[Array], state: BurdaAdamState, params: PyTree[Array] | None = None
+        self, grads: PyTree[Array], state: BurdaAdamState, params: PyTree[Array], norm: Scalar
     ) -> tuple[PyTree[Array], BurdaAdamState]:
-        """What is to be added to the parameters, and the next state."""
-        scale = self.gradient_scale
+        """What is to be added to the parameters, and the next state; nothing changes where `norm` is not finite."""
+        scale, good = self.gradient_scale, jnp.isfinite(norm)
         mu = jax.tree.map(lambda m, g: 0.99 * m + 0.01 * scale * g, state.mu, grads)
         nu = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * jnp.square(scale * g), state.nu, grads)
         count = state.count + 1
         t = count.astype(jnp.float32)
         step = self.learning_rate(state.count) * jnp.sqrt(1 - 0.999**t) / (1 - 0.99**t)
         updates = jax.tree.map(lambda m, v: -step * m / (jnp.sqrt(v) + 1e-4), mu, nu)
-        return updates, BurdaAdamState(count, mu, nu)
+        updates = jax.tree.map(lambda u: jnp.where(good, u, 0.0), updates)
+        kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), BurdaAdamState(count, mu, nu), state)
+        return updates, kept

@@ -57,15 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         seconds["verdict"] = "" if goal is None else verdict(seconds["cpu"], goal)
         limit = "" if goal is None else f"<= {goal}"
         wall = f"{seconds['wall']:.2f}" if "wall" in seconds else ""
-        rows.append(
-            [
-                name,
-                f"{seconds['cpu']:.2f}",
-                f"{seconds['wall']:.2f}" if "wall" in seconds else "",
-                limit,
-                seconds["verdict"],
-            ]
-        )
+        rows.append([name, f"{seconds['cpu']:.2f}", wall, limit, seconds["verdict"]])
     found = verdict(compiled, 0)
     rows.append(["programs compiled by a second fit", str(compiled), "", "0", found])
     show("Start-up, one core", ["what", "CPU s", "wall s", "goal (CPU)", "verdict"], rows)

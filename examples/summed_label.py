@@ -45,8 +45,8 @@ def label_loss(key, model, batch, *, progress):
 
 
 def main(num_steps: int = 3000):
-    x, y = (jnp.asarray(a, jnp.float32) for a in load_digits(return_X_y=True))
-    x, y, known = x / 16, jax.nn.one_hot(y, 10), jr.uniform(jr.key(1), (1500, 1)) < 0.1
+    x, y = load_digits(return_X_y=True)
+    x, y, known = jnp.asarray(x / 16, jnp.float32), jnp.eye(10)[y], jr.uniform(jr.key(1), (1500, 1)) < 0.1
     keys = jr.split(jr.key(0), 4)
     recognition = LabelThenLatent(MLP(64, 10, (100,), key=keys[0]), Joined(MLP(74, 32, (100,), key=keys[1])))
     model = VAE(LabelPrior(), recognition, Joined(MLP(26, 64, (100,), key=keys[2])), Bernoulli())

@@ -6,7 +6,10 @@ from . import stats as stats
 from . import training as training
 from . import models as models
 from . import objectives as objectives
+from . import evaluation as evaluation
+from . import latent as latent
 from . import estimators as estimators
+from . import report as report
 from . import cli as cli
 from .estimators import Atlas as Atlas
 from .estimators import load as load

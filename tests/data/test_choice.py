@@ -97,7 +97,10 @@ BAD = {
         "standard deviations",
     ),
     "no such units": (lambda: units_from({"kind": "parsec"}, {}), "not any that latlas writes"),
-    "units with a hole": (lambda: units_from({"kind": "levels", "step": 1}, {}), "not any that latlas writes"),
+    "units with a hole": (
+        lambda: units_from({"kind": "levels", "step": 1}, {}),
+        "not any that latlas writes",
+    ),
 }
 
 

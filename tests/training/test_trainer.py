@@ -18,7 +18,9 @@ KEY = jr.key(3)
 
 
 def compilations(records):
-    return sum("Compiling" in record.getMessage() or "Finished XLA" in record.getMessage() for record in records)
+    return sum(
+        "Compiling" in record.getMessage() or "Finished XLA" in record.getMessage() for record in records
+    )
 
 
 def test_a_fit_finds_the_least_squares_line(objective, model, rows):
@@ -72,7 +74,11 @@ def test_prepare_runs_inside_the_step_on_the_stored_type(model):
 
     data = np.full((10, 1), 51, np.uint8)
     trainer = Trainer(
-        objective, Adam(0.01), num_epochs=300, batch_size=5, prepare=lambda key, x: x.astype(jnp.float32) / 255
+        objective,
+        Adam(0.01),
+        num_epochs=300,
+        batch_size=5,
+        prepare=lambda key, x: x.astype(jnp.float32) / 255,
     )
     assert np.allclose(trainer.fit(KEY, model, data).model.bias, 0.2, atol=1e-3)
     assert set(seen) == {np.dtype(np.float32)}
@@ -191,7 +197,9 @@ class _Scaled(eqx.Module):
         pytest.param({"num_steps": 0}, "at least one step", id="no steps"),
         pytest.param({"num_steps": 1, "batch_size": 0}, "batch_size is at least 1", id="empty batch"),
         pytest.param({"num_steps": 1, "patience": 0}, "patience is at least 1", id="no patience"),
-        pytest.param({"num_steps": 1, "report_every": -1}, "report_every is at least 1", id="negative reports"),
+        pytest.param(
+            {"num_steps": 1, "report_every": -1}, "report_every is at least 1", id="negative reports"
+        ),
         pytest.param({"num_steps": 1, "checkpoint_seconds": -1.0}, "not negative", id="negative seconds"),
     ],
 )

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import lazy_loader
 from cyclopts import App, Parameter
 
-_verbs = lazy_loader.load("latlas.cli._verbs")
+# the warning is about packages that load anyway; this one is small, and its heavy part is the module named here
+_verbs = lazy_loader.load("latlas.cli._verbs", suppress_warning=True)
 
 app = App(
     name="latlas",

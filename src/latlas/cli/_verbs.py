@@ -2,7 +2,6 @@
 
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def fit(
         "run": str(out),
         "likelihood": atlas.likelihood_,
         "epochs": atlas.n_iter_,
-        "elbo": _last_elbo(atlas),
+        "elbo": atlas.summary()["elbo"],
         "seconds": round(time.monotonic() - started, 3),
     }
     if show:
@@ -172,12 +171,7 @@ def inspect(run: Path, *, show: bool) -> dict[str, Any]:
 
 
 def _measure(atlas: Atlas, x: np.ndarray, *, num_samples: int, seed: int) -> dict[str, Any]:
-    return atlas.evaluate(x, num_samples=num_samples, random_state=seed).to_dict()
-
-
-def _last_elbo(atlas: Atlas) -> dict[str, float | None]:
-    last = atlas.history_[-1] if atlas.history_ else {}
-    return {part: last.get(part, {}).get("elbo") for part in ("train", "valid")}
+    return atlas.evaluate(x, num_samples=num_samples, seed=seed).to_dict()
 
 
 def _write_report(
@@ -188,9 +182,7 @@ def _write_report(
     evaluation: dict[str, Any] | None,
     title: str,
 ) -> Path:
-    versions = {name: version(name) for name in ("latlas", "jax", "equinox", "numpyro")} | {
-        "device": jax.default_backend()
-    }
+    versions = run.config["versions"] | {"device": jax.default_backend()}
     data = collect(
         atlas, x, title=title, labels=label, evaluation=evaluation, versions=versions, run=str(run.path)
     )

@@ -38,7 +38,9 @@ def checked_values(
             "give it one row per example, for example with x.reshape(-1, 1)."
         )
     if x.size == 0:
-        raise DataError(f"{path} holds no data (its shape is {x.shape}): give it at least one row and one column.")
+        raise DataError(
+            f"{path} holds no data (its shape is {x.shape}): give it at least one row and one column."
+        )
     x = x.astype(np.float64) if x.dtype.itemsize > 8 else x.astype(x.dtype.newbyteorder("="), copy=False)
     if x.dtype.kind != "f":
         return x, None
@@ -80,7 +82,9 @@ def checked_label(path: Path, label: Shaped[np.ndarray, "..."] | None, rows: int
     if label.ndim == 2 and label.shape[1] == 1:
         label = label[:, 0]
     if label.shape != (rows,):
-        raise DataError(f"{path} holds labels of shape {label.shape} for {rows} rows: give one label per row.")
+        raise DataError(
+            f"{path} holds labels of shape {label.shape} for {rows} rows: give one label per row."
+        )
     return label
 
 

@@ -34,9 +34,13 @@ def read_csv(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: in
     width = len(rows[0][1])
     for line, row in body:
         if len(row) != width:
-            raise DataError(f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line.")
+            raise DataError(
+                f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line."
+            )
     columns = list(zip(*(row for _, row in body), strict=True))
-    label = next((i for i, name in enumerate(names or ()) if name.lower() in LABELS), None) if width > 1 else None
+    label = (
+        next((i for i, name in enumerate(names or ()) if name.lower() in LABELS), None) if width > 1 else None
+    )
     lines = [line for line, _ in body]
     data = [i for i in range(width) if i != label]
     x = np.stack([_numbers(path, columns[i], lines, names[i] if names else str(i)) for i in data], axis=1)
@@ -50,7 +54,9 @@ def _text(path: Path, file: BinaryIO, max_bytes: int) -> str:
         file.seek(0)
         data = gzip.GzipFile(fileobj=file).read(max_bytes + 1) if packed else file.read(max_bytes + 1)
     except Exception as error:  # gzip, zlib and struct each have errors of their own
-        raise DataError(f"{path} is no whole gzip file ({str(error).rstrip('.')[:200]}): copy it again.") from error
+        raise DataError(
+            f"{path} is no whole gzip file ({str(error).rstrip('.')[:200]}): copy it again."
+        ) from error
     if len(data) > max_bytes:
         raise DataError(f"{path} holds more than {max_bytes:,} bytes of text: split it, or raise max_bytes.")
     if b"\0" in data:
@@ -69,7 +75,9 @@ def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
-        raise DataError(f"{path} is no readable table ({error} in line {reader.line_num}): mend that line.") from error
+        raise DataError(
+            f"{path} is no readable table ({error} in line {reader.line_num}): mend that line."
+        ) from error
     rows = [(line, row) for line, row in rows if any(row)]
     if not rows:
         raise DataError(f"{path} is empty: give it at least one row of numbers.")
@@ -99,6 +107,10 @@ def _numbers(path: Path, cells: Sequence[str], lines: Sequence[int], name: str) 
 def _label(cells: Sequence[str]) -> np.ndarray:
     if all(_NUMBER.fullmatch(cell) for cell in cells):
         numbers = np.array([float(cell) for cell in cells])
-        whole = np.isfinite(numbers).all() and (np.abs(numbers) < 2**53).all() and (numbers == np.round(numbers)).all()
+        whole = (
+            np.isfinite(numbers).all()
+            and (np.abs(numbers) < 2**53).all()
+            and (numbers == np.round(numbers)).all()
+        )
         return numbers.astype(np.int64) if whole else numbers
     return np.array(cells, dtype=np.str_)

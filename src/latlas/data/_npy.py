@@ -44,7 +44,9 @@ def read_stream(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> np.
         )
     data = file.read(num_bytes)
     if len(data) != num_bytes:
-        raise DataError(f"{path} is truncated: {num_bytes:,} bytes were expected, {len(data):,} came; write it again.")
+        raise DataError(
+            f"{path} is truncated: {num_bytes:,} bytes were expected, {len(data):,} came; write it again."
+        )
     # a copy, because what frombuffer gives cannot be written to
     flat = np.frombuffer(data, dtype) if num_bytes else np.zeros(0, dtype)
     return flat.reshape(shape, order="F" if fortran else "C").copy()
@@ -58,9 +60,13 @@ def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype
             # version 3 is version 2 with names of fields in UTF-8, and we take no fields
             read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
             shape, fortran, dtype = read(file)
-    except Exception as error:  # the header is parsed as a literal, which may fail in a dozen ways, none of them ours
+    except (
+        Exception
+    ) as error:  # the header is parsed as a literal, which may fail in a dozen ways, none of them ours
         reason = str(error).split("\n")[0].rstrip(".")[:200]
-        raise DataError(f"{path} is no readable .npy file ({reason}): write it again with numpy.save.") from error
+        raise DataError(
+            f"{path} is no readable .npy file ({reason}): write it again with numpy.save."
+        ) from error
     if any(not 0 <= length < 2**48 for length in shape) or len(shape) > 16:
         raise DataError(f"{path} is damaged: it claims an array of shape {shape}; write it again.")
     return shape, fortran, dtype, file.tell()

@@ -60,7 +60,9 @@ def _chosen(path: Path, names: list[str], array: str) -> str:
         return array
     if len(data) != 1:
         found = f"the arrays {', '.join(map(repr, names[:8]))}" if names else "no array"
-        raise DataError(f"{path} holds {found}, and none of them is called {array!r}: store the data under {array!r}.")
+        raise DataError(
+            f"{path} holds {found}, and none of them is called {array!r}: store the data under {array!r}."
+        )
     return data[0]
 
 

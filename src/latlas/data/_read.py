@@ -65,7 +65,9 @@ def read(
             _check_head(path, suffix, format_, head)
             parts = format_.read(path, file, size, array=array, max_bytes=max_bytes)
     except OSError as error:
-        raise DataError(f"{path} could not be read ({error.strerror or error}): check its permissions.") from error
+        raise DataError(
+            f"{path} could not be read ({error.strerror or error}): check its permissions."
+        ) from error
     except MemoryError as error:
         raise DataError(f"{path} does not fit into the memory: split it, or use a smaller type.") from error
     return _table(path, parts, missing)

@@ -65,7 +65,9 @@ class AsGiven(AbstractUnits):
         if not self.integer:
             return x.astype(np.float32)
         if x.dtype.kind == "f" and not np.all(x == np.round(x)):
-            raise DataError("This likelihood takes whole numbers, and fractions came: choose another likelihood.")
+            raise DataError(
+                "This likelihood takes whole numbers, and fractions came: choose another likelihood."
+            )
         small = np.uint8 if self.maximum is not None and self.maximum <= 255 else np.int32
         return x.astype(small if high < 2**31 else np.float32)
 
@@ -167,7 +169,7 @@ class Standardised(AbstractUnits):
 
     @property
     def log_scale(self) -> Float[np.ndarray, "..."]:
-        """log of the scale: minus the log-Jacobian of each feature, in nats."""
+        """Log of the scale: minus the log-Jacobian of each feature, in nats."""
         return np.log(self.scale)
 
     def to_model(self, x: Data) -> Data:
@@ -182,7 +184,7 @@ class Standardised(AbstractUnits):
         return out.astype(np.float32)
 
     def to_data(self, x: Data) -> Data:
-        """loc + scale x; the constant in constant features."""
+        """Loc + scale x; the constant in constant features."""
         return np.where(self.varies, self.loc + self.scale * np.asarray(x, np.float64), self.loc)
 
     def to_dict(self) -> dict[str, Any]:
@@ -205,4 +207,6 @@ def units_from(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Abstr
     try:
         return kinds[settings["kind"]](**rest, **arrays)
     except (KeyError, TypeError) as error:
-        raise DataError(f"The units {settings} are not any that latlas writes: fit the model again.") from error
+        raise DataError(
+            f"The units {settings} are not any that latlas writes: fit the model again."
+        ) from error

@@ -31,13 +31,17 @@ def write(path: str | os.PathLike, **arrays: Shaped[np.ndarray, "..."]) -> Path:
     elif path.suffix not in (".npy", ".csv"):
         raise RequestError(f"{path} has no suffix that latlas can write: choose .npy, .npz or .csv.")
     elif len(arrays) != 1:
-        raise RequestError(f"{path} cannot hold the arrays {', '.join(arrays)}: a {path.suffix} takes one; write .npz.")
+        raise RequestError(
+            f"{path} cannot hold the arrays {', '.join(arrays)}: a {path.suffix} takes one; write .npz."
+        )
     else:
         (x,) = arrays.values()
         if path.suffix == ".npy":
             np.save(buffer, x, allow_pickle=False)
         elif x.ndim != 2:
-            raise RequestError(f"{path} cannot hold an array of shape {x.shape}: a .csv has two axes; write .npy.")
+            raise RequestError(
+                f"{path} cannot hold an array of shape {x.shape}: a .csv has two axes; write .npy."
+            )
         else:
             np.savetxt(buffer, x, delimiter=",", fmt="%.9g")
     write_atomically(path, buffer.getvalue())

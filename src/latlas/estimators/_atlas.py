@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any, Self
 
 import jax.random as jr
@@ -11,7 +10,7 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import RunDirectory
+from latlas.core import Example, RunDirectory
 from latlas.estimators._compute import draws, in_chunks, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._fit import Fit
 from latlas.estimators._options import check_options, jsonable, seed_of
@@ -19,6 +18,7 @@ from latlas.estimators._record import FitRecord, config_of
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
 from latlas.estimators._run import begun, saved
+from latlas.evaluation import Evaluation, evaluate
 from latlas.models import VAE
 
 _ROWS, _SCORED_ROWS = 256, 64
@@ -137,9 +137,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         fit = Fit.planned(options, x, names)
         fit, run, finished = begun(fit, run, resume=resume, overwrite=overwrite)
-        with run.lock() if run is not None else nullcontext():
-            record = finished or fit.go(run, callbacks)
-        self._adopt(record, item_shape)
+        self._adopt(finished or fit.go(run, callbacks), item_shape)
         return self
 
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:
@@ -175,7 +173,9 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         x, _ = checked_rows(self, X, self.item_shape_)
         return self.record_.units.to_model(x), np.float32 if x.dtype == np.float32 else np.float64
 
-    def encode(self, X: Any) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
+    def encode(
+        self, X: Any
+    ) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
         """Means and standard deviations of q(z | x).
 
         Args:
@@ -255,6 +255,37 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         return float(np.mean(self.score_samples(X)))
 
+    def evaluate(
+        self,
+        X: Any,
+        *,
+        num_samples: int = 1000,
+        seed: int | None = None,
+        chunk_size: int = 500,
+        progress: Any = None,
+    ) -> Evaluation:
+        """How good the map is on data: evidence with its error and verdict, ELBO, rate, distortion, active units.
+
+        Args:
+            X: data of the shape of those fitted; held-out data, for a figure that means something.
+            num_samples: importance samples per row.
+            seed: of the draws; `None` for the seed of the fit.
+            chunk_size: draws decoded at once; memory grows with it.
+            progress: called with the rows done and the rows in all.
+
+        Returns:
+            All in nats per example and in the data's units; `to_dict()` gives plain values.
+        """
+        x, _ = self._model_rows(X)
+        return evaluate(
+            self._key(seed),
+            self._model,
+            Example(x),
+            num_samples=num_samples,
+            chunk_size=chunk_size,
+            progress=progress,
+        )
+
     def _key(self, random_state: Any) -> Any:
         return jr.key(self.record_.seed if random_state is None else seed_of(random_state))
 
@@ -272,7 +303,9 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         record = self.record_
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         parameters = jsonable(self.get_params(deep=False))
-        return config_of(parameters, record.spec, record.units, record.seed, record.reason, record.data, names)
+        return config_of(
+            parameters, record.spec, record.units, record.seed, record.reason, record.data, names
+        )
 
     def summary(self) -> dict[str, Any]:
         """What was fitted to what, as plain values for JSON: likelihood and reason, shapes, epochs, last ELBO."""

@@ -44,7 +44,8 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "settings": dict(self.settings)}
+        lists = {"item_shape": list(self.item_shape), "hidden": list(self.hidden)}
+        return {**asdict(self), **lists, "settings": dict(self.settings)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
@@ -97,7 +98,10 @@ def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
         inputs = CentredLevels(settings["num_levels"])  # one plane and not one per category
     encoder, decoder = build(spec, inputs, head.param_shape(spec.item_shape), key)
     return VAE(
-        StandardNormal(spec.latent_dim), GaussianRecognition(encoder, inputs), small_output_init(decoder), head
+        StandardNormal(spec.latent_dim),
+        GaussianRecognition(encoder, inputs),
+        small_output_init(decoder),
+        head,
     )
 
 

@@ -47,13 +47,17 @@ def posterior_moments(
 
 
 @eqx.filter_jit
-def likelihood_means(model: AbstractLatentModel, z: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
+def likelihood_means(
+    model: AbstractLatentModel, z: Float[Array, "batch latent"]
+) -> Float[Array, "batch ..."]:
     """E[x | z]."""
     return jax.vmap(lambda z: model.likelihood(z).mean)(z)
 
 
 @eqx.filter_jit
-def draws(model: AbstractLatentModel, key: PRNGKeyArray, index: Array, *, draw: bool) -> Float[Array, "batch ..."]:
+def draws(
+    model: AbstractLatentModel, key: PRNGKeyArray, index: Array, *, draw: bool
+) -> Float[Array, "batch ..."]:
     """z ~ p(z), then x ~ p(x | z) or its mean; the draw of an index is the same whatever stands beside it."""
 
     def one(index):
@@ -68,7 +72,7 @@ def draws(model: AbstractLatentModel, key: PRNGKeyArray, index: Array, *, draw: 
 def log_evidence(
     model: AbstractLatentModel, key: PRNGKeyArray, x: Array, *, num_samples: int
 ) -> Float[Array, " batch"]:
-    """log of the mean of `num_samples` importance weights, for each row, in nats.
+    """Log of the mean of `num_samples` importance weights, for each row, in nats.
 
     The draws of a row follow from the key and the row's content alone, so that its score does not depend on the rest.
     """
@@ -94,7 +98,9 @@ def _content_hash(x: Array) -> Scalar:
     flat = jnp.ravel(x)
     floating = jnp.issubdtype(flat.dtype, jnp.floating)
     bits = (
-        jax.lax.bitcast_convert_type(flat.astype(jnp.float32), jnp.uint32) if floating else flat.astype(jnp.uint32)
+        jax.lax.bitcast_convert_type(flat.astype(jnp.float32), jnp.uint32)
+        if floating
+        else flat.astype(jnp.uint32)
     )
     place = jnp.arange(1, flat.size + 1, dtype=jnp.uint32) * jnp.uint32(2654435761)
     mixed = (bits ^ place) * jnp.uint32(2246822519)

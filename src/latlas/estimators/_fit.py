@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Shaped
@@ -69,7 +70,9 @@ class Fit:
         )
         data = {"shape": list(x.shape), "dtype": str(x.dtype), "fingerprint": fingerprint(x)}
         reason = choice.reason + _constant_columns(units, x)
-        return cls(options, model_x, spec, units, seed_of(options["random_state"]), reason, data, feature_names)
+        return cls(
+            options, model_x, spec, units, seed_of(options["random_state"]), reason, data, feature_names
+        )
 
     @property
     def config(self) -> dict[str, Any]:
@@ -98,8 +101,9 @@ class Fit:
             self.spec, self.units, arrays_of(result.model), self.seed, self.reason, self.data, result.history
         )
         if run is not None:
-            run.save_model(record.all_arrays())
-            run.finish()
+            with run.lock():  # the trainer held it until now
+                run.save_model(record.all_arrays())
+                run.finish()
         return record
 
     def _split(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -118,11 +122,13 @@ class Fit:
 
     def _trainer(self, entry: Entry, rows: int) -> Trainer:
         o = self.options
-        beta = LinearWarmUp(o["warm_up"], end=float(o["beta"])) if o["warm_up"] else Constant(float(o["beta"]))
+        # as arrays, so that a search over them compiles one program
+        beta, learning_rate = (jnp.asarray(o[name], jnp.float32) for name in ("beta", "learning_rate"))
+        schedule = LinearWarmUp(float(o["warm_up"]), end=beta) if o["warm_up"] else Constant(beta)
         batch_size = min(int(o["batch_size"]), rows)
         return Trainer(
-            Elbo(beta),
-            Adam(float(o["learning_rate"])),
+            Elbo(schedule),
+            Adam(learning_rate),
             num_epochs=epochs_of(o["epochs"], rows, batch_size),
             batch_size=batch_size,
             patience=o["patience"],
@@ -142,6 +148,4 @@ def _constant_columns(units: AbstractUnits, x: np.ndarray) -> str:
     constant = 0 if varies is None else int(varies.size - varies.sum())
     if constant == 0:
         return ""
-    return (
-        f" {constant} of {varies.size} columns are constant: they are no part of the density and come back as they are."
-    )
+    return f" {constant} of {varies.size} columns are constant: they are no part of the density and come back as they are."

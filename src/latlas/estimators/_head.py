@@ -30,7 +30,7 @@ class InDataUnits(AbstractHead):
     def log_prob(
         self, params: Float[Array, "..."], x: Array, observed: Bool[Array, "..."] | None = None
     ) -> Scalar:
-        """log p(x) of the observed entries in the data's units, in nats; `x` is standardised."""
+        """Log p(x) of the observed entries in the data's units, in nats; `x` is standardised."""
         seen = self.varies if observed is None else self.varies & observed
         return self.head.log_prob(params, x, seen) - jnp.sum(jnp.where(seen, self.log_scale, 0.0))
 

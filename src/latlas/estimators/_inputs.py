@@ -40,7 +40,7 @@ class OneHot:
 
     def __call__(self, example: Example) -> Float[Array, " features_times_categories"]:
         """The indicator vectors, one after another."""
-        return jnp.ravel(jax.nn.one_hot(values(example), self.num_categories))
+        return jnp.ravel(jax.nn.one_hot(values(example).astype(jnp.int32), self.num_categories))
 
 
 def log_counts(example: Example) -> Float[Array, " features"]:

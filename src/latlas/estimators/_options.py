@@ -18,7 +18,13 @@ _HIDDEN = {"mlp": (200, 200), "conv": (32, 64)}
 _RANGES = {
     "latent_dim": (numbers.Integral, 1, 10_000, True, "a whole number from 1"),
     "batch_size": (numbers.Integral, 1, 2**31, True, "a whole number from 1"),
-    "epochs": (numbers.Integral, 1, 2**31, True, "a whole number from 1, or None for one that suits the data"),
+    "epochs": (
+        numbers.Integral,
+        1,
+        2**31,
+        True,
+        "a whole number from 1, or None for one that suits the data",
+    ),
     "patience": (numbers.Integral, 1, 2**31, True, "a whole number from 1, or None for never"),
     "beta": (numbers.Real, 0, math.inf, True, "a number from 0"),
     "warm_up": (numbers.Real, 0, 1, True, "a share of the run from 0 to 1"),
@@ -77,7 +83,9 @@ def seed_of(random_state: Any) -> int:
 
 def jsonable(options: dict[str, Any]) -> dict[str, Any]:
     """Options as JSON; a random state that is no number is left to the seed beside it."""
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    plain = {
+        name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()
+    }
     state = plain["random_state"]
     hidden = plain["hidden"]
     return plain | {

@@ -9,7 +9,9 @@ from latlas.training import FitContext
 class Lines:
     """Prints epoch and ELBO to standard error at every report."""
 
-    def on_fit_task_end(self, estimator: Any, context: FitContext, *, metadata: dict[str, Any] | None) -> None:
+    def on_fit_task_end(
+        self, estimator: Any, context: FitContext, *, metadata: dict[str, Any] | None
+    ) -> None:
         """Prints the report where one was due."""
         if metadata is None:
             return

@@ -44,7 +44,8 @@ class FitRecord:
         """The model, built from the specification and filled with the arrays."""
         shapes = eqx.filter_eval_shape(build_model, self.spec, jr.key(0))
         template = jax.tree.map(
-            lambda leaf: np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf, shapes
+            lambda leaf: np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf,
+            shapes,
         )
         return with_named_arrays(template, self.arrays, source="The saved model")
 
@@ -107,14 +108,20 @@ def read_record(run: RunDirectory) -> FitRecord:
     """
     config = run.config
     if config.get("estimator") != "Atlas":
-        raise RequestError(f"The run {run.path} is not one of an Atlas: load it with the program that wrote it.")
+        raise RequestError(
+            f"The run {run.path} is not one of an Atlas: load it with the program that wrote it."
+        )
     arrays = run.load_model()
     units_arrays = {name.removeprefix(_UNITS): a for name, a in arrays.items() if name.startswith(_UNITS)}
     model_arrays = {name: a for name, a in arrays.items() if not name.startswith(_UNITS)}
     try:
         spec = ModelSpec.from_dict(config["model"])
         units = units_from(config["units"], units_arrays)
-        rest = {"seed": int(config["seed"]), "reason": str(config["likelihood_reason"]), "data": config["data"]}
+        rest = {
+            "seed": int(config["seed"]),
+            "reason": str(config["likelihood_reason"]),
+            "data": config["data"],
+        }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(
             f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."

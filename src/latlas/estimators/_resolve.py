@@ -127,7 +127,10 @@ def _log_frequencies(x: Rows, settings: Settings) -> np.ndarray:
 
 LIKELIHOODS: dict[str, Entry] = {
     "bernoulli": Entry(
-        "yes or no, as 1 and 0", lambda x, s: AsGiven(0, 1, True), lambda s, shape: Bernoulli(), _logit_of_mean
+        "yes or no, as 1 and 0",
+        lambda x, s: AsGiven(0, 1, True),
+        lambda s, shape: Bernoulli(),
+        _logit_of_mean,
     ),
     "continuous_bernoulli": Entry(
         "intensities anywhere between 0 and 1",
@@ -144,7 +147,9 @@ LIKELIHOODS: dict[str, Entry] = {
         lambda s, shape: Poisson(s["max_log_rate"]),
         _log_of_mean,
         # e^3 times the largest count is far past any rate that explains the data
-        lambda x, units: {"max_log_rate": float(np.ceil(max(12.0, math.log(max(float(x.max()), 1.0)) + 3.0)))},
+        lambda x, units: {
+            "max_log_rate": float(np.ceil(max(12.0, math.log(max(float(x.max()), 1.0)) + 3.0)))
+        },
         lambda s: log_counts,
     ),
     "categorical": Entry(

@@ -15,7 +15,9 @@ _FREE = ("versions", "feature_names")
 _FREE_OPTIONS = ("verbose", "random_state")
 
 
-def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
+def begun(
+    fit: Fit, run: Place, *, resume: bool, overwrite: bool = False
+) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
     """The run directory of a fit, its configuration written; with `resume` the run that is there.
 
     Returns:
@@ -27,17 +29,21 @@ def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tup
     """
     if run is None:
         if resume:
-            raise RequestError("There is nothing to resume without a run directory: give run=, or leave resume out.")
+            raise RequestError(
+                "There is nothing to resume without a run directory: give run=, or leave resume out."
+            )
         return fit, None, None
     directory = _directory(fit, run, resume=resume, overwrite=overwrite)
+    with directory.lock():  # nothing of a run that another process trains is touched
+        return _taken(fit, directory, resume=resume)
+
+
+def _taken(fit: Fit, directory: RunDirectory, *, resume: bool) -> tuple[Fit, RunDirectory, FitRecord | None]:
     stored = directory.config
     begun_before = stored.get("estimator") == "Atlas"
-    if not resume:
-        if begun_before and (directory.finished or directory.latest_state() is not None):
-            raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
-        directory.write_config(fit.config)
-        return fit, directory, None
-    if not begun_before:
+    if begun_before and not resume and (directory.finished or directory.latest_state() is not None):
+        raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
+    if not (begun_before and resume):
         directory.write_config(fit.config)
         return fit, directory, None
     if fit.options["random_state"] is None:
@@ -46,7 +52,9 @@ def begun(fit: Fit, run: Place, *, resume: bool, overwrite: bool = False) -> tup
     return fit, directory, read_record(directory) if directory.finished else None
 
 
-def saved(record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *, overwrite: bool) -> RunDirectory:
+def saved(
+    record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *, overwrite: bool
+) -> RunDirectory:
     """A run directory with a fitted model and its history, finished."""
     run = RunDirectory.create(path, config, overwrite=overwrite)
     with run.lock():
@@ -57,7 +65,9 @@ def saved(record: FitRecord, config: dict[str, Any], path: str | os.PathLike, *,
     return run
 
 
-def _directory(fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool) -> RunDirectory:
+def _directory(
+    fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool
+) -> RunDirectory:
     if isinstance(run, RunDirectory):
         return run
     if resume and (Path(run) / "config.json").exists():

@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, Scalar
 
 from latlas.core import AbstractSchedule, Constant, Example
 from latlas.models import AbstractLatentModel
-from latlas.objectives._draws import AbstractDraws, MonteCarlo
+from latlas.objectives._draws import AbstractDraws, MonteCarlo, over_draws
 from latlas.objectives._gradients import AbstractGradient, Reparameterised
 from latlas.objectives._objective import AbstractObjective, Terms, mean_over_batch
 
@@ -49,10 +48,12 @@ class Elbo(AbstractObjective):
         """
         q, p = model.posterior(example), model.prior(example.condition)
         z, log_mass = self.draws(key, q)
-        log_likelihood = jax.vmap(
-            lambda z: model.likelihood(z, example.condition).log_prob(example.x, example.observed)
-        )(z)
-        return ElboTerms(jnp.sum(jnp.exp(log_mass) * log_likelihood), self.gradient.kl(z, log_mass, q, p))
+
+        def log_likelihood(z):
+            return model.likelihood(z, example.condition).log_prob(example.x, example.observed)
+
+        expected = jnp.sum(jnp.exp(log_mass) * over_draws(log_likelihood, z))
+        return ElboTerms(expected, self.gradient.kl(z, log_mass, q, p))
 
     def __call__(
         self, key: PRNGKeyArray, model: AbstractLatentModel, batch: Example, *, progress: float | Scalar = 1.0

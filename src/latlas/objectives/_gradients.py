@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from latlas.core import stop_gradient
 from latlas.distributions import has_closed_form, kl_divergence
+from latlas.objectives._draws import over_draws
 
 LogWeight = Callable[[PyTree[Array], Any], Float[Array, " samples"]]
 
@@ -34,7 +35,7 @@ class AbstractGradient(eqx.Module):
 
 def _monte_carlo_kl(z, log_mass, q, p):
     # KL(q || p) = E_q[log q(z) - log p(z)]
-    return jnp.sum(jnp.exp(log_mass) * (jax.vmap(q.log_prob)(z) - jax.vmap(p.log_prob)(z)))
+    return jnp.sum(jnp.exp(log_mass) * over_draws(lambda z: q.log_prob(z) - p.log_prob(z), z))
 
 
 class Reparameterised(AbstractGradient):

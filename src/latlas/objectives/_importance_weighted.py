@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import Example
 from latlas.models import AbstractLatentModel
-from latlas.objectives._draws import AbstractDraws, MonteCarlo
+from latlas.objectives._draws import AbstractDraws, MonteCarlo, over_draws
 from latlas.objectives._gradients import AbstractGradient, DoublyReparameterised
 from latlas.objectives._objective import AbstractObjective, Terms, mean_over_batch
 
@@ -23,7 +23,7 @@ def log_weights(
         z: latents with a leading axis.
         q: the density that they were drawn from.
     """
-    return jax.vmap(lambda z: model.log_joint(example, z) - q.log_prob(z))(z)
+    return over_draws(lambda z: model.log_joint(example, z) - q.log_prob(z), z)
 
 
 class ImportanceWeighted(AbstractObjective):

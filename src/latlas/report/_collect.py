@@ -20,7 +20,7 @@ _NAMES |= {"continuous_bernoulli": "continuous Bernoulli"}
 
 def collect(
     atlas: Any,
-    x: np.ndarray,
+    x: np.ndarray | None,
     *,
     title: str,
     labels: np.ndarray | Sequence[Any] | None = None,
@@ -35,7 +35,7 @@ def collect(
 
     Args:
         atlas: fitted; its prior is the standard normal.
-        x: examples, better not those of the fit: for reconstructions, the map, interpolation and KL.
+        x: examples, better not those of the fit: for reconstructions, the map, interpolation and KL; None leaves those out.
         title: what was learned from.
         labels: one per example, to colour the map by.
         label_name: what the labels say.
@@ -57,24 +57,17 @@ def collect(
         "feature_names": None if feature_names is None else [str(name) for name in feature_names],
     }
     kind = kind_of(ReportData(**about))
-    rows = spread_rows(len(x), NUM_SHOWN[kind])
-    loc, scale = atlas.encode(x)
-    originals = np.asarray(x)[rows]
     return ReportData(
         **about,
+        **({} if x is None else _of_examples(atlas, x, NUM_SHOWN[kind])),
         facts=_facts(atlas),
         history=atlas.history_,
         samples=atlas.sample(NUM_SHOWN[kind], draw=kind != "image"),
         samples_are_means=kind == "image",
-        originals=originals,
-        reconstructions=atlas.inverse_transform(loc[rows]),
-        codes=loc,
-        labels=labels,
+        labels=None if x is None else labels,
         label_name=label_name,
-        prototype=atlas.inverse_transform(np.zeros((1, loc.shape[1]), loc.dtype))[0],
-        interpolation=_paths(atlas, loc),
+        prototype=atlas.inverse_transform(np.zeros((1, atlas.record_.spec.latent_dim), np.float32))[0],
         evaluation=evaluation,
-        kl_per_dimension=kl_from_standard_normal(loc, scale),
         likelihood=_NAMES.get(atlas.likelihood_, atlas.likelihood_.replace("_", " ")),
         likelihood_reason=atlas.likelihood_reason_,
         seed=atlas.record_.seed,
@@ -83,6 +76,18 @@ def collect(
         versions=versions or {},
         run=run,
     )
+
+
+def _of_examples(atlas: Any, x: np.ndarray, num_shown: int) -> dict[str, Any]:
+    rows = spread_rows(len(x), num_shown)
+    loc, scale = atlas.encode(x)
+    return {
+        "originals": np.asarray(x)[rows],
+        "reconstructions": atlas.inverse_transform(loc[rows]),
+        "codes": loc,
+        "interpolation": _paths(atlas, loc),
+        "kl_per_dimension": kl_from_standard_normal(loc, scale),
+    }
 
 
 def spread_rows(count: int, most: int) -> np.ndarray:

@@ -113,6 +113,18 @@ class ReportData:
                 )
 
 
+def part(data: ReportData, name: str) -> np.ndarray:
+    """An array of the report that must be there.
+
+    Raises:
+        ValueError: if it is missing.
+    """
+    array = getattr(data, name)
+    if array is None:
+        raise ValueError(f"The report has no {name}, which this needs; make ReportData with {name}=.")
+    return np.asarray(array)
+
+
 def size(item_shape: tuple[int, ...]) -> int:
     """Number of values in one item."""
     return int(np.prod(item_shape, dtype=int))

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report._data import ReportData
+from latlas.report._data import ReportData, part
 from latlas.report._text import decimal, with_error
 from latlas.report._theme import BLUE, ORANGE, Theme, new_figure, themed
 
@@ -64,7 +64,7 @@ def evidence_figure(data: ReportData, theme: Theme) -> Figure:
 @themed
 def kl_figure(data: ReportData, theme: Theme) -> Figure:
     """KL of every latent dimension in nats, largest first, with the threshold above which it is in use."""
-    kl = np.nan_to_num(np.asarray(data.kl_per_dimension, dtype=float).ravel(), nan=0.0, posinf=0.0)
+    kl = np.nan_to_num(np.asarray(part(data, "kl_per_dimension"), dtype=float).ravel(), nan=0.0, posinf=0.0)
     order = np.argsort(-kl, kind="stable")
     kl, places = kl[order], np.arange(len(order))
     active = kl > data.active_threshold

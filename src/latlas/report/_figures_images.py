@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latlas.report._data import ReportData, shaped
+from latlas.report._data import ReportData, part, shaped
 from latlas.report._theme import WIDTH, Theme, new_figure
 
 LONGEST_SIDE = 96  # pixels of an item in a report; larger ones are averaged down
@@ -16,7 +16,7 @@ GAP = 0.08  # of an item's side
 
 def draw_samples(data: ReportData, theme: Theme) -> Figure:
     """Samples in a square."""
-    samples = _reduced(shaped(data.samples, data))
+    samples = _reduced(shaped(part(data, "samples"), data))
     count = min(len(samples), _room(samples))
     columns = int(np.ceil(np.sqrt(count)))
     return _one_picture(mosaic(_colored(samples[:count], data), columns))
@@ -24,7 +24,10 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """Pairs of rows: originals above, reconstructions below."""
-    originals, rebuilt = _reduced(shaped(data.originals, data)), _reduced(shaped(data.reconstructions, data))
+    originals, rebuilt = (
+        _reduced(shaped(part(data, "originals"), data)),
+        _reduced(shaped(part(data, "reconstructions"), data)),
+    )
     count = min(len(originals), _room(originals) // 2, 20)
     columns = int(np.clip(count, 1, 10 if count > 8 else 8))
     count -= count % columns
@@ -51,13 +54,13 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
 
 def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """The one image, large."""
-    picture = _colored(_reduced(shaped(data.prototype, data)[None]), data)[0]
+    picture = _colored(_reduced(shaped(part(data, "prototype"), data)[None]), data)[0]
     return _one_picture(picture, width=2.0)
 
 
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """One path per row."""
-    paths = shaped(data.interpolation, data)
+    paths = shaped(part(data, "interpolation"), data)
     steps = np.unique(np.linspace(0, paths.shape[1] - 1, min(paths.shape[1], MOST_STEPS)).round().astype(int))
     items = _reduced(paths[:MOST_PATHS, steps].reshape(-1, *paths.shape[2:]))
     rows = max(1, _room(items) // len(steps))

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report._data import ReportData
+from latlas.report._data import ReportData, part
 from latlas.report._labels import Classes, Scale, read_labels
 from latlas.report._projection import project
 from latlas.report._text import short_name
@@ -24,7 +24,7 @@ def latent_map_figure(data: ReportData, theme: Theme) -> Figure:
     Coloured by label where there is one: by colour, marker and name for classes, by a scale for numbers. One
     latent dimension is drawn as a strip, one row per class.
     """
-    points, kept, axes, *_ = project(np.asarray(data.codes))
+    points, kept, axes, *_ = project(part(data, "codes"))
     every = slice(None, None, 1 + len(points) // (MOST_POINTS + 1))
     points, kept = points[every], kept[every]
     labels = None if data.labels is None else read_labels(_take(data.labels, kept))
@@ -98,6 +98,7 @@ def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme)
     """Writes short names at their classes' medians, except where one would cover another."""
     extent = np.ptp(points, axis=0) + 1e-12
     box = {"boxstyle": "round,pad=0.15", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.75}
+    style = {"ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold", "bbox": box}
     taken: list[tuple[str, np.ndarray]] = []
     for place, name in enumerate(labels.names):
         mine = points[labels.index == place]
@@ -108,15 +109,7 @@ def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme)
     if 2 * len(taken) <= len(labels.names):  # a few names without the others mislead
         return
     for name, middle in taken:
-        text = panel.annotate(
-            short_name(name, LONGEST_ON_MAP),
-            middle,
-            ha="center",
-            va="center",
-            fontsize=10,
-            fontweight="bold",
-            bbox=box,
-        )
+        text = panel.annotate(short_name(name, LONGEST_ON_MAP), (middle[0], middle[1]), **style)
         text.set_in_layout(False)
 
 
@@ -128,7 +121,7 @@ def _draw_scale(figure: Figure, panel: Axes, points: np.ndarray, labels: Scale, 
     if known.any():
         drawn = panel.scatter(*points[known].T, c=labels.values[known], cmap=SCALE, **style)
         bar = figure.colorbar(drawn, ax=panel, label=short_name(title, LONGEST_NAME), fraction=0.05, pad=0.02)
-        bar.solids.set_alpha(1)
+        bar.set_alpha(1)
         bar.outline.set_visible(False)
         bar.locator = MaxNLocator(5)
 

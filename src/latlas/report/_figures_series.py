@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report._data import ReportData, shaped
+from latlas.report._data import ReportData, part, shaped
 from latlas.report._theme import BLUE, PALETTE, SCALE, VERMILLION, Theme, new_figure
 
 MOST_CHANNELS = len(PALETTE)
@@ -16,7 +16,7 @@ MOST_PANELS = 12
 
 def draw_samples(data: ReportData, theme: Theme) -> Figure:
     """Samples in small panels on one scale."""
-    samples = _lines(data.samples, data)[:MOST_PANELS]
+    samples = _lines(part(data, "samples"), data)[:MOST_PANELS]
     figure, panels = _panels(len(samples))
     for panel, item in zip(panels, samples, strict=True):
         _draw(panel, item, width=1.1)
@@ -25,7 +25,10 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """Originals with their reconstructions laid over them."""
-    originals, rebuilt = _lines(data.originals, data)[:8], _lines(data.reconstructions, data)[:8]
+    originals, rebuilt = (
+        _lines(part(data, "originals"), data)[:8],
+        _lines(part(data, "reconstructions"), data)[:8],
+    )
     figure, panels = _panels(len(originals), most=8)
     for panel, original, item in zip(panels, originals, rebuilt, strict=True):
         for channel in range(min(original.shape[1], MOST_CHANNELS)):
@@ -41,7 +44,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """The one series."""
     figure = new_figure(2.4)
     panel = figure.subplots()
-    _draw(panel, _lines(data.prototype[None], data)[0], width=1.6)
+    _draw(panel, _lines(part(data, "prototype")[None], data)[0], width=1.6)
     panel.set_xlabel("position")
     panel.grid(axis="y")
     return figure
@@ -49,7 +52,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
 
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """One panel per path: lines coloured from its start to its end."""
-    paths = np.stack([_lines(path, data) for path in np.asarray(data.interpolation)[:3]])
+    paths = np.stack([_lines(path, data) for path in part(data, "interpolation")[:3]])
     figure = new_figure(0.5 + 1.7 * len(paths))
     panels = figure.subplots(len(paths), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     places = np.linspace(0, 1, paths.shape[1])

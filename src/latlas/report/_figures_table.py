@@ -1,5 +1,6 @@
 """Items that are rows of a table: one line per feature, in standard deviations of the data."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report._data import ReportData, shaped, size
+from latlas.report._data import ReportData, part, shaped, size
 from latlas.report._text import number, short_name
 from latlas.report._theme import BLUE, ORANGE, Theme, new_figure
 
@@ -35,7 +36,7 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
     units = _units(data)
     figure = new_figure(_height(units) + 0.3)
     panel = figure.subplots()
-    groups = [("samples", data.samples, BLUE, 0.0 if data.originals is None else 0.17)]
+    groups = [("samples", part(data, "samples"), BLUE, 0.0 if data.originals is None else 0.17)]
     if data.originals is not None:
         groups.insert(0, ("data", data.originals, theme.muted, -0.17))
     rows = np.arange(len(units.names))
@@ -53,8 +54,8 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """For a few examples: data (ring) and reconstruction (dot) of every feature, joined by a line."""
     units = _units(data)
-    originals = units.standardised(_flat(data.originals, data))[:MOST_PAIRS]
-    rebuilt = units.standardised(_flat(data.reconstructions, data))[:MOST_PAIRS]
+    originals = units.standardised(_flat(part(data, "originals"), data))[:MOST_PAIRS]
+    rebuilt = units.standardised(_flat(part(data, "reconstructions"), data))[:MOST_PAIRS]
     figure = new_figure(_height(units) + 0.3)
     panels = figure.subplots(1, len(originals), sharex=True, sharey=True, squeeze=False)[0]
     rows = np.arange(len(units.names))
@@ -74,7 +75,7 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
 def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """One dot per feature, with its value in the data's own units."""
     units = _units(data)
-    item = _flat(data.prototype, data)
+    item = _flat(part(data, "prototype"), data)
     heights = units.standardised(item)
     figure = new_figure(_height(units))
     panel = figure.subplots()
@@ -96,7 +97,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """The first path as a heat map: features down, steps across."""
     units = _units(data)
-    path = units.standardised(_flat(data.interpolation, data)[0])
+    path = units.standardised(_flat(part(data, "interpolation"), data)[0])
     figure = new_figure(_height(units))
     panel = figure.subplots()
     reach = max(1.0, float(np.nanmax(np.abs(path)))) if np.isfinite(path).any() else 1.0
@@ -125,12 +126,14 @@ def _units(data: ReportData) -> Units:
     shown = np.arange(len(loc))
     if len(loc) > MOST_FEATURES:
         shown = np.sort(np.argsort(-scale, kind="stable")[:MOST_FEATURES])
-    names = (
+    names: Sequence[str] = (
         data.feature_names
         if data.feature_names is not None
         else [str(place + 1) for place in range(len(loc))]
     )
-    return Units(shown, [short_name(names[place], LONGEST_NAME) for place in shown], loc[shown], scale[shown])
+    return Units(
+        shown, [short_name(names[int(place)], LONGEST_NAME) for place in shown], loc[shown], scale[shown]
+    )
 
 
 def _flat(items: np.ndarray, data: ReportData) -> np.ndarray:

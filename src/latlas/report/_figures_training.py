@@ -51,7 +51,7 @@ def training_figure(data: ReportData, theme: Theme) -> Figure:
     terms = shown_terms(data)
     name, x = times(data)
     figure = new_figure(1.0 + 1.35 * len(terms))
-    panels: Sequence[Axes] = figure.subplots(len(terms), 1, sharex=True, squeeze=False)[:, 0]
+    panels = list(figure.subplots(len(terms), 1, sharex=True, squeeze=False)[:, 0])
     for panel, (term, title) in zip(panels, terms, strict=True):
         _draw_term(panel, data, x, term)
         panel.set_title(title)

@@ -8,7 +8,7 @@ from matplotlib.image import imsave
 
 from latlas.core._errors import RequestError
 from latlas.core._files import write_atomically
-from latlas.report._data import ReportData, kind_of, shaped
+from latlas.report._data import ReportData, kind_of, part, shaped
 from latlas.report._figures_images import colored, mosaic, value_limits
 from latlas.report._figures_items import samples_figure
 from latlas.report._svg import to_svg
@@ -60,12 +60,12 @@ def save_image_grid(
         buffer = BytesIO()
         with LIGHT.context():
             figure = samples_figure(data, LIGHT)
-            figure.savefig(buffer, format="png", facecolor=LIGHT.surface, metadata={"Software": None})
+            figure.savefig(buffer, format="png", facecolor=LIGHT.surface, metadata={"Software": "latlas"})
         write_atomically(path, buffer.getvalue())
 
 
 def _grid(data: ReportData) -> np.ndarray:
-    items = colored(shaped(data.samples, data), value_limits(data))
+    items = colored(shaped(part(data, "samples"), data), value_limits(data))
     factor = max(1, -(-SHORTEST_SIDE // max(items.shape[1:3])))
     items = items.repeat(factor, axis=1).repeat(factor, axis=2)
     return mosaic(items, int(np.ceil(np.sqrt(len(items)))))
@@ -73,5 +73,5 @@ def _grid(data: ReportData) -> np.ndarray:
 
 def _png(picture: np.ndarray) -> bytes:
     buffer = BytesIO()
-    imsave(buffer, picture, format="png", metadata={"Software": None})
+    imsave(buffer, picture, format="png", metadata={"Software": "latlas"})
     return buffer.getvalue()

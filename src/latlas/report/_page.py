@@ -132,10 +132,14 @@ def _table(title: str, rows: Mapping[str, Any]) -> str:
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested entries under dotted names."""
+    """Nested entries in one table, the outer name first."""
     rows = {}
     for name, value in values.items():
-        rows |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+        rows |= (
+            _flat(value, f"{before}{name}, ")
+            if isinstance(value, Mapping)
+            else {f"{before}{name}".replace("_", " "): value}
+        )
     return rows
 
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from latlas.report._data import ReportData, kind_of
+from latlas.report._data import ReportData, kind_of, part
 from latlas.report._figures_evidence import bounds, evidence_figure, kl_figure
 from latlas.report._figures_items import (
     interpolation_figure,
@@ -19,6 +18,7 @@ from latlas.report._figures_training import curve, shown_terms, training_figure
 from latlas.report._labels import Scale, read_labels
 from latlas.report._projection import project
 from latlas.report._text import number, with_error
+from latlas.report._theme import FigureFunction
 from latlas.report._words import num_active
 
 
@@ -39,7 +39,7 @@ class Panel:
     name: str
     title: str
     ready: Callable[[ReportData], bool]
-    draw: Callable[..., Figure]
+    draw: FigureFunction
     caption: Callable[[ReportData], str]
     alt: Callable[[ReportData], str]
     missing: str
@@ -111,7 +111,7 @@ def _interpolation_caption(data: ReportData) -> str:
 
 
 def _map_caption(data: ReportData) -> str:
-    points, kept, _, is_pca, explained = project(data.codes)
+    points, kept, _, is_pca, explained = project(part(data, "codes"))
     text = "Each point is one example; examples that the model finds alike lie close together."
     if is_pca:
         text += (
@@ -119,7 +119,7 @@ def _map_caption(data: ReportData) -> str:
             "so points that "
             "overlap here may lie apart in the others."
         )
-    left_out = len(data.codes) - len(kept)
+    left_out = len(part(data, "codes")) - len(kept)
     if left_out:
         text += f" {left_out:,} examples without a finite code were left out."
     if len(points) > MOST_POINTS:
@@ -128,7 +128,7 @@ def _map_caption(data: ReportData) -> str:
 
 
 def _map_alt(data: ReportData) -> str:
-    text = f"Scatter plot of {len(data.codes):,} examples on the latent map"
+    text = f"Scatter plot of {len(part(data, 'codes')):,} examples on the latent map"
     if data.labels is None:
         return text + "."
     labels = read_labels(data.labels)
@@ -162,22 +162,20 @@ def _training_alt(data: ReportData) -> str:
 def _kl_caption(data: ReportData) -> str:
     return (
         f"How many nats each dimension of the map tells about an example, on average; {num_active(data)} of "
-        f"{np.size(data.kl_per_dimension)} are in use, those marked × are not."
+        f"{np.size(part(data, 'kl_per_dimension'))} are in use, those marked × are not."
     )
 
 
 def _kl_alt(data: ReportData) -> str:
-    return (
-        f"Bars: KL of {np.size(data.kl_per_dimension)} latent dimensions, {num_active(data)} of them in use."
-    )
+    return f"Bars: KL of {np.size(part(data, 'kl_per_dimension'))} dimensions, {num_active(data)} in use."
 
 
 def _reconstructions_alt(data: ReportData) -> str:
-    return f"{len(data.originals)} held-out examples beside their reconstructions."
+    return f"{len(part(data, 'originals'))} held-out examples beside their reconstructions."
 
 
 def _samples_alt(data: ReportData) -> str:
-    return f"{len(data.samples)} items that the model made up."
+    return f"{len(part(data, 'samples'))} items that the model made up."
 
 
 def _prototype_alt(data: ReportData) -> str:
@@ -185,12 +183,12 @@ def _prototype_alt(data: ReportData) -> str:
 
 
 def _interpolation_alt(data: ReportData) -> str:
-    rows, steps = np.shape(data.interpolation)[:2]
+    rows, steps = np.shape(part(data, "interpolation"))[:2]
     return f"{rows} paths of {steps} decoded items each."
 
 
 def _has_codes(data: ReportData) -> bool:
-    return data.codes is not None and len(project(data.codes).points) > 0
+    return data.codes is not None and len(project(part(data, "codes")).points) > 0
 
 
 _WITH_DATA = "Held-out examples are needed for this; run `latlas report RUN DATA`."

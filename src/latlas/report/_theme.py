@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec
+from typing import Literal, Protocol
 
 import matplotlib as mpl
 import numpy as np
@@ -20,13 +20,10 @@ from matplotlib.figure import Figure
 
 from latlas.report._data import ReportData
 
-P = ParamSpec("P")
-
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, YELLOW, GREY = "#e69f00", "#56b4e9", "#f0e442", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW)
-# for numbers: viridis, even in lightness and safe for any colour vision, without the ends that a dark or a light
-# page would swallow
+# viridis, safe for any colour vision, less the ends that a dark or a light page would swallow
 SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.9, 256)))
 WIDTH = 5.2  # inches: text stays readable when a telephone shrinks the figure to 360 pixels
 
@@ -62,20 +59,28 @@ LIGHT = Theme(text="#1c2128", muted="#59636e", grid="#dde2e8", surface="#fdfdfc"
 DARK = Theme(text="#e8ebef", muted="#a3adb8", grid="#343b44", surface="#15191e")
 
 
-def themed(
-    draw: Callable[Concatenate[ReportData, Theme, P], Figure],
-) -> Callable[Concatenate[ReportData, Theme, P], Figure]:
+class FigureFunction(Protocol):
+    """Draws one figure of a report."""
+
+    def __call__(self, data: ReportData, theme: Theme = LIGHT) -> Figure:
+        """The figure, in this theme's colours."""
+        ...
+
+
+def themed(draw: Callable[[ReportData, Theme], Figure]) -> FigureFunction:
     """A figure function that draws under its theme's settings."""
 
     @functools.wraps(draw)
-    def drawn(data: ReportData, theme: Theme = LIGHT, *args: P.args, **kwargs: P.kwargs) -> Figure:
+    def drawn(data: ReportData, theme: Theme = LIGHT) -> Figure:
         with theme.context():
-            return draw(data, theme, *args, **kwargs)
+            return draw(data, theme)
 
     return drawn
 
 
-def new_figure(height: float, width: float = WIDTH, layout: str | None = "constrained") -> Figure:
+def new_figure(
+    height: float, width: float = WIDTH, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     """An empty transparent figure, inches."""
     return Figure(figsize=(width, height), layout=layout, facecolor="none")
 

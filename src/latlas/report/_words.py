@@ -51,7 +51,7 @@ def quality(data: ReportData) -> str:
             f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report "
             "again."
         )
-    count = data.evaluation.get("num_examples")
+    count = (data.evaluation or {}).get("num_examples")
     among = f"the {count:,} held-out examples" if isinstance(count, int) else "held-out examples"
     text = f"It gives {among} a log-probability of {with_error(value, error)} nats each, on average. "
     if math.isfinite(error):

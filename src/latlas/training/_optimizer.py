@@ -156,5 +156,5 @@ def _sum_of_squares(leaf: Array) -> Scalar:
         return jnp.sum(jnp.square(leaf))
     # Rows first, and kept apart from the rest: XLA's CPU backend vectorises a sum over the leading axis, but merges nested
     # sums into a single serial one (4x slower at 784 x 512).
-    columns = jnp.sum(jnp.square(leaf.reshape(leaf.shape[0], -1)), axis=0)
+    columns = jnp.sum(jnp.square(jax.lax.optimization_barrier(leaf).reshape(leaf.shape[0], -1)), axis=0)
     return jnp.sum(jax.lax.optimization_barrier(columns))

@@ -1,0 +1,53 @@
+"""The examples run, at small size, and what they claim holds."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+MAX_LINES = 60
+
+
+def run(name, num_steps):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main(num_steps)
+
+
+def test_a_chain_of_two_latents_comes_near_the_exact_evidence():
+    bound, exact = run("two_layer_chain", 1500)
+    assert exact - 1.0 < bound < exact + 0.05  # a lower bound; 1000 held-out rows, and both are means over the same
+
+
+def test_a_table_of_mixed_columns_fills_its_holes():
+    accuracy, error, baseline = run("mixed_table", 1000)
+    assert accuracy > 0.7  # of 36 hidden growers; the largest class is 0.4 of them
+    assert error < 0.9 * baseline
+
+
+def test_a_summed_label_classifies():
+    assert run("summed_label", 500) > 0.7  # with 163 labels of 1500; chance is 0.1
+
+
+def test_two_modalities_predict_each_other():
+    error, baseline = run("two_modalities", 1500)
+    assert error < 0.97 * baseline
+
+
+def test_free_posteriors_find_the_best_diagonal_gaussian():
+    loc_error, scale_error = run("free_posteriors", 1500)
+    assert loc_error < 0.02  # in posterior standard deviations of about 0.3 to 0.6
+    assert scale_error < 0.08
+
+
+def test_a_plain_density_is_fitted_exactly():
+    loc_error, covariance_error, gap = run("plain_density", 1500)
+    assert max(loc_error, covariance_error) < 1e-3
+    assert abs(gap) < 1e-3
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_a_composition_stays_short(path):
+    assert len(path.read_text().splitlines()) <= MAX_LINES
