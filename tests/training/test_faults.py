@@ -258,13 +258,19 @@ def _steep_jvp(primals, tangents):
 
 
 CAUSES = {
-    "term": (lambda late, b: _bad_term(jnp.where(late, jnp.nan, 1.0) * b, b), r"term log_likelihood is not finite.*data"),
-    "loss": (lambda late, b: _bad_loss(jnp.where(late, jnp.inf, 1.0) * b, b), r"loss is not finite.*learning rate"),
+    "term": (
+        lambda late, b: _bad_term(jnp.where(late, jnp.nan, 1.0) * b, b),
+        r"term log_likelihood is not finite.*data",
+    ),
+    "loss": (
+        lambda late, b: _bad_loss(jnp.where(late, jnp.inf, 1.0) * b, b),
+        r"loss is not finite.*learning rate",
+    ),
     "gradient": (
         lambda late, b: (jax.lax.cond(late, _steep, lambda x: x, b), {}),
         r"gradient overflowed.*learning rate",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -298,15 +304,15 @@ def test_badness_without_a_directory_says_that_nothing_was_saved(model, rows):
 
 
 def faults(number, tmp_path, reports):
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT / "src"),
-        "TMPDIR": str(tmp_path),
-        "JAX_PLATFORMS": "cpu",
-    }
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.faults"]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks.faults", "--kills", str(number), "--reports", str(reports)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [*command, "--kills", str(number), "--reports", str(reports)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "src", "TMPDIR": str(tmp_path), "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     return json.loads(done.stdout)
 

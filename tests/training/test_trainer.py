@@ -40,9 +40,13 @@ def test_the_caller_keeps_its_model(objective, model, rows):
 
 @pytest.mark.parametrize(
     ("batch_size", "steps_per_epoch"),
-    [pytest.param(1000, 1, id="more than the rows"), pytest.param(None, 1, id="all"), pytest.param(53, 1, id="equal"),
-     pytest.param(10, 5, id="with a rest")],
-)  # fmt: skip
+    [
+        pytest.param(1000, 1, id="more than the rows"),
+        pytest.param(None, 1, id="all"),
+        pytest.param(53, 1, id="equal"),
+        pytest.param(10, 5, id="with a rest"),
+    ],
+)
 def test_an_epoch_has_as_many_steps_as_whole_batches(objective, model, rows, batch_size, steps_per_epoch):
     result = Trainer(objective, num_epochs=2, batch_size=batch_size).fit(KEY, model, rows)
     assert int(result.state.step) == 2 * steps_per_epoch
@@ -164,13 +168,11 @@ def test_several_seeds_at_once_equal_single_runs(objective, rows):
 
 
 def test_a_second_fit_of_equal_settings_compiles_nothing(rows, caplog):
-    from_scratch = lambda: (  # noqa: E731
-        Trainer(
-            _Scaled(2.0), Adam(Schedule("cosine_decay_schedule", init_value=0.01, decay_steps=20)), num_steps=20,
-            batch_size=10, frozen=lambda m: m["frozen"],
-        ),
-        {"weight": jnp.zeros(3), "frozen": jnp.ones(2)},
-    )  # fmt: skip
+    def from_scratch():
+        rate = Schedule("cosine_decay_schedule", init_value=0.01, decay_steps=20)
+        trainer = Trainer(_Scaled(2.0), Adam(rate), num_steps=20, batch_size=10, frozen=lambda m: m["frozen"])
+        return trainer, {"weight": jnp.zeros(3), "frozen": jnp.ones(2)}
+
     trainer, model = from_scratch()
     trainer.fit(KEY, model, rows, valid=rows)
     with jax.log_compiles(), caplog.at_level(logging.WARNING):

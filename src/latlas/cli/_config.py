@@ -26,13 +26,14 @@ def configure(app: App, tokens: Sequence[str]) -> list[str]:
         ConfigError: if the file cannot be read or names an option that the verb does not have.
     """
     rest, path = _without_config(tokens)
-    app.config = [Env("LATLAS_")]
+    sources: list[Any] = [Env("LATLAS_")]
     if path is not None:
         verbs = [name for name in app if not name.startswith("-")]
         verb = next((token for token in rest if token in verbs), None)
         if verb is None:
             raise ConfigError(f"{_FLAG} needs a verb to configure: one of {', '.join(sorted(verbs))}")
-        app.config.append(Dict({verb: _options(app, verb, verbs, path)}, source=str(path)))
+        sources.append(Dict({verb: _options(app, verb, verbs, path)}, source=str(path)))
+    app.config = sources
     return rest
 
 

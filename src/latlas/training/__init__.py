@@ -8,6 +8,9 @@ from latlas.training._optimizer import AdamState as AdamState
 from latlas.training._optimizer import Optax as Optax
 from latlas.training._optimizer import Schedule as Schedule
 from latlas.training._optimizer import global_norm as global_norm
+from latlas.training._progress import PlainProgress as PlainProgress
+from latlas.training._progress import ProgressBar as ProgressBar
+from latlas.training._progress import progress as progress
 from latlas.training._run import FitResult as FitResult
 from latlas.training._shuffle import shuffled as shuffled
 from latlas.training._state import Best as Best

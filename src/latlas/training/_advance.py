@@ -14,8 +14,8 @@ from latlas.training._optimizer import AbstractOptimizer, global_norm
 from latlas.training._shuffle import shuffled
 from latlas.training._state import Best, TrainState, copied
 
-# a run is given up when this many steps in a row are not finite: one bad batch is skipped, a diverged run is not saved
-# by skipping
+# a run is given up when this many steps in a row are not finite: one bad batch is skipped, a diverged run is
+# not saved by skipping
 MAX_BAD_STEPS = 5
 
 
@@ -26,9 +26,10 @@ class Recipe(eqx.Module):
         objective: `(key, model, batch, *, progress) -> (loss, terms)`.
         optimizer: gradients to updates.
         prepare: `(key, batch) -> batch` inside the step: conversion, binarisation, noise.
-        trained: which leaves of the model are trained, `True` or `False` for each: values and not a function, so that
-            two runs that freeze the same parts are equal.
-        batch_size: rows per step; `None` for all rows, in their order, at every step (also where there is no data).
+        trained: which leaves of the model are trained, `True` or `False` for each: values and not a function,
+            so that two runs that freeze the same parts are equal.
+        batch_size: rows per step; `None` for all rows, in their order, at every step (also where there is no
+            data).
     """
 
     objective: Callable[..., tuple[Scalar, dict[str, Scalar]]]
@@ -119,8 +120,9 @@ def advance(
 ) -> TrainState:
     """At most `num_steps` steps further.
 
-    The number of steps is an argument of the program and not a constant of it: one compilation serves every stretch, and
-    a step is the same instructions whatever stretch it falls into, so a run is the same bits however it was cut.
+    The number of steps is an argument of the program and not a constant of it: one compilation serves every
+    stretch, and a step is the same instructions whatever stretch it falls into, so a run is the same bits
+    however it was cut.
     A step whose loss or gradient is not finite changes nothing but the count of such steps.
 
     Args:
@@ -129,8 +131,8 @@ def advance(
         state: where the run stands; its `best` is not looked at.
         num_steps: how many steps to go.
         total: steps of the whole run, of which the objective is told the fraction done.
-        gives_up: stop after `MAX_BAD_STEPS` steps in a row that were not finite (under a `vmap` this would cost every
-            run a copy of its state at every step).
+        gives_up: stop after `MAX_BAD_STEPS` steps in a row that were not finite (under a `vmap` this would
+            cost every run a copy of its state at every step).
     """
     params, fixed = eqx.partition(state.model, recipe.trained)
     opt_arrays, opt_static = eqx.partition(state.opt_state, eqx.is_array)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("latlas")
 
 
 @dataclass
@@ -28,7 +28,11 @@ class FitContext:
 
 
 class FitCallback(Protocol):
-    """What a callback may have; each method is optional, and a callback that fails is dropped with one warning."""
+    """What a callback may have: scikit-learn's method names, each method optional.
+
+    Arguments of scikit-learn's that are not passed here (`X`, `y`, `fitted_estimator`) keep their defaults. A
+    callback that fails is left out from there on, with one warning; it never stops a run.
+    """
 
     def setup(self, estimator: Any, context: FitContext) -> None:
         """Once, before the first step."""

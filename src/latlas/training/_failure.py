@@ -24,8 +24,8 @@ def likely_cause(recipe: Recipe, data: PyTree[Array], state: TrainState, total: 
     if bad:
         are = "terms {} are" if len(bad) > 1 else "term {} is"
         return (
-            f"the {are.format(', '.join(bad))} not finite: look for values in the data that the likelihood cannot "
-            "give, nan and infinity among them"
+            f"the {are.format(', '.join(bad))} not finite: look for values in the data that the likelihood "
+            "cannot give, nan and infinity among them"
         )
     if not jnp.isfinite(loss):
         return "the loss is not finite: lower the learning rate, or scale the data"

@@ -31,7 +31,8 @@ def interruption(*, enabled: bool = True) -> Iterator[Interruption]:
     In a thread other than the main one nothing changes, as Python hands signals to the main thread alone.
 
     Args:
-        enabled: `False` leaves the signals alone: where nothing can be saved, Ctrl-C ends a run as it ends any program.
+        enabled: `False` leaves the signals alone: where nothing can be saved, Ctrl-C ends a run as it ends
+            any program.
     """
     request = Interruption()
     if not enabled or threading.current_thread() is not threading.main_thread():

@@ -1,7 +1,7 @@
 """Optimizers: Adam in one pass over the parameters, and Optax's behind the same two methods.
 
-They are pytrees of plain numbers, so that two runs with equal settings share one compiled program (an Optax transformation
-is a tuple of closures, each new to the compiler).
+They are pytrees of plain numbers, so that two runs with equal settings share one compiled program (an Optax
+transformation is a tuple of closures, each new to the compiler).
 """
 
 import abc
@@ -32,7 +32,8 @@ class AbstractOptimizer(eqx.Module):
             grads: gradients of the loss.
             state: of the optimizer.
             params: the parameters.
-            norm: the gradients' global norm; where it is not finite the updates are zero and the state stays as it is.
+            norm: the gradients' global norm; where it is not finite the updates are zero and the state stays
+                as it is.
         """
 
 
@@ -49,13 +50,13 @@ class Adam(AbstractOptimizer):
     """Adam (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1).
 
     Attributes:
-        learning_rate: a number, or a function of the update's number (Optax's schedules are such functions; `Schedule`
-            is one that shares compiled programs between runs).
+        learning_rate: a number, or a function of the update's number (Optax's schedules are such functions;
+            `Schedule` is one that shares compiled programs between runs).
         b1: decay of the first moment.
         b2: decay of the second moment.
         eps: added to the root of the second moment.
-        clip_ratio: a gradient whose norm exceeds this multiple of its running mean is scaled back to it; it needs no unit,
-            so it holds for densities of any dimension. `None` for no clipping.
+        clip_ratio: a gradient whose norm exceeds this multiple of its running mean is scaled back to it; it
+            needs no unit, so it holds for densities of any dimension. `None` for no clipping.
     """
 
     learning_rate: float | Callable[[Int[Array, ""]], Scalar] = 1e-3
@@ -76,8 +77,8 @@ class Adam(AbstractOptimizer):
         good = jnp.isfinite(norm)
         count = state.count + good
         clip, mean_norm = self._clipping(norm, good, state)
-        # a bad step is a step with b1 = b2 = 1 and a rate of zero: choosing between old and new arrays afterwards would
-        # cost another pass over all of them
+        # a bad step is a step with b1 = b2 = 1 and a rate of zero: choosing between old and new arrays
+        # afterwards would cost another pass over all of them
         b1, c1 = jnp.where(good, self.b1, 1.0), jnp.where(good, (1 - self.b1) * clip, 0.0)
         b2, c2 = jnp.where(good, self.b2, 1.0), jnp.where(good, (1 - self.b2) * clip**2, 0.0)
         grads = jax.tree.map(lambda g: jnp.where(good, g, 0.0), grads)
@@ -124,7 +125,9 @@ class Optax(AbstractOptimizer):
 
 
 class Schedule(eqx.Module):
-    """An Optax schedule by its name, comparable and storable: `Schedule("cosine_decay_schedule", init_value=1e-3, ...)`.
+    """An Optax schedule by its name, comparable and storable.
+
+    For example `Schedule("cosine_decay_schedule", init_value=1e-3, decay_steps=1000)`.
 
     Attributes:
         name: of a function of `optax.schedules`.
@@ -140,6 +143,10 @@ class Schedule(eqx.Module):
             raise ValueError(f"Optax has no schedule {name!r}; it has: {', '.join(names)}.")
         self.name = name
         self.arguments = tuple(sorted(arguments.items()))
+        try:
+            self(jnp.zeros((), jnp.int32))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"The schedule {name} cannot be made of {arguments}: {error}") from error
 
     def __call__(self, count: Int[Array, ""]) -> Scalar:
         """The value at this update."""
@@ -154,7 +161,8 @@ def global_norm(tree: PyTree[Array]) -> Float[Array, ""]:
 def _sum_of_squares(leaf: Array) -> Scalar:
     if leaf.ndim < 2:
         return jnp.sum(jnp.square(leaf))
-    # Rows first, and kept apart from the rest: XLA's CPU backend vectorises a sum over the leading axis, but merges nested
-    # sums into a single serial one (4x slower at 784 x 512).
-    columns = jnp.sum(jnp.square(jax.lax.optimization_barrier(leaf).reshape(leaf.shape[0], -1)), axis=0)
+    # Rows first, and kept apart from the rest: XLA's CPU backend vectorises a sum over the leading axis, but
+    # merges nested sums into a single serial one (4x slower at 784 x 512). The first barrier keeps the squares
+    # from being written out where the gradient is made.
+    columns = jnp.sum(jnp.square(jax.lax.optimization_barrier(leaf)), axis=0)
     return jnp.sum(jax.lax.optimization_barrier(columns))

@@ -1,4 +1,4 @@
-"""How long a compiled call may be: the host wakes every half second, for signals, progress and checkpoints."""
+"""How long a compiled call may be: the host wakes twice a second, for signals, progress, checkpoints."""
 
 import time
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ STRETCH_SECONDS = 0.5
 class Pace:
     """Learns how many rounds of a compiled loop take half a second.
 
-    It begins with one round and at most doubles, so that a slow model is never asked for many rounds unmeasured and the
-    call that compiles does not pass for a slow one for long.
+    It begins with one round and at most doubles, so that a slow model is never asked for many rounds
+    unmeasured and the call that compiles does not pass for a slow one for long.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Pace:
 
     @contextmanager
     def stretch(self, remaining: int) -> Iterator[int]:
-        """The number of rounds to do inside the `with`, at most `remaining`; the time they take is learned from."""
+        """The number of rounds to do inside the `with`, at most `remaining`; their time is learned from."""
         rounds = min(self._rounds, remaining)
         started = time.monotonic()
         yield rounds

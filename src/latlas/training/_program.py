@@ -41,6 +41,6 @@ def many_advanced(
     inputs: Inputs, states: TrainState, num_steps: Int[Array, ""], total: Int[Array, ""]
 ) -> TrainState:
     """`advance` for several runs at once, compiled."""
-    # the step is the same in all of them and stays out of the vmap: a loop whose end depended on the run would copy
-    # every state at every step
+    # the step is the same in all of them and stays out of the vmap: a loop whose end depended on the run
+    # would copy every state at every step
     return eqx.filter_vmap(lambda state: advance(*inputs, state, num_steps, total, gives_up=False))(states)

@@ -32,8 +32,8 @@ class FitResult(eqx.Module):
     Attributes:
         model: the best model by validation loss; without validation data the last one.
         state: the state at the end.
-        history: one dict per report: `step`, `epoch`, `train` and (with validation data) `valid`, each a dict of means,
-            `seconds`, and where steps were not finite `skipped_steps`.
+        history: one dict per report: `step`, `epoch`, `train` and (with validation data) `valid`, each a dict
+            of means, `seconds`, and where steps were not finite `skipped_steps`.
         reason: why it ended: `"finished"`, `"early stopping"` or `"callback"`.
     """
 
@@ -166,7 +166,7 @@ class Run:
         return boundary and step > int(self._state.reported)
 
     def _report(self, request: Interruption) -> dict[str, Any] | None:
-        """The report of this step, told to the history and the directory; `None` where a signal came first."""
+        """The report of this step, told to history and directory; `None` where a signal came first."""
         state, step = self._state, self._context.step
         valid = None
         if self._valid is not None:

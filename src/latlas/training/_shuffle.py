@@ -1,8 +1,9 @@
 """A shuffle that can be asked for any of its positions: no permutation is stored, sorted or resumed.
 
-The swap-or-not shuffle (Hoang, Morris, Rogaway 2012, arXiv:1208.1176) is a bijection of {0, ..., n - 1} for every n,
-made of rounds of integer arithmetic on the positions asked for. The order of an epoch is a pure function of its key, so
-a resumed run sees the rows that it would have seen, and a step costs as little as its batch.
+The swap-or-not shuffle (Hoang, Morris, Rogaway 2012, arXiv:1208.1176) is a bijection of {0, ..., n - 1} for
+every n, made of rounds of integer arithmetic on the positions asked for. The order of an epoch is a pure
+function of its key, so a resumed run sees the rows that it would have seen, and a step costs as little as its
+batch.
 """
 
 import jax

@@ -28,7 +28,8 @@ class TrainState(eqx.Module):
         sums: sums of the loss and its terms over the steps since the last report.
         count: how many steps those are.
         bad_steps: steps in a row whose loss or gradient was not finite, and which were therefore skipped.
-        reported: the step of the last report; a run that was stopped between a step and its report goes on with the report.
+        reported: the step of the last report; a run that was stopped between a step and its report goes on
+            with the report.
         best: the best model so far, where there is validation data.
     """
 

@@ -23,13 +23,15 @@ class Trainer(eqx.Module):
     """Minimises an objective over a pytree's floating-point arrays.
 
     Attributes:
-        objective: `(key, model, batch, *, progress) -> (loss, terms)`, for example `objectives.Elbo()`, or any function
-            of this form over any pytree.
+        objective: `(key, model, batch, *, progress) -> (loss, terms)`, for example `objectives.Elbo()`, or
+            any function of this form over any pytree.
         optimizer: `Adam(...)`, or `Optax(...)` around any Optax transformation.
         num_steps: steps of the whole run; or give `num_epochs`.
         num_epochs: passes over the data.
-        batch_size: rows per step (all of them where there are fewer); `None` for the whole data at every step.
-        prepare: `(key, batch) -> batch`, run inside the compiled step, so that data stay in their storage type.
+        batch_size: rows per step (all of them where there are fewer); `None` for the whole data at every
+            step.
+        prepare: `(key, batch) -> batch`, run inside the compiled step, so that data stay in their storage
+            type.
         frozen: model -> the part or tuple of parts that is not trained, not even by weight decay.
         patience: with validation data, stop after this many reports without a lower validation loss.
         report_every: steps between reports; by default an epoch, and at most 200 reports a run.
@@ -75,11 +77,12 @@ class Trainer(eqx.Module):
         Args:
             key: everything random in the run follows from it.
             model: any pytree.
-            data: arrays with a shared leading axis, kept on the device in their storage type; `None` where the objective
-                needs none.
-            valid: validation data of the same form; judged at every report with the full objective (`progress=1`).
-            run: where checkpoints and metrics are kept. It is locked until the run ends, so the caller must not hold
-                the lock; the model is the caller's to save.
+            data: arrays with a shared leading axis, kept on the device in their storage type; `None` where
+                the objective needs none.
+            valid: validation data of the same form; judged at every report with the full objective
+                (`progress=1`).
+            run: where checkpoints and metrics are kept. It is locked until the run ends, so the caller must
+                not hold the lock; the model is the caller's to save.
             callbacks: see `FitCallback`.
 
         Returns:
@@ -88,10 +91,12 @@ class Trainer(eqx.Module):
         Raises:
             RequestError: if the data have no rows or no shared leading axis.
             RunInUseError: if another process trains in this run directory.
-            NonFiniteError: if loss or gradient were not finite for five steps in a row; one bad batch is skipped.
-            InterruptedRunError: with a run directory, on SIGTERM, SIGINT or SIGUSR1, after the state was saved. A
-                second SIGINT raises `KeyboardInterrupt` at once. Signals are answered between stretches of half a
-                second: a single step that is longer, or the first call's compilation, is waited for.
+            NonFiniteError: if loss or gradient were not finite for five steps in a row; one bad batch is
+                skipped.
+            InterruptedRunError: with a run directory, on SIGTERM, SIGINT or SIGUSR1, after the state was
+                saved. A second SIGINT raises `KeyboardInterrupt` at once. Signals are answered between
+                stretches of half a second: a single step that is longer, or the first call's compilation, is
+                waited for.
             WorkError: if the disk is full; what was saved before is intact.
         """
         data, valid = _rows(data, "data"), _rows(valid, "valid")
@@ -104,8 +109,9 @@ class Trainer(eqx.Module):
     ) -> tuple[PyTree, dict[str, Array]]:
         """Trains one model per key, all at once in one compiled program.
 
-        Run `i` is `fit(run_key, init(init_key), data)` with `init_key, run_key = jax.random.split(keys[i])`. There are
-        no checkpoints, and a run that is not finite keeps its last finite parameters while the others go on.
+        Run `i` is `fit(run_key, init(init_key), data)` with `init_key, run_key = jax.random.split(keys[i])`.
+        There are no checkpoints, and a run that is not finite keeps its last finite parameters while the
+        others go on.
 
         Args:
             keys: one key per run, with a leading axis.
@@ -113,8 +119,9 @@ class Trainer(eqx.Module):
             data: shared by all.
 
         Returns:
-            The trained models as one pytree whose arrays have a leading axis `runs`, and for every term its mean over
-            the last report's steps, of shape `(runs,)`; it is nan for a run with no finite step among them.
+            The trained models as one pytree whose arrays have a leading axis `runs`, and for every term its
+            mean over the last report's steps, of shape `(runs,)`; it is nan for a run with no finite step
+            among them.
         """
         data = _rows(data, "data")
         plan = self._plan(trainable(eqx.filter_eval_shape(init, keys[0]), self.frozen), data)
