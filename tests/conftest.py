@@ -1,5 +1,10 @@
 """What every test shares: a supply of keys, and the data sets where a checkout has them."""
 
+# Two checks that one would like here and that were tried (they cost nothing measurable): jaxtyping's import hook with
+# beartype fails where tests give NumPy arrays to signatures that say `Array`; `jax_numpy_rank_promotion = "raise"` fails
+# inside NumPyro's densities and in closed forms of KL that broadcast by design. Run either by hand:
+#   pytest --jaxtyping-packages=latlas,beartype.beartype        JAX_NUMPY_RANK_PROMOTION=raise pytest
+
 import itertools
 import os
 from pathlib import Path

@@ -1,7 +1,7 @@
 """What the documentation says, run: docstring examples, every Python block, the quick commands, and the build itself.
 
 A page is one namespace in one temporary folder, from top to bottom. Python blocks run; where a `text` block follows one
-directly, it is what that block prints. Numbers may differ in their last digits between machines, words may not.
+directly, it is what that block prints; so do the `$ latlas` lines of console blocks. Numbers may differ in their last digits between machines, words may not.
 """
 
 import ast
@@ -71,11 +71,13 @@ def run_python(code, page, line, namespace):
 
 
 def run_commands(code):
-    """Runs the `$ latlas ...` lines of a console block in this process; others are for people."""
+    """Runs the `$ latlas ...` lines of a console block in this process and returns what they print."""
+    printed = io.StringIO()
     for command in re.findall(r"^\$ latlas (.*)$", code, re.MULTILINE):
-        with contextlib.redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end:
+        with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as end:
             main(shlex.split(command))
         assert end.value.code in (0, None), f"`latlas {command}` ended with {end.value.code}"
+    return printed.getvalue()
 
 
 @pytest.mark.parametrize("module", tuple(doctest_modules()))
@@ -94,12 +96,11 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     for line, language, code, expected in blocks_of(page):
-        if language == "python":
-            printed = run_python(code, page, line, namespace)
-            if expected is not None:
-                assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
-        elif language == "console":
-            run_commands(code)
+        if language not in ("python", "console"):
+            continue
+        printed = run_python(code, page, line, namespace) if language == "python" else run_commands(code)
+        if expected is not None:
+            assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
 
 
 def test_documentation_builds_without_a_warning(tmp_path):
