@@ -98,7 +98,8 @@ def findings(check):
 def module_classes():
     """Every `eqx.Module` of the package."""
     for info in pkgutil.walk_packages([str(SOURCE)], "latlas."):
-        importlib.import_module(info.name)
+        if not info.name.endswith("__main__"):
+            importlib.import_module(info.name)
     found, todo = [], [eqx.Module]
     while todo:
         for cls in todo.pop().__subclasses__():
