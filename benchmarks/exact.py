@@ -20,7 +20,7 @@ from latlas.core import Example
 from latlas.distributions import FixedScale, Gaussian, LearnedScale, diagonal_normal
 from latlas.evaluation import importance_log_evidence
 from latlas.models import PPCA, VAE, AbstractRecognition, Autoencoder, GaussianRecognition, StandardNormal
-from latlas.networks import MLP
+from latlas.networks import MLP, small_output_init
 from latlas.objectives import Elbo, MonteCarlo, ReconstructionLoss
 from latlas.stats import principal_angles
 from latlas.training import Adam, Schedule, Trainer
@@ -59,9 +59,11 @@ def ppca_data(
 def fit_linear_vae(key: PRNGKeyArray, x: np.ndarray, latent_dim: int, num_steps: int) -> VAE:
     """A VAE of affine maps, trained by the ELBO like any other."""
     features, keys = x.shape[1], jr.split(key, 3)
+    # without it the log-scales, linear in data that are not centred, start anywhere and the fit takes far longer
+    encoder = small_output_init(MLP(features, 2 * latent_dim, (), key=keys[0]))
     model = VAE(
         StandardNormal(latent_dim),
-        GaussianRecognition(MLP(features, 2 * latent_dim, (), key=keys[0])),
+        GaussianRecognition(encoder),
         MLP(latent_dim, features, (), key=keys[1]),
         Gaussian(LearnedScale()),
     )

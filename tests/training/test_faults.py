@@ -148,8 +148,21 @@ def test_slow_steps_are_still_interrupted_soon(rows, run, model):
 
 
 def test_a_second_trainer_refuses_and_names_the_first(trainer, model, rows, run):
-    with run.lock(), pytest.raises(RunInUseError, match=f"process {os.getpid()} "):
-        trainer.fit(KEY, model, rows, run=run)
+    holder = (
+        "import sys; from latlas.core import RunDirectory\n"
+        "with RunDirectory.open(sys.argv[1]).lock():\n"
+        "    print('locked', flush=True); sys.stdin.read()"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", holder, str(run.path)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout.readline() == "locked\n"
+        with pytest.raises(RunInUseError, match=f"process {first.pid} "):
+            trainer.fit(KEY, model, rows, run=run)
+        first.stdin.close()
+    assert trainer.fit(KEY, model, rows, run=run).reason == "finished"
 
 
 def test_a_finished_run_resumes_to_what_it_was(trainer, model, rows, run, same):

@@ -1,6 +1,5 @@
 """What the verbs do. Each returns what `--json` prints, and prints a few plain lines itself where `show` is set."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -56,8 +55,6 @@ def fit(
         raise RequestError(f"There is no run {out} to resume. Leave --resume out to start one.")
     table = readers.read(data)
     atlas = Atlas(**options)
-    if show:
-        print(f"{data}: {_words.shape_of(table.x)}", file=sys.stderr)
     started = time.monotonic()
     atlas.fit(table.x, run=out, resume=resume, overwrite=overwrite, callbacks=[progress()])
     run = RunDirectory.open(out)

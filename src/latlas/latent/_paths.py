@@ -34,8 +34,9 @@ def spherical_interpolation(z0: Point, z1: Point, num: int) -> Path:
     one is taken; from or to zero, and in one dimension, the path is the straight line. The arrays of a pytree
     turn each for itself.
 
-    >>> spherical_interpolation(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 3)[1].round(4).tolist()  # 2 (1,
-    1) / sqrt 2 [1.4142, 1.4142]
+    >>> path = spherical_interpolation(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 3)
+    >>> path[1].round(4).tolist()  # 2 (1, 1) / sqrt 2
+    [1.4142, 1.4142]
 
     Args:
         z0: the first point: an array, or a pytree of arrays.

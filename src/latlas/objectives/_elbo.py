@@ -59,7 +59,7 @@ class Elbo(AbstractObjective):
         self, key: PRNGKeyArray, model: AbstractLatentModel, batch: Example, *, progress: float | Scalar = 1.0
     ) -> tuple[Scalar, Terms]:
         """The loss, and the terms `elbo`, `log_likelihood`, `kl` and `beta`."""
-        terms = mean_over_batch(self.terms, key, model, batch)
+        terms = mean_over_batch(key, self.terms, model, batch)
         beta = self.beta(progress)
         loss = beta * terms.kl - terms.log_likelihood
         return loss, {

@@ -60,5 +60,5 @@ class ImportanceWeighted(AbstractObjective):
         self, key: PRNGKeyArray, model: AbstractLatentModel, batch: Example, *, progress: float | Scalar = 1.0
     ) -> tuple[Scalar, Terms]:
         """The loss, and the term `iwae_bound`."""
-        bound = mean_over_batch(self.bound, key, model, batch)
+        bound = mean_over_batch(key, self.bound, model, batch)
         return -bound, {"iwae_bound": bound}

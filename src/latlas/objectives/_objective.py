@@ -37,7 +37,7 @@ class AbstractObjective(eqx.Module):
 
 
 def mean_over_batch(
-    fn: Callable[[PRNGKeyArray, Any, Example], PyTree[Scalar]], key: PRNGKeyArray, model: Any, batch: Example
+    key: PRNGKeyArray, fn: Callable[[PRNGKeyArray, Any, Example], PyTree[Scalar]], model: Any, batch: Example
 ) -> PyTree[Float[Array, ""]]:
     """Mean over the batch of a function of one example; the only `vmap` between a model and its training."""
     keys = jr.split(key, num_examples(batch))

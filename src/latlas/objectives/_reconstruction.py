@@ -23,5 +23,5 @@ class ReconstructionLoss(AbstractObjective):
             z = model.posterior(example).mean
             return model.likelihood(z, example.condition).log_prob(example.x, example.observed)
 
-        value = mean_over_batch(log_likelihood, key, model, batch)
+        value = mean_over_batch(key, log_likelihood, model, batch)
         return -value, {"log_likelihood": value}

@@ -81,8 +81,8 @@ class Trainer(eqx.Module):
                 the objective needs none.
             valid: validation data of the same form; judged at every report with the full objective
                 (`progress=1`).
-            run: where checkpoints and metrics are kept. It is locked until the run ends, so the caller must
-                not hold the lock; the model is the caller's to save.
+            run: where checkpoints and metrics are kept. It is locked until the run ends (a caller that holds the
+                lock already keeps it); the model is the caller's to save.
             callbacks: see `FitCallback`.
 
         Returns:
