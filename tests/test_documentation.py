@@ -84,7 +84,11 @@ def run_commands(code):
 def test_docstring_examples_run(module):
     # a fresh namespace holds what the module holds, and nothing that an example of another one left
     module = importlib.import_module(module)
-    finder, runner, log = doctest.DocTestFinder(), doctest.DocTestRunner(Checker(), verbose=False), io.StringIO()
+    finder, runner, log = (
+        doctest.DocTestFinder(),
+        doctest.DocTestRunner(Checker(), verbose=False),
+        io.StringIO(),
+    )
     for test in finder.find(module, globs=dict(vars(module))):
         runner.run(test, out=log.write)
     assert runner.tries > 0
@@ -94,6 +98,9 @@ def test_docstring_examples_run(module):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "LATLAS_CACHE", ""
+    )  # the user's cache of compiled programs is none of a test's business
     namespace = {"__name__": "__main__"}
     for line, language, code, expected in blocks_of(page):
         if language not in ("python", "console"):
@@ -106,7 +113,18 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
 def test_documentation_builds_without_a_warning(tmp_path):
     # in a child process, as `make docs` does it: a build leaves modules and handlers behind
     child = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(tmp_path / "html")]
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-W",
+            "--keep-going",
+            "-q",
+            "-b",
+            "html",
+            "docs",
+            str(tmp_path / "html"),
+        ]
         + ["-d", str(tmp_path / "doctrees")],
         cwd=ROOT,
         capture_output=True,
