@@ -1,7 +1,8 @@
 """What the documentation says, run: docstring examples, every Python block, the quick commands, and the build itself.
 
-A page is one namespace in one temporary folder, from top to bottom. Python blocks run; where a `text` block follows one
-directly, it is what that block prints; so do the `$ latlas` lines of console blocks. Numbers may differ in their last digits between machines, words may not.
+A page is one namespace in one temporary folder, from top to bottom. Python blocks and the `$ latlas` lines of console blocks
+run; where a `text` block follows one directly, it is what that block prints. Numbers may differ in their last digits between
+machines, words may not.
 """
 
 import ast
@@ -112,20 +113,9 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
 
 def test_documentation_builds_without_a_warning(tmp_path):
     # in a child process, as `make docs` does it: a build leaves modules and handlers behind
+    options = ["-W", "--keep-going", "-q", "-b", "html", "-d", str(tmp_path / "doctrees")]
     child = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sphinx",
-            "-W",
-            "--keep-going",
-            "-q",
-            "-b",
-            "html",
-            "docs",
-            str(tmp_path / "html"),
-        ]
-        + ["-d", str(tmp_path / "doctrees")],
+        [sys.executable, "-m", "sphinx", *options, "docs", str(tmp_path / "html")],
         cwd=ROOT,
         capture_output=True,
         text=True,
