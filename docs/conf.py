@@ -21,12 +21,7 @@ html_copy_source = False
 # `code` in single back-quotes, as in Markdown
 default_role = "literal"
 
-autodoc_default_options = {
-    "members": True,
-    "member-order": "bysource",
-    # made by scikit-learn, with references into its own documentation
-    "exclude-members": "set_fit_request, set_score_request, set_transform_request",
-}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_class_signature = "mixed"
 autoclass_content = "both"
 autodoc_typehints = "none"
@@ -49,5 +44,11 @@ def _markdown_to_rst(app, what, name, obj, options, lines):
     lines[:] = "".join(parts).split("\n")
 
 
+def _skip(app, what, name, obj, skip, options):
+    """Methods that scikit-learn makes, with references into its own documentation."""
+    return True if re.fullmatch(r"set_\w+_request", name) else None
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _markdown_to_rst, priority=100)

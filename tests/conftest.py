@@ -9,7 +9,6 @@ import itertools
 import os
 from pathlib import Path
 
-import jax
 import jax.random as jr
 import pytest
 

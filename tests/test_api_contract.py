@@ -23,7 +23,9 @@ SECTION = r"^{}:\n((?:[ ]+.*\n|\n)+)"
 def exports(package):
     """Names that the folder's `__init__.py` re-exports."""
     tree = ast.parse((SOURCE / package / "__init__.py").read_text())
-    return [a.asname for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names if a.asname]
+    return [
+        a.asname for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names if a.asname
+    ]
 
 
 @functools.cache
@@ -76,7 +78,9 @@ def defaults(node):
     """Argument name -> its default, for those that have one."""
     positional = [*node.args.posonlyargs, *node.args.args]
     pairs = list(zip(reversed(positional), reversed(node.args.defaults), strict=False))
-    pairs += [(a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None]
+    pairs += [
+        (a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None
+    ]
     return {argument.arg: ast.unparse(default) for argument, default in pairs}
 
 

@@ -1,7 +1,8 @@
 """What the documentation says, run: docstring examples, every Python block, the quick commands, and the build itself.
 
-A page is one namespace in one temporary folder, from top to bottom. Python blocks run; where a `text` block follows one
-directly, it is what that block prints; so do the `$ latlas` lines of console blocks. Numbers may differ in their last digits between machines, words may not.
+A page is one namespace in one temporary folder, from top to bottom. Python blocks and the `$ latlas` lines of console blocks
+run; where a `text` block follows one directly, it is what that block prints. Numbers may differ in their last digits between
+machines, words may not.
 """
 
 import ast
@@ -84,7 +85,11 @@ def run_commands(code):
 def test_docstring_examples_run(module):
     # a fresh namespace holds what the module holds, and nothing that an example of another one left
     module = importlib.import_module(module)
-    finder, runner, log = doctest.DocTestFinder(), doctest.DocTestRunner(Checker(), verbose=False), io.StringIO()
+    finder, runner, log = (
+        doctest.DocTestFinder(),
+        doctest.DocTestRunner(Checker(), verbose=False),
+        io.StringIO(),
+    )
     for test in finder.find(module, globs=dict(vars(module))):
         runner.run(test, out=log.write)
     assert runner.tries > 0
@@ -94,6 +99,9 @@ def test_docstring_examples_run(module):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "LATLAS_CACHE", ""
+    )  # the user's cache of compiled programs is none of a test's business
     namespace = {"__name__": "__main__"}
     for line, language, code, expected in blocks_of(page):
         if language not in ("python", "console"):
@@ -105,9 +113,9 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
 
 def test_documentation_builds_without_a_warning(tmp_path):
     # in a child process, as `make docs` does it: a build leaves modules and handlers behind
+    options = ["-W", "--keep-going", "-q", "-b", "html", "-d", str(tmp_path / "doctrees")]
     child = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(tmp_path / "html")]
-        + ["-d", str(tmp_path / "doctrees")],
+        [sys.executable, "-m", "sphinx", *options, "docs", str(tmp_path / "html")],
         cwd=ROOT,
         capture_output=True,
         text=True,

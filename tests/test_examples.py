@@ -18,7 +18,9 @@ def run(name, num_steps):
 
 def test_a_chain_of_two_latents_comes_near_the_exact_evidence():
     bound, exact = run("two_layer_chain", 1500)
-    assert exact - 1.0 < bound < exact + 0.05  # a lower bound; 1000 held-out rows, and both are means over the same
+    assert (
+        exact - 1.0 < bound < exact + 0.05
+    )  # a lower bound; 1000 held-out rows, and both are means over the same
 
 
 def test_a_table_of_mixed_columns_fills_its_holes():
