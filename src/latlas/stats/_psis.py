@@ -33,7 +33,7 @@ def pareto_k(log_weights: Float[Array, " samples"]) -> Float[Array, ""]:
     and Stephens, drawn towards 0.5 with the weight of ten observations. Never nan:
 
     - 0 where the tail is flat (within 0.1 % of its threshold), as for constant weights: bounded, nothing to
-    fear;
+      fear;
     - inf where k cannot be told: fewer than 5 weights lie beyond the threshold (always so for S < 21), every
       weight is zero, or one is nan or infinite. So "k < 0.7" is false whenever there is no evidence for it.
 
