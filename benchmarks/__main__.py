@@ -8,6 +8,8 @@ BENCHMARKS = {
     "speed": ("W1: seconds per training epoch beside PyTorch, Pyro and pythae", "10 min", False),
     "evidence_speed": ("W4: importance-weighted log p(x), beside PyTorch", "3 min", False),
     "startup": ("import, --help, start to first step, second fit", "1 min", True),
+    "exact": ("fits and bounds against closed forms", "1 min", True),
+    "faults": ("kills, signals and resumes", "10 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
 }
 

@@ -17,10 +17,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from benchmarks._results import show, verdict, write
 from latlas.core import Example
-from latlas.distributions import FixedScale, Gaussian, LearnedScale, diagonal_normal
+from latlas.distributions import diagonal_normal
 from latlas.evaluation import importance_log_evidence
-from latlas.models import PPCA, VAE, AbstractRecognition, Autoencoder, GaussianRecognition, StandardNormal
-from latlas.networks import MLP, small_output_init
+from latlas.models import PPCA, VAE, AbstractRecognition, Autoencoder, linear_autoencoder, linear_vae
 from latlas.objectives import Elbo, MonteCarlo, ReconstructionLoss
 from latlas.stats import principal_angles
 from latlas.training import Adam, Schedule, Trainer
@@ -58,27 +57,17 @@ def ppca_data(
 
 def fit_linear_vae(key: PRNGKeyArray, x: np.ndarray, latent_dim: int, num_steps: int) -> VAE:
     """A VAE of affine maps, trained by the ELBO like any other."""
-    features, keys = x.shape[1], jr.split(key, 3)
-    # without it the log-scales, linear in data that are not centred, start anywhere and the fit takes far longer
-    encoder = small_output_init(MLP(features, 2 * latent_dim, (), key=keys[0]))
-    model = VAE(
-        StandardNormal(latent_dim),
-        GaussianRecognition(encoder),
-        MLP(latent_dim, features, (), key=keys[1]),
-        Gaussian(LearnedScale()),
-    )
-    return _fit(Elbo(draws=MonteCarlo(4)), keys[2], model, x, num_steps)
+    model_key, fit_key = jr.split(key)
+    model = linear_vae(model_key, x.shape[1], latent_dim)
+    return _fit(Elbo(draws=MonteCarlo(4)), fit_key, model, x, num_steps)
 
 
 def fit_linear_autoencoder(key: PRNGKeyArray, x: np.ndarray, latent_dim: int, num_steps: int) -> Autoencoder:
     """An autoencoder of affine maps, trained by the squared error."""
-    features, keys = x.shape[1], jr.split(key, 3)
-    encoder, decoder = (
-        MLP(features, latent_dim, (), key=keys[0]),
-        MLP(latent_dim, features, (), key=keys[1]),
+    model_key, fit_key = jr.split(key)
+    return _fit(
+        ReconstructionLoss(), fit_key, linear_autoencoder(model_key, x.shape[1], latent_dim), x, num_steps
     )
-    model = Autoencoder(encoder, decoder, Gaussian(FixedScale(1.0)))
-    return _fit(ReconstructionLoss(), keys[2], model, x, num_steps)
 
 
 def _fit(objective, key, model, x, num_steps):

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import equinox as eqx
@@ -190,13 +191,13 @@ def polite_signals(folder: Path) -> dict:
     return found
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Runs the faults and prints what was found as JSON; exit code 1 if anything was."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--reports", type=int, default=NUM_REPORTS, help="length of a run")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         found = kills(Path(folder), options.kills, options.seed, options.reports)
         found["signals"] = polite_signals(Path(folder))
@@ -209,4 +210,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,8 @@
 from latlas.models._autoencoder import Autoencoder as Autoencoder
 from latlas.models._conditional import ConditionalGaussian as ConditionalGaussian
 from latlas.models._latent_model import AbstractLatentModel as AbstractLatentModel
+from latlas.models._linear import linear_autoencoder as linear_autoencoder
+from latlas.models._linear import linear_vae as linear_vae
 from latlas.models._ppca import PPCA as PPCA
 from latlas.models._prior import AbstractPrior as AbstractPrior
 from latlas.models._prior import StandardNormal as StandardNormal
