@@ -1,7 +1,4 @@
-"""A label that is a latent, summed out exactly: the model M2 of Kingma et al. 2014 (arXiv:1406.5298).
-
-The one new part is how the expectation is taken: every y, its probability as its mass.
-"""
+"""A label that is a latent, summed out exactly: M2 of Kingma et al. 2014; the one new part takes every y by its mass."""
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +7,8 @@ import numpyro.distributions as dist
 from sklearn.datasets import load_digits
 
 from latlas.core import Example
-from latlas.distributions import Bernoulli, Chain, Product, diagonal_normal
-from latlas.models import VAE, AbstractPrior, AbstractRecognition, gaussian
+from latlas.distributions import Bernoulli, Chain, Product
+from latlas.models import VAE, AbstractPrior, AbstractRecognition, StandardNormal, gaussian
 from latlas.networks import MLP, Joined
 from latlas.objectives import AbstractDraws, Elbo, Total
 from latlas.training import Adam, Trainer
@@ -25,8 +22,7 @@ class EveryLabel(AbstractDraws):
 
 class LabelPrior(AbstractPrior):
     def __call__(self, condition=None):
-        y, z = dist.Multinomial(1, logits=jnp.zeros(10)), diagonal_normal(jnp.zeros(16), jnp.ones(16))
-        return Product({"y": y, "z": z})
+        return Product({"y": dist.Multinomial(1, logits=jnp.zeros(10)), "z": StandardNormal(16)()})
 
 
 class LabelThenLatent(AbstractRecognition):
@@ -51,11 +47,8 @@ def main(num_steps: int = 3000):
     recognition = LabelThenLatent(MLP(64, 10, (100,), key=keys[0]), Joined(MLP(74, 32, (100,), key=keys[1])))
     model = VAE(LabelPrior(), recognition, Joined(MLP(26, 64, (100,), key=keys[2])), Bernoulli())
     total = Total((Elbo(draws=EveryLabel()), label_loss), (1.0, 1000.0))
-    model = (
-        Trainer(total, Adam(1e-3), num_steps=num_steps)
-        .fit(keys[3], model, Example(x[:1500], label=y[:1500] * known))
-        .model
-    )
+    data = Example(x[:1500], label=y[:1500] * known)
+    model = Trainer(total, Adam(1e-3), num_steps=num_steps).fit(keys[3], model, data).model
     guess = jax.vmap(model.recognition.classifier)(x).argmax(1)
     accuracy = float(jnp.mean((guess == y.argmax(1))[1500:]))
     print(f"{int(known.sum())} labels of 1500; held-out digits named rightly: {accuracy:.1%}")
