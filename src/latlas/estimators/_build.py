@@ -108,10 +108,10 @@ def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
 def with_units(model: VAE, units: AbstractUnits) -> VAE:
     """The model with the scales of its data, where it standardises them."""
     arrays = units.arrays()
-    if "varies" not in arrays:
+    if "scale" not in arrays:
         return model
     log_scale = np.log(arrays["scale"]).astype(np.float32)
-    return eqx.tree_at(lambda m: (m.head.log_scale, m.head.varies), model, (log_scale, arrays["varies"]))
+    return eqx.tree_at(lambda m: m.head.log_scale, model, log_scale)
 
 
 def _item(spec: ModelSpec) -> Example:
