@@ -314,7 +314,7 @@ def test_a_model_is_built_again_from_its_json():
     spec = ModelSpec("poisson", (("max_log_rate", 12.0),), (3,), 2, hidden=(4,))
     again = ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
     assert again == spec
-    shapes = eqx.filter_eval_shape(build_model, again, jr.key(0))
+    shapes = eqx.filter_eval_shape(build_model, jr.key(0), again)
     assert shapes.decoder.output_structure().shape == (3,)
 
 

@@ -117,7 +117,7 @@ class Fit:
         return self.x[order[held:]], self.x[order[:held]]
 
     def _initial(self, entry: Entry, train: np.ndarray, key: Any) -> VAE:
-        model = with_units(_build(self.spec, key), self.units)
+        model = with_units(_build(key, self.spec), self.units)
         bias = entry.bias(train, dict(self.spec.settings))
         decoder = with_output_bias(model.decoder, np.asarray(bias, np.float32))
         return eqx.tree_at(lambda m: m.decoder, model, decoder)
