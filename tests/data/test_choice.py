@@ -1,5 +1,7 @@
 """The likelihood that data get, and the units it needs."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -76,17 +78,40 @@ def test_standardised_values_keep_what_float32_would_lose():
     assert len(np.unique(z)) == 200
 
 
-def test_a_constant_column_comes_back_as_it_is_and_is_not_scored():
-    x = np.stack([RNG.normal(size=9), np.full(9, 0.1)], axis=1)
-    units = Standardised.of(x)
-    assert units.varies.tolist() == [True, False]
-    assert units.log_scale[1] == 0.0
-    assert np.all(units.to_model(x + 1)[:, 1] == 0)
-    np.testing.assert_array_equal(units.to_data(np.ones((9, 2)))[:, 1], x[:, 1])
+def _constant(*places, shape=(9, 8)):
+    x = RNG.normal(size=shape)
+    for place in places:
+        x[(slice(None), *place)] = 0.1
+    return x
+
+
+CONSTANT = {
+    "one, by its place": (
+        _constant((2,)),
+        None,
+        r"1 of 8 columns of the data is constant \(2, counted from 0\)",
+    ),
+    "by name": (_constant((0,), (3,)), list("abcdefgh"), r"2 of 8 .* are constant \('a', 'd'\), and"),
+    "the first few": (
+        _constant(*((i,) for i in range(6))),
+        None,
+        r"6 of 8 .* \(0, 1, 2, 3, 4, \.\.\., counted",
+    ),
+    "a pixel": (_constant((1, 2), shape=(9, 2, 3)), None, r"1 of 6 .* \(\(1, 2\), counted"),
+    "of large numbers": (_constant((1,)) + 1e9 * np.eye(8)[1], None, "1 of 8"),
+}
+
+
+@pytest.mark.parametrize("case", CONSTANT)
+def test_constant_columns_are_refused_with_their_names_and_the_cure(case):
+    x, names, expected = CONSTANT[case]
+    with pytest.raises(DataError, match=expected) as refused:
+        Standardised.of(x, names)
+    assert re.search("remove (it|them), or choose discretised_logistic or bernoulli", str(refused.value))
 
 
 BAD = {
-    "all constant": (lambda: Standardised.of(np.ones((5, 2))), "columns of the data are constant"),
+    "too close": (lambda: Standardised.of(np.array([[1e-200], [-1e-200]])), "too little"),
     "too large": (lambda: Standardised.of(np.array([[1e200], [-1e200]])), "too large"),
     "beyond the levels": (lambda: Levels(0, 1, 17).to_model(np.array([[17.0]])), "levels from 0 to 16"),
     "between the levels": (lambda: Levels(0, 1, 17).to_model(np.array([[0.5]])), "between the 17 levels"),

@@ -34,12 +34,11 @@ def fitted():
 
 def test_a_head_in_data_units_scores_as_scipy_does():
     head = LIKELIHOODS["gaussian"].head({}, (3,))
-    log_scale, varies = jnp.log(jnp.array([2.0, 30.0, 1.0])), jnp.array([True, True, False])
-    head = eqx.tree_at(lambda h: (h.log_scale, h.varies), head, (log_scale, varies))
-    loc, z = jnp.array([0.1, -0.2, 5.0]), jnp.array([0.5, 1.0, 0.0])
-    expected = stats.norm.logpdf([1.0, 30.0], [0.2, -6.0], [2.0, 30.0])
+    head = eqx.tree_at(lambda h: h.log_scale, head, jnp.log(jnp.array([2.0, 30.0, 0.1])))
+    loc, z = jnp.array([0.1, -0.2, 5.0]), jnp.array([0.5, 1.0, 4.0])
+    expected = stats.norm.logpdf([1.0, 30.0, 0.4], [0.2, -6.0, 0.5], [2.0, 30.0, 0.1])
     np.testing.assert_allclose(head.log_prob(loc, z), expected.sum(), rtol=1e-5)
-    np.testing.assert_allclose(head.log_prob(loc, z, jnp.array([True, False, True])), expected[0], rtol=1e-5)
+    np.testing.assert_allclose(head.log_prob(loc, z, jnp.array([True, False, False])), expected[0], rtol=1e-5)
     assert isinstance(head, InDataUnits)
 
 
@@ -82,19 +81,24 @@ def test_the_score_of_a_row_does_not_depend_on_the_other_rows(fitted):
     assert fitted.score(X) == whole.mean()
 
 
-def test_a_constant_column_is_no_part_of_the_density_and_comes_back():
-    x = np.insert(X, 2, 0.1, axis=1)
-    atlas = Atlas(**TINY).fit(x)
-    assert "1 of 6 columns are constant" in atlas.likelihood_reason_
-    assert np.all(atlas.sample(5)[:, 2] == 0.1)
-    assert np.all(atlas.reconstruct(x)[:, 2] == 0.1)
-    moved = x.copy()
-    moved[:, 2] = 7
-    np.testing.assert_array_equal(atlas.score_samples(moved), atlas.score_samples(x))
-    # the only floating-point part that is not trained
-    np.testing.assert_array_equal(
-        atlas.model_.head.log_scale, atlas.record_.units.log_scale.astype(np.float32)
-    )
+def test_the_scale_of_the_units_is_not_trained(fitted):
+    units = fitted.record_.units
+    np.testing.assert_array_equal(fitted.model_.head.log_scale, units.log_scale.astype(np.float32))
+    np.testing.assert_allclose(units.scale, X.std(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace", "student_t"])
+def test_a_constant_column_is_refused_by_name_where_each_has_a_scale(likelihood):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.insert(X, 2, 0.1, axis=1), columns=["mass", "age", "unit", "x", "y", "z"])
+    with pytest.raises(DataError, match=r"1 of 6 columns .* constant \('unit'\).*: remove it, or choose"):
+        Atlas(likelihood=likelihood, **TINY).fit(frame)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_data_of_one_value_are_refused_by_every_likelihood(likelihood):
+    with pytest.raises(DataError, match="nothing to learn: check that the right array was given"):
+        Atlas(likelihood=likelihood, **TINY).fit(np.ones((5, 3)))
 
 
 # --- every likelihood, items of any shape
@@ -109,6 +113,8 @@ KINDS = {
     "categorical": RNG.integers(2, 5, (30, 4)),
     "discretised_logistic": RNG.integers(0, 17, (30, 4)),
 }
+for name in ("bernoulli", "continuous_bernoulli", "poisson", "categorical", "discretised_logistic"):
+    KINDS[name][:, 3] = KINDS[name].min()  # the border of an image, which these take
 
 
 @pytest.mark.parametrize("likelihood", KINDS)
@@ -292,7 +298,8 @@ def test_a_wrong_option_is_refused_with_what_may_be_given(option):
         ({"likelihood": "categorical"}, X, "whole numbers of 2 to 1024"),
         ({"likelihood": "discretised_logistic"}, X, "equal steps"),
         ({"network": "conv", "precision": "bfloat16"}, X, "float32 only"),
-        ({}, np.ones((5, 2)) / 3, "columns of the data are constant"),
+        ({}, np.insert(X, 2, 0.1, axis=1), r"1 of 6 columns .*\(2, counted from 0\)"),
+        ({}, np.tile(X[0], (5, 1)), "Every row of the data is the same"),
         ({}, X[:1], "1 sample"),
         ({}, np.full((5, 2), np.nan), "NaN"),
         ({}, np.array([["a", "b"], ["c", "d"]]), "[Cc]onvert"),
@@ -307,7 +314,7 @@ def test_a_model_is_built_again_from_its_json():
     spec = ModelSpec("poisson", (("max_log_rate", 12.0),), (3,), 2, hidden=(4,))
     again = ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
     assert again == spec
-    shapes = eqx.filter_eval_shape(build_model, again, jr.key(0))
+    shapes = eqx.filter_eval_shape(build_model, jr.key(0), again)
     assert shapes.decoder.output_structure().shape == (3,)
 
 

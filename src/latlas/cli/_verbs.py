@@ -168,7 +168,7 @@ def inspect(run: Path, *, show: bool) -> dict[str, Any]:
 
 
 def _measure(atlas: Atlas, x: np.ndarray, *, num_samples: int, seed: int) -> dict[str, Any]:
-    return atlas.evaluate(x, num_samples=num_samples, seed=seed).to_dict()
+    return atlas.evaluate(x, num_samples=num_samples, random_state=seed).to_dict()
 
 
 def _write_report(

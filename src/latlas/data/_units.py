@@ -4,15 +4,19 @@ Done in float64 on the host, because float32 has no digits left for 2,460,000.5 
 """
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float, Shaped
 
 from latlas.core import DataError
 
 Data = Shaped[np.ndarray, "examples ..."]
+
+# columns that a message calls by name
+_NAMED = 5
 
 
 class AbstractUnits(abc.ABC):
@@ -132,40 +136,41 @@ class Levels(AbstractUnits):
 class Standardised(AbstractUnits):
     """Each feature less its mean, over its standard deviation.
 
-    A feature that is constant is no part of the density: its scale would be learned towards zero and its density
-    towards infinity. It is shown to the model as 0, scored nowhere, and comes back as the constant it is.
+    A feature that is constant has no such scale, and is refused: a scale learned for it would go to zero and its
+    density to infinity.
 
     Attributes:
         loc: means, of the shape of an item.
-        scale: standard deviations; 1 where the feature is constant.
-        varies: which features are not constant.
+        scale: standard deviations, above zero.
     """
 
     loc: Float[np.ndarray, "..."]
     scale: Float[np.ndarray, "..."]
-    varies: Bool[np.ndarray, "..."]
 
     @classmethod
-    def of(cls, x: Data) -> "Standardised":
+    def of(cls, x: Data, feature_names: Sequence[str] | None = None) -> "Standardised":
         """Those of the data.
 
+        Args:
+            x: the data.
+            feature_names: of the columns, for the message.
+
         Raises:
-            DataError: if every feature is constant.
+            DataError: if a feature is constant, or its variance is out of float64's range.
         """
         x = np.asarray(x, np.float64)
-        varies = x.min(axis=0) != x.max(axis=0)
-        if not varies.any():
-            raise DataError(
-                f"All {varies.size} columns of the data are constant, so there is nothing to learn: "
-                "check that the right array was given."
-            )
-        # a column of one constant has a mean that is off by rounding, so the constant itself is taken
-        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
-            loc, scale = np.where(varies, x.mean(axis=0), x[0]), x.std(axis=0)
-        scale = np.where(varies & (scale > 0), scale, 1.0)
+        constant = x.min(axis=0) == x.max(axis=0)
+        if constant.any():
+            raise DataError(_constant_columns(constant, feature_names))
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # looked at below
+            loc, scale = x.mean(axis=0), x.std(axis=0)
         if not (np.isfinite(loc).all() and np.isfinite(scale).all()):
             raise DataError("The data are too large to take their variance: divide them by a power of ten.")
-        return cls(loc, scale, varies)
+        if not scale.all():
+            raise DataError(
+                "The data differ by too little to take their variance: multiply them by a power of ten."
+            )
+        return cls(loc, scale)
 
     @property
     def log_scale(self) -> Float[np.ndarray, "..."]:
@@ -173,27 +178,26 @@ class Standardised(AbstractUnits):
         return np.log(self.scale)
 
     def to_model(self, x: Data) -> Data:
-        """(x - loc) / scale in float32; 0 in constant features."""
+        """(x - loc) / scale in float32."""
         z = (np.asarray(x, np.float64) - self.loc) / self.scale
-        out = np.where(self.varies, z, 0.0)
-        if np.abs(out).max() > 1e15:
+        if np.abs(z).max() > 1e15:
             raise DataError(
                 "The data lie more than 1e15 standard deviations from those the model was fitted on: "
                 "check their unit."
             )
-        return out.astype(np.float32)
+        return z.astype(np.float32)
 
     def to_data(self, x: Data) -> Data:
-        """Loc + scale x; the constant in constant features."""
-        return np.where(self.varies, self.loc + self.scale * np.asarray(x, np.float64), self.loc)
+        """Loc + scale x."""
+        return self.loc + self.scale * np.asarray(x, np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """The kind."""
         return {"kind": "standardised"}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Means, scales and which features vary."""
-        return {"loc": self.loc, "scale": self.scale, "varies": self.varies}
+        """Means and scales."""
+        return {"loc": self.loc, "scale": self.scale}
 
 
 def units_from(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> AbstractUnits:
@@ -210,3 +214,23 @@ def units_from(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Abstr
         raise DataError(
             f"The units {settings} are not any that latlas writes: fit the model again."
         ) from error
+
+
+def _constant_columns(constant: np.ndarray, feature_names: Sequence[str] | None) -> str:
+    """What is wrong with data of which these features are constant, and what to do."""
+    places = [tuple(int(i) for i in place) for place in np.argwhere(constant)]
+    count, first = len(places), places[:_NAMED]
+    if constant.ndim > 1:
+        called = ", ".join(str(place) for place in first)
+    elif feature_names is not None:
+        called = ", ".join(repr(str(feature_names[i])) for (i,) in first)
+    else:
+        called = ", ".join(str(i) for (i,) in first)
+    more = ", ..." if count > len(first) else ""
+    counted = "" if feature_names is not None and constant.ndim == 1 else ", counted from 0"
+    verb, them = ("is", "it") if count == 1 else ("are", "them")
+    return (
+        f"{count} of {constant.size} columns of the data {verb} constant ({called}{more}{counted}), and this likelihood "
+        f"learns the scale of each column: remove {them}, or choose discretised_logistic or bernoulli if these are "
+        "images."
+    )

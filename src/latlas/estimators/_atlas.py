@@ -260,7 +260,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X: Any,
         *,
         num_samples: int = 1000,
-        seed: int | None = None,
+        random_state: Any = None,
         chunk_size: int = 500,
         progress: Any = None,
     ) -> Evaluation:
@@ -269,7 +269,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Args:
             X: data of the shape of those fitted; held-out data, for a figure that means something.
             num_samples: importance samples per row.
-            seed: of the draws; `None` for the seed of the fit.
+            random_state: as in scikit-learn; `None` for the seed of the fit.
             chunk_size: draws decoded at once; memory grows with it.
             progress: called with the rows done and the rows in all.
 
@@ -278,7 +278,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         x, _ = self._model_rows(X)
         return evaluate(
-            self._key(seed),
+            self._key(random_state),
             self._model,
             Example(x),
             num_samples=num_samples,

@@ -78,12 +78,12 @@ class Reshaped(AbstractNetwork):
         return jax.ShapeDtypeStruct(self.shape, jnp.float32)
 
 
-def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
+def build_model(key: PRNGKeyArray, spec: ModelSpec) -> VAE:
     """A new model: N(0, I) x amortised diagonal Gaussian x decoder x head; the decoder starts nearly constant.
 
     Args:
-        spec: what to build.
         key: draws the weights.
+        spec: what to build.
 
     Raises:
         RequestError: if a name is not known, or the parts do not go together.
@@ -96,7 +96,7 @@ def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
     inputs = entry.inputs(settings)
     if spec.network == "conv" and spec.likelihood == "categorical":
         inputs = CentredLevels(settings["num_levels"])  # one plane and not one per category
-    encoder, decoder = build(spec, inputs, head.param_shape(spec.item_shape), key)
+    encoder, decoder = build(key, spec, inputs, head.param_shape(spec.item_shape))
     return VAE(
         StandardNormal(spec.latent_dim),
         GaussianRecognition(encoder, inputs),
@@ -108,17 +108,17 @@ def build_model(spec: ModelSpec, key: PRNGKeyArray) -> VAE:
 def with_units(model: VAE, units: AbstractUnits) -> VAE:
     """The model with the scales of its data, where it standardises them."""
     arrays = units.arrays()
-    if "varies" not in arrays:
+    if "scale" not in arrays:
         return model
     log_scale = np.log(arrays["scale"]).astype(np.float32)
-    return eqx.tree_at(lambda m: (m.head.log_scale, m.head.varies), model, (log_scale, arrays["varies"]))
+    return eqx.tree_at(lambda m: m.head.log_scale, model, log_scale)
 
 
 def _item(spec: ModelSpec) -> Example:
     return Example(jax.ShapeDtypeStruct(spec.item_shape, jnp.float32))
 
 
-def _mlps(spec, inputs, param_shape, key):
+def _mlps(key, spec, inputs, param_shape):
     encoder_key, decoder_key = jr.split(key)
     seen = jax.eval_shape(inputs, _item(spec)).shape
     options = {"activation": spec.activation, "precision": spec.precision}
@@ -126,7 +126,7 @@ def _mlps(spec, inputs, param_shape, key):
     return encoder, MLP(spec.latent_dim, param_shape, spec.hidden[::-1], key=decoder_key, **options)
 
 
-def _convs(spec, inputs, param_shape, key):
+def _convs(key, spec, inputs, param_shape):
     if spec.precision != "float32":
         raise RequestError('network="conv" runs in float32 only: give precision="float32", or network="mlp".')
     if len(spec.item_shape) > 3:

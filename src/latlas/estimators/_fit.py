@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Shaped
 
-from latlas.core import Constant, Example, LinearWarmUp, RunDirectory
+from latlas.core import Constant, DataError, Example, LinearWarmUp, RunDirectory
 from latlas.data import AbstractUnits, Choice, choose_likelihood, fingerprint, summarise
 from latlas.estimators._build import ModelSpec, build_model, with_units
 from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
@@ -53,10 +53,14 @@ class Fit:
     @classmethod
     def planned(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Fit":
         """Looks at the data and decides all that was left open."""
+        summary = summarise(x)
+        if summary.constant == x[0].size:
+            raise DataError(
+                "Every row of the data is the same, so there is nothing to learn: check that the right array was given."
+            )
         choice = _choice(options["likelihood"], x)
         entry = LIKELIHOODS[choice.name]
-        summary = summarise(x)
-        units = entry.units(x, summary)
+        units = entry.units(x, summary, feature_names)
         model_x = units.to_model(x)
         spec = ModelSpec(
             likelihood=choice.name,
@@ -69,10 +73,8 @@ class Fit:
             precision=options["precision"],
         )
         data = {"shape": list(x.shape), "dtype": str(x.dtype), "fingerprint": fingerprint(x)}
-        reason = choice.reason + _constant_columns(units, x)
-        return cls(
-            options, model_x, spec, units, seed_of(options["random_state"]), reason, data, feature_names
-        )
+        seed = seed_of(options["random_state"])
+        return cls(options, model_x, spec, units, seed, choice.reason, data, feature_names)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -115,7 +117,7 @@ class Fit:
         return self.x[order[held:]], self.x[order[:held]]
 
     def _initial(self, entry: Entry, train: np.ndarray, key: Any) -> VAE:
-        model = with_units(_build(self.spec, key), self.units)
+        model = with_units(_build(key, self.spec), self.units)
         bias = entry.bias(train, dict(self.spec.settings))
         decoder = with_output_bias(model.decoder, np.asarray(bias, np.float32))
         return eqx.tree_at(lambda m: m.decoder, model, decoder)
@@ -141,11 +143,3 @@ _build = eqx.filter_jit(build_model)
 
 def _choice(likelihood: str, x: np.ndarray) -> Choice:
     return choose_likelihood(x) if likelihood == "auto" else Choice(likelihood, "It was asked for by name.")
-
-
-def _constant_columns(units: AbstractUnits, x: np.ndarray) -> str:
-    varies = units.arrays().get("varies")
-    constant = 0 if varies is None else int(varies.size - varies.sum())
-    if constant == 0:
-        return ""
-    return f" {constant} of {varies.size} columns are constant: they are no part of the density and come back as they are."

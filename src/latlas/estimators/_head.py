@@ -9,19 +9,17 @@ from latlas.distributions import AbstractHead
 class InDataUnits(AbstractHead):
     r"""Scores z = (x - loc) / scale and reports log p(x), not log p(z).
 
-    $\log p(x) = \log p(z) - \sum_j \log scale_j$, the sum over features that were observed and are not constant. So all
-    that is made of the likelihood (ELBO, evidence, distortion) is in nats of the data's own units, and comparable
-    between models that standardise differently.
+    $\log p(x) = \log p(z) - \sum_j \log scale_j$, the sum over features that were observed. So all that is made of the
+    likelihood (ELBO, evidence, distortion) is in nats of the data's own units, and comparable between models that
+    standardise differently.
 
     Attributes:
         head: over z.
         log_scale: logarithms of the standard deviations, of the shape of `x`; never trained.
-        varies: which features are not constant; the others are scored nowhere.
     """
 
     head: AbstractHead
     log_scale: Float[Array, "..."]
-    varies: Bool[Array, "..."]
 
     def param_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """That of the head."""
@@ -31,8 +29,8 @@ class InDataUnits(AbstractHead):
         self, params: Float[Array, "..."], x: Array, observed: Bool[Array, "..."] | None = None
     ) -> Scalar:
         """Log p(x) of the observed entries in the data's units, in nats; `x` is standardised."""
-        seen = self.varies if observed is None else self.varies & observed
-        return self.head.log_prob(params, x, seen) - jnp.sum(jnp.where(seen, self.log_scale, 0.0))
+        log_scale = self.log_scale if observed is None else jnp.where(observed, self.log_scale, 0.0)
+        return self.head.log_prob(params, x, observed) - jnp.sum(log_scale)
 
     def sample(self, key: PRNGKeyArray, params: Float[Array, "..."]) -> Array:
         """One draw, standardised."""

@@ -42,7 +42,7 @@ class FitRecord:
 
     def model(self) -> VAE:
         """The model, built from the specification and filled with the arrays."""
-        shapes = eqx.filter_eval_shape(build_model, self.spec, jr.key(0))
+        shapes = eqx.filter_eval_shape(build_model, jr.key(0), self.spec)
         template = jax.tree.map(
             lambda leaf: np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf,
             shapes,

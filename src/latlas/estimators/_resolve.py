@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from latlas.networks import values
 
 Settings = dict[str, Any]
 Rows = Shaped[np.ndarray, "examples ..."]
+Names = Sequence[str] | None
 
 NETWORKS = ("mlp", "conv")
 PRECISIONS = ("float32", "bfloat16")
@@ -41,7 +42,7 @@ class Entry:
 
     Attributes:
         meaning: what it is for, in a few words.
-        units: data and their summary -> how they become what the head scores.
+        units: data, their summary and names of columns or `None` -> how they become what the head scores.
         settings: what the head scores -> the head's settings, as JSON.
         head: settings and shape of an item -> the head.
         bias: what the head scores and the settings -> the decoder's output that gives the data's mean.
@@ -51,7 +52,7 @@ class Entry:
     """
 
     meaning: str
-    units: Callable[[Rows, Summary], AbstractUnits]
+    units: Callable[[Rows, Summary, Names], AbstractUnits]
     head: Callable[[Settings, tuple[int, ...]], AbstractHead]
     bias: Callable[[Rows, Settings], Float[np.ndarray, "..."]]
     settings: Callable[[Rows, AbstractUnits], Settings] = lambda x, units: {}
@@ -60,7 +61,7 @@ class Entry:
     constants: Callable[[Any], Any] | None = None
 
 
-def _levels(x: Rows, summary: Summary) -> AbstractUnits:
+def _levels(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
     if summary.num_levels is None or summary.num_levels < 2:
         raise RequestError(
             f"discretised_logistic takes 2 to 256 levels in equal steps, and the data (from {summary.minimum:g} to "
@@ -70,7 +71,7 @@ def _levels(x: Rows, summary: Summary) -> AbstractUnits:
     return Levels(0.0, 1.0, 256) if bytes_ else Levels(summary.minimum, summary.step, summary.num_levels)
 
 
-def _codes(x: Rows, summary: Summary) -> AbstractUnits:
+def _codes(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
     num_categories = int(summary.maximum - summary.minimum) + 1
     if not summary.integer or not 2 <= num_categories <= _MAX_CATEGORIES:
         raise RequestError(
@@ -88,10 +89,8 @@ def _standardised(head: type) -> Entry:
     names = {Gaussian: "normal", Laplace: "Laplace (absolute errors)", StudentT: "Student-t (outliers)"}
     return Entry(
         meaning=f"real numbers with {names[head]} noise, its scale learned per feature",
-        units=lambda x, summary: Standardised.of(x),
-        head=lambda settings, shape: InDataUnits(
-            head(LearnedScale(shape)), np.zeros(shape, np.float32), np.ones(shape, bool)
-        ),
+        units=lambda x, summary, names: Standardised.of(x, names),
+        head=lambda settings, shape: InDataUnits(head(LearnedScale(shape)), np.zeros(shape, np.float32)),
         bias=lambda x, settings: np.zeros(x.shape[1:], np.float32),
         constants=_log_scale,
     )
@@ -128,13 +127,13 @@ def _log_frequencies(x: Rows, settings: Settings) -> np.ndarray:
 LIKELIHOODS: dict[str, Entry] = {
     "bernoulli": Entry(
         "yes or no, as 1 and 0",
-        lambda x, s: AsGiven(0, 1, True),
+        lambda x, summary, names: AsGiven(0, 1, True),
         lambda s, shape: Bernoulli(),
         _logit_of_mean,
     ),
     "continuous_bernoulli": Entry(
         "intensities anywhere between 0 and 1",
-        lambda x, s: AsGiven(0, 1, False),
+        lambda x, summary, names: AsGiven(0, 1, False),
         lambda s, shape: ContinuousBernoulli(),
         _logit_of_mean,
     ),
@@ -143,7 +142,7 @@ LIKELIHOODS: dict[str, Entry] = {
     "student_t": _standardised(StudentT),
     "poisson": Entry(
         "counts",
-        lambda x, s: AsGiven(0, None, True),
+        lambda x, summary, names: AsGiven(0, None, True),
         lambda s, shape: Poisson(s["max_log_rate"]),
         _log_of_mean,
         # e^3 times the largest count is far past any rate that explains the data
