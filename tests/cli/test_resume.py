@@ -12,9 +12,22 @@ from latlas.core import RunDirectory
 
 
 def start(files, out, *more):
-    command = [sys.executable, "-m", "latlas", "fit", files / "train.npz", "--out", out, "--epochs", "1500", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "latlas",
+        "fit",
+        files / "train.npz",
+        "--out",
+        out,
+        "--epochs",
+        "1500",
+        "--json",
+    ]
     command += ["--latent-dim", "2", "--hidden", "16", "16", "--batch-size", "20", "--patience", "0", *more]
-    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_for_reports(run, process):

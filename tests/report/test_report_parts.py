@@ -115,7 +115,9 @@ class LinearAtlas:
     """An atlas in closed form: the code is the first two columns."""
 
     item_shape_, likelihood_, likelihood_reason_, n_iter_ = (6,), "student_t", "Some values lie far out.", 3
-    record_ = SimpleNamespace(seed=7, data={"shape": [20, 6], "fingerprint": "abc"})
+    record_ = SimpleNamespace(
+        seed=7, spec=SimpleNamespace(latent_dim=2), data={"shape": [20, 6], "fingerprint": "abc"}
+    )
     history_ = ({"step": 5, "epoch": 3.0, "train": {"elbo": -3.0}, "seconds": 61.2},)
 
     def encode(self, x):
