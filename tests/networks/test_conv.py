@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import correlate
 
 from latlas.networks import ConvDecoder, ConvEncoder
-from latlas.networks._conv_layers import convolve, upsample
+from latlas.networks._conv_layers import _as_convolution, _as_products, convolve, upsample
 
 SHAPES = [
     ((81,), None),
@@ -53,12 +53,30 @@ def test_upsampling_repeats_and_cuts():
     np.testing.assert_array_equal(upsample(x, (4, 3))[..., 0], [[0, 0, 1], [0, 0, 1], [2, 2, 3], [2, 2, 3]])
 
 
-def test_convolution_of_a_mapped_batch_is_one_convolution():
-    encoder = ConvEncoder((6, 4), 2, channels=(3,), key=jr.key(0))
-    jaxpr = jax.make_jaxpr(jax.vmap(encoder))(jnp.zeros((7, 6, 4)))
-    convolutions = [eqn for eqn in jaxpr.eqns if eqn.primitive.name == "conv_general_dilated"]
-    assert [eqn.invars[0].aval.shape for eqn in convolutions] == [(7, 6, 4, 1)]
-    assert convolutions[0].params["feature_group_count"] == 1
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("shape", [(7,), (6, 5), (1, 4)], ids=str)
+def test_products_equal_the_convolution_in_value_and_gradient(shape, stride):
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.normal(size=s).astype(np.float32) for s in ((*shape, 2), (3,) * len(shape) + (2, 3)))
+
+    def both(convolution):
+        loss = lambda x, kernel: jnp.sum(jnp.sin(convolution(x, kernel, stride)))  # noqa: E731
+        return convolution(x, kernel, stride), jax.grad(loss, (0, 1))(x, kernel)
+
+    found, expected = jax.jit(lambda: (both(_as_products), both(_as_convolution)))()
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_mapped_batch_is_one_convolution_or_one_product_an_offset():
+    x, kernel = jnp.zeros((7, 6, 4, 1)), jnp.zeros((3, 3, 1, 2))
+
+    def shapes(convolution, primitive):
+        jaxpr = jax.make_jaxpr(jax.vmap(lambda x: convolution(x, kernel, 2)))(x)
+        return [eqn.invars[0].aval.shape for eqn in jaxpr.eqns if eqn.primitive.name == primitive]
+
+    assert shapes(_as_convolution, "conv_general_dilated") == [(7, 6, 4, 1)]
+    assert shapes(_as_products, "dot_general") == [(7, 3, 2, 1)] * 9
 
 
 def test_group_norm_makes_the_encoder_blind_to_the_scale_of_the_input():

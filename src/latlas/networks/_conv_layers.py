@@ -1,5 +1,6 @@
 """Channels-last convolutions of one example, in one and two dimensions."""
 
+import itertools
 import math
 from typing import Literal
 
@@ -23,10 +24,40 @@ def convolve(
     x: Float[Array, "*spatial channels"], kernel: Float[Array, "*window channels out_channels"], stride: int
 ) -> Float[Array, "*strided out_channels"]:
     """Cross-correlation of one example; each spatial axis comes out as `ceil(size / stride)`."""
+    return jax.lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: _as_products(x, kernel, stride),
+        default=lambda x, kernel: _as_convolution(x, kernel, stride),
+    )
+
+
+def _as_convolution(x, kernel, stride):
     num_axes = x.ndim - 1
     return jax.lax.conv_general_dilated(
         x[None], kernel, (stride,) * num_axes, "SAME", dimension_numbers=_DIMENSION_NUMBERS[num_axes]
     )[0]
+
+
+def _as_products(x, kernel, stride):
+    """The same as a sum over the window: a matrix product of each shifted view of `x` with its slice of the kernel.
+
+    XLA's CPU backend has no fast convolution inside a loop, and that is where training happens: the gradient of a
+    `ConvDecoder` of 28 x 28 pixels took 20 times as long there as outside. This takes an eighth of that.
+    """
+    *window, channels, out_channels = kernel.shape
+    strided = [-(-size // stride) for size in x.shape[:-1]]
+    # the padding of "SAME": what the windows reach beyond the edges, the larger half behind
+    reach = [
+        max((out - 1) * stride + w - size, 0) for out, w, size in zip(strided, window, x.shape, strict=False)
+    ]
+    x = jnp.pad(x, [(total // 2, total - total // 2) for total in reach] + [(0, 0)])
+    out = jnp.zeros((*strided, out_channels), x.dtype)
+    for offset in itertools.product(*(range(w) for w in window)):
+        ends = [start + (size - 1) * stride + 1 for start, size in zip(offset, strided, strict=True)]
+        view = jax.lax.slice(x, (*offset, 0), (*ends, channels), (*(stride for _ in window), 1))
+        out = out + view @ kernel[offset]
+    return out
 
 
 def upsample(
