@@ -1,4 +1,4 @@
-"""Wrong requests: exit code 2, one sentence with its cure, no traceback, nothing overwritten. And where options come from."""
+"""Wrong requests: exit code 2, one sentence with its cure, no traceback, nothing overwritten; where options come from."""
 
 import numpy as np
 import pytest

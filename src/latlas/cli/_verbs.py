@@ -9,6 +9,7 @@ import numpy as np
 
 from latlas import data as readers
 from latlas.cli import _words
+from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
 from latlas.core import RequestError, RunDirectory
 from latlas.estimators import Atlas, load
@@ -168,7 +169,8 @@ def inspect(run: Path, *, show: bool) -> dict[str, Any]:
 
 
 def _measure(atlas: Atlas, x: np.ndarray, *, num_samples: int, seed: int) -> dict[str, Any]:
-    return atlas.evaluate(x, num_samples=num_samples, random_state=seed).to_dict()
+    with rows_done("evaluate") as told:
+        return atlas.evaluate(x, num_samples=num_samples, random_state=seed, progress=told).to_dict()
 
 
 def _write_report(
