@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test test-slow bench docs lint format lock clean
+.PHONY: env demo test test-slow bench docs lint types format lock clean
 
 env: $(STAMP)
 
@@ -32,7 +32,10 @@ docs: env
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 lint: env
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: env
+	$(BIN)/pyright
 
 format: env
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

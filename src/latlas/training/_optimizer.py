@@ -59,7 +59,7 @@ class Adam(AbstractOptimizer):
             needs no unit, so it holds for densities of any dimension. `None` for no clipping.
     """
 
-    learning_rate: float | Callable[[Int[Array, ""]], Scalar] = 1e-3
+    learning_rate: float | Float[Array, ""] | Callable[[Int[Array, ""]], Scalar] = 1e-3
     b1: float = 0.9
     b2: float = 0.999
     eps: float = 1e-8
