@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from latlas.core import RequestError
-from latlas.core._files import write_atomically
+from latlas.core import RequestError, write_atomically
 
 
 def write(path: str | os.PathLike, **arrays: Shaped[np.ndarray, "..."]) -> Path:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imsave
 
-from latlas.core._errors import RequestError
-from latlas.core._files import write_atomically
+from latlas.core import RequestError, write_atomically
 from latlas.report._data import ReportData, kind_of, part, shaped
 from latlas.report._figures_images import colored, mosaic, value_limits
 from latlas.report._figures_items import samples_figure
