@@ -83,7 +83,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             patience: reports without a lower validation loss after which the fit stops; `None` for never.
             precision: "float32", or "bfloat16" for the products of an MLP.
             random_state: an integer for the same bits every time, a `RandomState`, or `None`.
-            verbose: whether to print a line per report.
+            verbose: whether to show progress on standard error.
         """
         self.likelihood = likelihood
         self.latent_dim = latent_dim

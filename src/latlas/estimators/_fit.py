@@ -14,13 +14,12 @@ from latlas.core import Constant, DataError, Example, LinearWarmUp, RunDirectory
 from latlas.data import AbstractUnits, Choice, choose_likelihood, fingerprint, summarise
 from latlas.estimators._build import ModelSpec, build_model, with_units
 from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
-from latlas.estimators._progress import Lines
 from latlas.estimators._record import FitRecord, arrays_of, config_of
 from latlas.estimators._resolve import LIKELIHOODS, Entry
 from latlas.models import VAE
 from latlas.networks import with_output_bias
 from latlas.objectives import Elbo
-from latlas.training import Adam, Trainer
+from latlas.training import Adam, Trainer, progress
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
@@ -90,7 +89,7 @@ class Fit:
         model_key, run_key = jr.split(jr.key(self.seed))
         train, valid = self._split()
         model = self._initial(entry, train, model_key)
-        callbacks = [*callbacks, Lines()] if self.options["verbose"] else callbacks
+        callbacks = [*callbacks, progress()] if self.options["verbose"] else callbacks
         result = self._trainer(entry, len(train)).fit(
             run_key,
             model,
