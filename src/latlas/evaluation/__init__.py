@@ -14,6 +14,9 @@ from latlas.evaluation._elbo import kl_per_dimension as kl_per_dimension
 from latlas.evaluation._elbo import rate_distortion as rate_distortion
 from latlas.evaluation._evaluate import Evaluation as Evaluation
 from latlas.evaluation._evaluate import evaluate as evaluate
+from latlas.evaluation._finding import FINDINGS as FINDINGS
+from latlas.evaluation._finding import Diagnosis as Diagnosis
+from latlas.evaluation._finding import Finding as Finding
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows

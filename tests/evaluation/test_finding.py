@@ -1,0 +1,27 @@
+import json
+import math
+
+import pytest
+
+from latlas.evaluation import Diagnosis, Finding
+
+
+def finding(severity, measured=1.0):
+    return Finding("posterior_collapse", severity, measured, 0.5, "It did.", "Warm up.")
+
+
+def test_only_what_is_worse_than_a_note_is_unhealthy():
+    assert Diagnosis([]).healthy
+    assert Diagnosis([finding("note")]).healthy
+    assert not Diagnosis([finding("note"), finding("warning")]).healthy
+
+
+def test_a_finding_is_plain_json_even_where_it_is_infinite():
+    found = Diagnosis([finding("serious", math.inf)]).to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["findings"][0]["measured"] is None
+
+
+def test_a_name_that_no_document_explains_is_refused():
+    with pytest.raises(ValueError, match="posterior_collapse"):
+        Finding("collapse", "note", 1.0, 0.5, "It did.", "Warm up.")
