@@ -10,6 +10,10 @@ from latlas.evaluation._active_units import active_units as active_units
 from latlas.evaluation._annealing import Annealing as Annealing
 from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatures
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
+from latlas.evaluation._check import Check as Check
+from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
+from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
+from latlas.evaluation._diagnose import diagnose as diagnose
 from latlas.evaluation._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation._elbo import RateDistortion as RateDistortion
 from latlas.evaluation._elbo import elbo as elbo
