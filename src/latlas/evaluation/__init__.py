@@ -10,6 +10,11 @@ from latlas.evaluation._active_units import active_units as active_units
 from latlas.evaluation._annealing import Annealing as Annealing
 from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatures
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
+from latlas.evaluation._bracket import Bracket as Bracket
+from latlas.evaluation._bracket import bracket as bracket
+from latlas.evaluation._bracket import simulated_bracket as simulated_bracket
+from latlas.evaluation._certificate import Certificate as Certificate
+from latlas.evaluation._certificate import certificate as certificate
 from latlas.evaluation._check import Check as Check
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
@@ -21,6 +26,7 @@ from latlas.evaluation._elbo import kl_per_dimension as kl_per_dimension
 from latlas.evaluation._elbo import rate_distortion as rate_distortion
 from latlas.evaluation._evaluate import Evaluation as Evaluation
 from latlas.evaluation._evaluate import evaluate as evaluate
+from latlas.evaluation._exact import exact_log_evidence as exact_log_evidence
 from latlas.evaluation._finding import FINDINGS as FINDINGS
 from latlas.evaluation._finding import Diagnosis as Diagnosis
 from latlas.evaluation._finding import Finding as Finding
@@ -28,6 +34,7 @@ from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
+from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._transition import AbstractTransition as AbstractTransition
 from latlas.evaluation._transition import ChainState as ChainState
 from latlas.evaluation._transition import GeometricPath as GeometricPath
