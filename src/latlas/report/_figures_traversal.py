@@ -122,7 +122,9 @@ def _images(
     panel = figure.subplots()
     panel.imshow(picture, interpolation="none", extent=(0, columns, rows, 0), aspect="auto")
     panel.set_yticks(np.arange(rows) + 0.5, list(names))
-    panel.set_xticks(np.arange(columns) + 0.5, [number(value, 2) for value in values])
+    panel.set_xticks(
+        np.arange(columns) + 0.5, [f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in values]
+    )
     panel.set_xlabel("value of the dimension")
     panel.tick_params(length=0, labelcolor=theme.text)
     panel.spines[:].set_visible(False)
