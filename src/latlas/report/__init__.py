@@ -15,6 +15,8 @@ from latlas.report._figures_items import reconstructions_figure as reconstructio
 from latlas.report._figures_items import samples_figure as samples_figure
 from latlas.report._figures_latent import latent_map_figure as latent_map_figure
 from latlas.report._figures_training import training_figure as training_figure
+from latlas.report._figures_traversal import save_traversals as save_traversals
+from latlas.report._figures_traversal import traversal_figure as traversal_figure
 from latlas.report._image_grid import save_image_grid as save_image_grid
 from latlas.report._page import render as render
 from latlas.report._theme import DARK as DARK
