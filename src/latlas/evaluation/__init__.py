@@ -7,6 +7,10 @@ as NumPy arrays and small frozen dataclasses.
 from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT_THRESHOLD
 from latlas.evaluation._active_units import ActiveUnits as ActiveUnits
 from latlas.evaluation._active_units import active_units as active_units
+from latlas.evaluation._check import Check as Check
+from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
+from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
+from latlas.evaluation._diagnose import diagnose as diagnose
 from latlas.evaluation._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation._elbo import RateDistortion as RateDistortion
 from latlas.evaluation._elbo import elbo as elbo
