@@ -7,6 +7,10 @@ as NumPy arrays and small frozen dataclasses.
 from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT_THRESHOLD
 from latlas.evaluation._active_units import ActiveUnits as ActiveUnits
 from latlas.evaluation._active_units import active_units as active_units
+from latlas.evaluation._cure import CuredFit as CuredFit
+from latlas.evaluation._cure import fit_with_cure as fit_with_cure
+from latlas.evaluation._cure_record import Treatment as Treatment
+from latlas.evaluation._cure_record import kept_run as kept_run
 from latlas.evaluation._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation._elbo import RateDistortion as RateDistortion
 from latlas.evaluation._elbo import elbo as elbo
@@ -20,3 +24,16 @@ from latlas.evaluation._finding import Finding as Finding
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
+from latlas.evaluation._remedies import REMEDIES as REMEDIES
+from latlas.evaluation._remedies_model import LearnLikelihoodScale as LearnLikelihoodScale
+from latlas.evaluation._remedies_model import SmallDecoderInit as SmallDecoderInit
+from latlas.evaluation._remedies_model import SoftenPrior as SoftenPrior
+from latlas.evaluation._remedies_model import WidenPosterior as WidenPosterior
+from latlas.evaluation._remedies_run import LowerLearningRate as LowerLearningRate
+from latlas.evaluation._remedies_run import MoreEncoderSteps as MoreEncoderSteps
+from latlas.evaluation._remedies_run import MoreEpochs as MoreEpochs
+from latlas.evaluation._remedies_run import UnitBeta as UnitBeta
+from latlas.evaluation._remedies_run import WarmUp as WarmUp
+from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
+from latlas.evaluation._remedy import Course as Course
+from latlas.evaluation._support import check_support as check_support

@@ -2,6 +2,8 @@
 
 from latlas.training._callbacks import FitCallback as FitCallback
 from latlas.training._callbacks import FitContext as FitContext
+from latlas.training._interleaved import Interleaved as Interleaved
+from latlas.training._interleaved import InterleavedState as InterleavedState
 from latlas.training._optimizer import AbstractOptimizer as AbstractOptimizer
 from latlas.training._optimizer import Adam as Adam
 from latlas.training._optimizer import AdamState as AdamState
