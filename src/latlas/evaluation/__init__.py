@@ -11,6 +11,10 @@ from latlas.evaluation._cure import CuredFit as CuredFit
 from latlas.evaluation._cure import fit_with_cure as fit_with_cure
 from latlas.evaluation._cure_record import Treatment as Treatment
 from latlas.evaluation._cure_record import kept_run as kept_run
+from latlas.evaluation._check import Check as Check
+from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
+from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
+from latlas.evaluation._diagnose import diagnose as diagnose
 from latlas.evaluation._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation._elbo import RateDistortion as RateDistortion
 from latlas.evaluation._elbo import elbo as elbo

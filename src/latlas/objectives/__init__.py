@@ -12,6 +12,10 @@ from latlas.objectives._importance_weighted import ImportanceWeighted as Importa
 from latlas.objectives._importance_weighted import log_weights as log_weights
 from latlas.objectives._objective import AbstractObjective as AbstractObjective
 from latlas.objectives._objective import Terms as Terms
+from latlas.objectives._objective import map_over_batch as map_over_batch
 from latlas.objectives._objective import mean_over_batch as mean_over_batch
+from latlas.objectives._rate_penalties import CapacityPenalty as CapacityPenalty
+from latlas.objectives._rate_penalties import FreeBits as FreeBits
+from latlas.objectives._rate_penalties import MinimumRate as MinimumRate
 from latlas.objectives._reconstruction import ReconstructionLoss as ReconstructionLoss
 from latlas.objectives._total import Total as Total

@@ -6,6 +6,7 @@ It is the only one that imports matplotlib; nothing below it does.
 
 from latlas.report._collect import collect as collect
 from latlas.report._data import ReportData as ReportData
+from latlas.report._figures_bracket import bracket_figure as bracket_figure
 from latlas.report._figures_evidence import evidence_figure as evidence_figure
 from latlas.report._figures_evidence import kl_figure as kl_figure
 from latlas.report._figures_items import interpolation_figure as interpolation_figure

@@ -34,7 +34,10 @@ class ReportData:
         label_name: what the labels say.
         prototype: the item decoded from the middle of the prior, `item_shape`.
         interpolation: decoded paths, `(rows, steps, *item_shape)`.
-        evaluation: what `latlas evaluate --json` prints, in nats per example.
+        evaluation: what `latlas evaluate --json` prints, in nats per example: `log_evidence`, `elbo`, `rate`,
+            `distortion`, and, as far as they were asked for, `bracket`, `gap`, `certificate` and `diagnosis`.
+        treatments: what a fit did against its findings, in order: `{finding, measured, remedy, attempt, step,
+            why, outcome}`.
         kl_per_dimension: KL(q || p) of each latent dimension, mean over examples, in nats, `(latent_dim,)`.
         active_threshold: nats above which a dimension counts as in use.
         likelihood: name of the likelihood.
@@ -65,6 +68,7 @@ class ReportData:
     prototype: np.ndarray | None = None
     interpolation: np.ndarray | None = None
     evaluation: Mapping[str, Any] | None = None
+    treatments: Sequence[Mapping[str, Any]] = ()
     kl_per_dimension: np.ndarray | None = None
     active_threshold: float = 0.01
     likelihood: str | None = None
