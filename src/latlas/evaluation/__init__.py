@@ -10,6 +10,10 @@ from latlas.evaluation._active_units import active_units as active_units
 from latlas.evaluation._annealing import Annealing as Annealing
 from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatures
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
+from latlas.evaluation._cure import CuredFit as CuredFit
+from latlas.evaluation._cure import fit_with_cure as fit_with_cure
+from latlas.evaluation._cure_record import Treatment as Treatment
+from latlas.evaluation._cure_record import kept_run as kept_run
 from latlas.evaluation._check import Check as Check
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
@@ -32,3 +36,16 @@ from latlas.evaluation._transition import AbstractTransition as AbstractTransiti
 from latlas.evaluation._transition import ChainState as ChainState
 from latlas.evaluation._transition import GeometricPath as GeometricPath
 from latlas.evaluation._transition import IndependentMetropolis as IndependentMetropolis
+from latlas.evaluation._remedies import REMEDIES as REMEDIES
+from latlas.evaluation._remedies_model import LearnLikelihoodScale as LearnLikelihoodScale
+from latlas.evaluation._remedies_model import SmallDecoderInit as SmallDecoderInit
+from latlas.evaluation._remedies_model import SoftenPrior as SoftenPrior
+from latlas.evaluation._remedies_model import WidenPosterior as WidenPosterior
+from latlas.evaluation._remedies_run import LowerLearningRate as LowerLearningRate
+from latlas.evaluation._remedies_run import MoreEncoderSteps as MoreEncoderSteps
+from latlas.evaluation._remedies_run import MoreEpochs as MoreEpochs
+from latlas.evaluation._remedies_run import UnitBeta as UnitBeta
+from latlas.evaluation._remedies_run import WarmUp as WarmUp
+from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
+from latlas.evaluation._remedy import Course as Course
+from latlas.evaluation._support import check_support as check_support
