@@ -7,6 +7,9 @@ as NumPy arrays and small frozen dataclasses.
 from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT_THRESHOLD
 from latlas.evaluation._active_units import ActiveUnits as ActiveUnits
 from latlas.evaluation._active_units import active_units as active_units
+from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
+from latlas.evaluation._curve import checked_betas as checked_betas
+from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
 from latlas.evaluation._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation._elbo import RateDistortion as RateDistortion
 from latlas.evaluation._elbo import elbo as elbo
@@ -17,6 +20,7 @@ from latlas.evaluation._evaluate import evaluate as evaluate
 from latlas.evaluation._finding import FINDINGS as FINDINGS
 from latlas.evaluation._finding import Diagnosis as Diagnosis
 from latlas.evaluation._finding import Finding as Finding
+from latlas.evaluation._gaussian_curve import gaussian_rate_distortion as gaussian_rate_distortion
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
