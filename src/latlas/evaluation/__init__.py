@@ -18,6 +18,9 @@ from latlas.evaluation._check import Check as Check
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose
+from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
+from latlas.evaluation._curve import checked_betas as checked_betas
+from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
 from latlas.evaluation._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation._elbo import RateDistortion as RateDistortion
 from latlas.evaluation._elbo import elbo as elbo
@@ -29,6 +32,7 @@ from latlas.evaluation._finding import FINDINGS as FINDINGS
 from latlas.evaluation._finding import Diagnosis as Diagnosis
 from latlas.evaluation._finding import Finding as Finding
 from latlas.evaluation._hmc import HMC as HMC
+from latlas.evaluation._gaussian_curve import gaussian_rate_distortion as gaussian_rate_distortion
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
