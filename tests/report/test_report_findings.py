@@ -102,7 +102,7 @@ def test_findings_stand_the_worst_first_with_number_threshold_meaning_and_remedy
     )
     classes = [value for tag, name, value in page.attributes if name == "class"]
     assert "badge serious" in classes
-    assert classes.count("number") == 4
+    assert render(report(evaluation=full_evaluation())).count('class="number"><div>') == 4
 
 
 @pytest.mark.parametrize("found", [[], [{"name": "overfitting", "severity": "note"}]], ids=["none", "note"])

@@ -8,6 +8,9 @@ from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT
 from latlas.evaluation._active_units import ActiveUnits as ActiveUnits
 from latlas.evaluation._active_units import active_units as active_units
 from latlas.evaluation._check import Check as Check
+from latlas.evaluation._annealing import Annealing as Annealing
+from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatures
+from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
 from latlas.evaluation._cure import CuredFit as CuredFit
 from latlas.evaluation._cure import fit_with_cure as fit_with_cure
 from latlas.evaluation._cure_record import NO_TREATMENTS as NO_TREATMENTS
@@ -26,9 +29,14 @@ from latlas.evaluation._evaluate import evaluate as evaluate
 from latlas.evaluation._finding import FINDINGS as FINDINGS
 from latlas.evaluation._finding import Diagnosis as Diagnosis
 from latlas.evaluation._finding import Finding as Finding
+from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
+from latlas.evaluation._transition import AbstractTransition as AbstractTransition
+from latlas.evaluation._transition import ChainState as ChainState
+from latlas.evaluation._transition import GeometricPath as GeometricPath
+from latlas.evaluation._transition import IndependentMetropolis as IndependentMetropolis
 from latlas.evaluation._remedies import REMEDIES as REMEDIES
 from latlas.evaluation._remedies_model import LearnLikelihoodScale as LearnLikelihoodScale
 from latlas.evaluation._remedies_model import SmallDecoderInit as SmallDecoderInit
