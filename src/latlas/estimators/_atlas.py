@@ -38,6 +38,8 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_features_in_: numbers per example.
         item_shape_: shape of one example.
         record_: the fitted model as JSON and arrays.
+        treatments_: with `cure`, what was done, in order: dicts of `finding`, `measured`, `remedy`, `attempt`, `step`, `why`
+            and `outcome` (see `evaluation.Treatment`); empty for a healthy fit, and without `cure`.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(60, 5))
@@ -61,6 +63,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         epochs: int | None = None,
         validation_fraction: float = 0.1,
         patience: int | None = 20,
+        cure: str | None = None,
         precision: str = "float32",
         random_state: Any = None,
         verbose: bool = False,
@@ -81,6 +84,8 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             epochs: passes over the data; by default as many as make 5,000 steps, at least 20 and at most 300.
             validation_fraction: share of the rows kept apart to stop early and to keep the best model; 0 for none.
             patience: reports without a lower validation loss after which the fit stops; `None` for never.
+            cure: "auto" to watch the fit, to treat what is found wrong with it, and to keep the attempt with the best
+                validation ELBO (see `treatments_`); a healthy fit is the same bits as without. `None` for one fit as asked.
             precision: "float32", or "bfloat16" for the products of an MLP.
             random_state: an integer for the same bits every time, a `RandomState`, or `None`.
             verbose: whether to show progress on standard error.
@@ -97,6 +102,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.epochs = epochs
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.cure = cure
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
@@ -143,7 +149,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:
         self.record_, self.item_shape_ = record, tuple(item_shape)
         self.likelihood_, self.likelihood_reason_ = record.spec.likelihood, record.reason
-        self.history_ = record.history
+        self.history_, self.treatments_ = record.history, list(record.treatments or ())
         self.n_iter_ = max(1, round(record.history[-1]["epoch"])) if record.history else 1
         self._n_features_out = record.spec.latent_dim
         self._model = record.model()

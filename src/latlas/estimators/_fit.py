@@ -16,6 +16,7 @@ from latlas.estimators._build import ModelSpec, build_model, with_units
 from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
 from latlas.estimators._record import FitRecord, arrays_of, config_of
 from latlas.estimators._resolve import LIKELIHOODS, Entry
+from latlas.evaluation import REMEDIES, fit_with_cure
 from latlas.models import VAE
 from latlas.networks import with_output_bias
 from latlas.objectives import Elbo
@@ -23,6 +24,8 @@ from latlas.training import Adam, Trainer, progress
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
+# what a run directory holds is built from its configuration, so the arrays must stay those of the model that was asked for
+_REMEDIES = tuple(remedy for remedy in REMEDIES if remedy.keeps_structure)
 
 
 @dataclass(frozen=True)
@@ -90,16 +93,23 @@ class Fit:
         train, valid = self._split()
         model = self._initial(entry, train, model_key)
         callbacks = [*callbacks, progress()] if self.options["verbose"] else callbacks
-        result = self._trainer(entry, len(train)).fit(
-            run_key,
-            model,
-            Example(train),
-            valid=None if valid is None else Example(valid),
-            run=run,
-            callbacks=callbacks,
-        )
+        trainer, rows = self._trainer(entry, len(train)), Example(train)
+        options = {"valid": None if valid is None else Example(valid), "run": run, "callbacks": callbacks}
+        treatments = None
+        if self.options["cure"] is None:
+            result = trainer.fit(run_key, model, rows, **options)
+        else:
+            cured = fit_with_cure(run_key, trainer, model, rows, remedies=_REMEDIES, **options)
+            result, treatments = cured.result, [treatment.to_dict() for treatment in cured.treatments]
         record = FitRecord(
-            self.spec, self.units, arrays_of(result.model), self.seed, self.reason, self.data, result.history
+            spec=self.spec,
+            units=self.units,
+            arrays=arrays_of(result.model),
+            seed=self.seed,
+            reason=self.reason,
+            data=self.data,
+            history=result.history,
+            treatments=treatments,
         )
         if run is not None:
             with run.lock():  # the trainer held it until now

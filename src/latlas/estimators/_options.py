@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from latlas.core import RequestError
-from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
 from latlas.networks import activation
 
 # epochs=None: about as many steps as bring the digits and MNIST to rest, within bounds
@@ -43,6 +43,8 @@ def check_options(options: dict[str, Any]) -> None:
     checked_name("likelihood", options["likelihood"], ["auto", *LIKELIHOODS])
     checked_name("network", options["network"], NETWORKS)
     checked_name("precision", options["precision"], PRECISIONS)
+    if options["cure"] is not None:
+        checked_name("cure", options["cure"], CURES)
     try:
         activation(options["activation"])
     except ValueError as error:

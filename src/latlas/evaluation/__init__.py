@@ -7,14 +7,15 @@ as NumPy arrays and small frozen dataclasses.
 from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT_THRESHOLD
 from latlas.evaluation._active_units import ActiveUnits as ActiveUnits
 from latlas.evaluation._active_units import active_units as active_units
+from latlas.evaluation._check import Check as Check
 from latlas.evaluation._annealing import Annealing as Annealing
 from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatures
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
 from latlas.evaluation._cure import CuredFit as CuredFit
 from latlas.evaluation._cure import fit_with_cure as fit_with_cure
+from latlas.evaluation._cure_record import NO_TREATMENTS as NO_TREATMENTS
 from latlas.evaluation._cure_record import Treatment as Treatment
 from latlas.evaluation._cure_record import kept_run as kept_run
-from latlas.evaluation._check import Check as Check
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose

@@ -22,7 +22,7 @@ from latlas.evaluation._finding import Diagnosis, Finding
 from latlas.evaluation._remedies import REMEDIES
 from latlas.evaluation._remedies_model import prepared
 from latlas.evaluation._remedy import AbstractRemedy, Course
-from latlas.evaluation._support import support_finding
+from latlas.evaluation._support import refused, support_finding
 from latlas.training import FitResult, Trainer
 
 _log = logging.getLogger("latlas")
@@ -170,7 +170,7 @@ class _Cure:
                     Treatment(finding.name, finding.measured, remedy.name, 0, 0, why, outcome)
                 )
                 return treated
-        raise RequestError(f"{finding.name}: {finding.meaning} {finding.remedy}")
+        raise refused(finding)
 
     def _judge(self, course: Course) -> Judge:
         valid = course.data if self.valid is None else self.valid

@@ -9,6 +9,9 @@ import numpy as np
 from latlas.core import RunDirectory
 from latlas.evaluation._cure_watch import Look
 
+# the record of a cured fit that has done nothing yet
+NO_TREATMENTS: dict[str, Any] = {"treatments": [], "looks": [], "attempts": 0, "kept": None}
+
 
 @dataclass(frozen=True)
 class Treatment:
@@ -77,12 +80,10 @@ class Record:
 
     def _write(self, kept: int | None) -> None:
         if self._run is not None:
-            self._run.write_treatments({
-                "treatments": [treatment.to_dict() for treatment in self.treatments],
-                "looks": [look.to_dict() for look in self._looks],
-                "attempts": self._begun,
-                "kept": kept,
-            })  # fmt: skip
+            treatments = [treatment.to_dict() for treatment in self.treatments]
+            looks = [look.to_dict() for look in self._looks]
+            said = {"treatments": treatments, "looks": looks, "attempts": self._begun, "kept": kept}
+            self._run.write_treatments(NO_TREATMENTS | said)
 
 
 def kept_run(run: RunDirectory) -> RunDirectory:

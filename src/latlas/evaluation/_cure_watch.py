@@ -9,15 +9,15 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from latlas.core import Example, num_examples
+from latlas.evaluation._diagnose import QUICK_CHECKS, diagnose
 from latlas.evaluation._elbo import elbo
 from latlas.evaluation._finding import Diagnosis, Finding
-from latlas.evaluation._quick import quick_diagnosis
 from latlas.evaluation._sampled_terms import Prepare
 from latlas.training import FitContext
 
 # shares of a run at which it is looked at: a warm-up is over by then, and what is found twice is no passing state
 LOOKS = (0.4, 0.6)
-_DIAGNOSED_ROWS, _JUDGED_ROWS, _NUM_SAMPLES = 500, 2000, 16
+_JUDGED_ROWS, _NUM_SAMPLES = 2000, 16
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,16 @@ class Judge:
 
     def diagnosis(self, model: Any, history: Sequence[dict[str, Any]]) -> Diagnosis:
         """The quick diagnosis."""
-        train, valid = (spread(rows, _DIAGNOSED_ROWS) for rows in (self.train, self.valid))
-        return quick_diagnosis(self.key, model, valid, train=train, history=history, prepare=self.prepare)
+        return diagnose(
+            self.key,
+            model,
+            self.valid,
+            train=self.train,
+            history=history,
+            num_samples=_NUM_SAMPLES,
+            checks=QUICK_CHECKS,
+            prepare=self.prepare,
+        )
 
 
 class Watch:

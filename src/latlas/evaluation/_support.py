@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, Scalar
 
 from latlas.core import Example, RequestError, num_examples
+from latlas.evaluation._diagnose import QUICK_CHECKS, diagnose
 from latlas.evaluation._finding import Finding
 
-_ROWS, _MOST_OUTSIDE = 32, 0.5
+_ROWS = 32
+_CHECKS = tuple(check for check in QUICK_CHECKS if check.name == "support_mismatch")
 
 
 def support_finding(key: PRNGKeyArray, model: Any, batch: Example) -> Finding | None:
@@ -25,18 +27,10 @@ def support_finding(key: PRNGKeyArray, model: Any, batch: Example) -> Finding | 
     """
     rows = jax.tree.map(lambda leaf: jnp.asarray(leaf[:_ROWS]), batch)
     keys = jr.split(key, num_examples(rows))
-    outside = float(np.mean(np.isneginf(_log_priors(keys, model, rows))))
-    if outside <= _MOST_OUTSIDE:
+    # one small program; the diagnosis, and its words, only where there is something to say
+    if not np.any(np.isneginf(_log_priors(keys, model, rows))):
         return None
-    return Finding(
-        "support_mismatch",
-        "serious",
-        float("inf"),
-        _MOST_OUTSIDE,
-        f"The prior gives zero density to {outside:.0%} of the posterior's draws, so KL(q || p) is infinite and no "
-        "ELBO exists; a point (Dirac) prior does so to every posterior that has a width.",
-        "Soften the prior: a normal around its point, models.SoftenedPrior(prior, width=1.0).",
-    )
+    return next(iter(diagnose(key, model, rows, checks=_CHECKS).findings), None)
 
 
 def check_support(key: PRNGKeyArray, model: Any, batch: Example) -> None:
@@ -52,7 +46,15 @@ def check_support(key: PRNGKeyArray, model: Any, batch: Example) -> None:
     """
     finding = support_finding(key, model, batch)
     if finding is not None:
-        raise RequestError(f"{finding.name}: {finding.meaning} {finding.remedy}")
+        raise refused(finding)
+
+
+def refused(finding: Finding) -> RequestError:
+    """The error that refuses a model for its `support_mismatch`."""
+    return RequestError(
+        f"{finding.name}: {finding.meaning} {finding.remedy} models.SoftenedPrior(prior, width) is such a prior, and "
+        "evaluation.fit_with_cure takes it by itself."
+    )
 
 
 @eqx.filter_jit
