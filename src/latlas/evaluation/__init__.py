@@ -54,3 +54,12 @@ from latlas.evaluation._remedies_run import WarmUp as WarmUp
 from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation._remedy import Course as Course
 from latlas.evaluation._support import check_support as check_support
+from latlas.evaluation._gap import Gap as Gap
+from latlas.evaluation._gap import GapSummary as GapSummary
+from latlas.evaluation._gap import gap as gap
+from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
+from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
+from latlas.evaluation._map_rows import map_rows as map_rows
+from latlas.evaluation._refine import Refined as Refined
+from latlas.evaluation._refine import Refinement as Refinement
+from latlas.evaluation._refine import refine as refine
