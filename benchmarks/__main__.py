@@ -9,6 +9,7 @@ BENCHMARKS = {
     "evidence_speed": ("W4: importance-weighted log p(x), beside PyTorch", "3 min", False),
     "startup": ("import, --help, start to first step, second fit", "1 min", True),
     "exact": ("fits and bounds against closed forms", "1 min", True),
+    "annealing": ("annealed log p(x): speed against its products, agreement with IWAE", "1 to 25 min", False),
     "faults": ("kills, signals and resumes", "10 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
 }

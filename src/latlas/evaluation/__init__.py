@@ -46,7 +46,6 @@ from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
-from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._refine import Refined as Refined
 from latlas.evaluation._refine import Refinement as Refinement
 from latlas.evaluation._refine import refine as refine
@@ -62,6 +61,7 @@ from latlas.evaluation._remedies_run import UnitBeta as UnitBeta
 from latlas.evaluation._remedies_run import WarmUp as WarmUp
 from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation._remedy import Course as Course
+from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._support import check_support as check_support
 from latlas.evaluation._transition import AbstractTransition as AbstractTransition
 from latlas.evaluation._transition import ChainState as ChainState
