@@ -20,6 +20,8 @@ from latlas.evaluation._finding import Finding as Finding
 from latlas.evaluation._gap import Gap as Gap
 from latlas.evaluation._gap import GapSummary as GapSummary
 from latlas.evaluation._gap import gap as gap
+from latlas.evaluation._gap_generalisation import Generalisation as Generalisation
+from latlas.evaluation._gap_generalisation import generalisation as generalisation
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
