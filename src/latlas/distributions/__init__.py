@@ -24,6 +24,7 @@ from latlas.distributions._kl import has_closed_form as has_closed_form
 from latlas.distributions._kl import kl_divergence as kl_divergence
 from latlas.distributions._kl import kl_estimate as kl_estimate
 from latlas.distributions._kl import register_kl as register_kl
+from latlas.distributions._kl_per_dimension import kl_per_dimension as kl_per_dimension
 from latlas.distributions._latent import Chain as Chain
 from latlas.distributions._latent import Distribution as Distribution
 from latlas.distributions._latent import Product as Product

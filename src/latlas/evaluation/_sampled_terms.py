@@ -95,8 +95,13 @@ class _OfExample(eqx.Module):
 
     def __call__(self, args, row):
         (key, model), (index, example) = args, row
-        key, prepare_key = jr.split(jr.fold_in(key, index))
-        if self.prepare is not None:
-            one = self.prepare(prepare_key, jax.tree.map(lambda leaf: leaf[None], example))
-            example = jax.tree.map(lambda leaf: leaf[0], one)
-        return self.fn(key, model, example)
+        key = jr.fold_in(key, index)
+        return self.fn(jr.split(key)[0], model, prepared(self.prepare, key, example))
+
+
+def prepared(prepare: Prepare | None, key: PRNGKeyArray, example: Example) -> Example:
+    """One example as training would see it; the draws of its latents have the other half of the key."""
+    if prepare is None:
+        return example
+    one = prepare(jr.split(key)[1], jax.tree.map(lambda leaf: leaf[None], example))
+    return jax.tree.map(lambda leaf: leaf[0], one)

@@ -13,5 +13,7 @@ from latlas.models._prior import StandardNormal as StandardNormal
 from latlas.models._recognition import AbstractRecognition as AbstractRecognition
 from latlas.models._recognition import GaussianRecognition as GaussianRecognition
 from latlas.models._recognition import gaussian as gaussian
+from latlas.models._softened import SoftenedPrior as SoftenedPrior
+from latlas.models._softened import WidenedRecognition as WidenedRecognition
 from latlas.models._vae import VAE as VAE
 from latlas.models._with_recognition import WithRecognition as WithRecognition

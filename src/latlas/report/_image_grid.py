@@ -10,11 +10,10 @@ from latlas.core import RequestError, write_atomically
 from latlas.report._data import ReportData, kind_of, part, shaped
 from latlas.report._figures_images import colored, mosaic, value_limits
 from latlas.report._figures_items import samples_figure
-from latlas.report._svg import to_svg
+from latlas.report._picture_file import picture_path, write_figure
 from latlas.report._theme import LIGHT
 
 SHORTEST_SIDE = 48  # pixels of an item in the file; smaller images are enlarged by a whole factor
-SUFFIXES = (".png", ".svg")
 
 
 def save_image_grid(
@@ -38,11 +37,7 @@ def save_image_grid(
         RequestError: if there is no item, a shape does not fit, or the suffix is another.
         WorkError: if the file cannot be written; what stood there before is then intact.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise RequestError(
-            f"{path} ends in {path.suffix!r}, and a picture is written as one of {', '.join(SUFFIXES)}."
-        )
+    path = picture_path(path)
     if len(items) == 0:
         raise RequestError(f"There is no item to put into {path}; ask for at least one.")
     try:
@@ -51,16 +46,10 @@ def save_image_grid(
         )
     except ValueError as error:
         raise RequestError(str(error)) from error
-    if path.suffix.lower() == ".svg":
-        write_atomically(path, to_svg(samples_figure(data, LIGHT)))
-    elif kind_of(data) == "image":
+    if path.suffix.lower() == ".png" and kind_of(data) == "image":
         write_atomically(path, _png(_grid(data)))
     else:
-        buffer = BytesIO()
-        with LIGHT.context():
-            figure = samples_figure(data, LIGHT)
-            figure.savefig(buffer, format="png", facecolor=LIGHT.surface, metadata={"Software": "latlas"})
-        write_atomically(path, buffer.getvalue())
+        write_figure(path, samples_figure(data, LIGHT))
 
 
 def _grid(data: ReportData) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -115,15 +116,12 @@ def advance(
     state: TrainState,
     num_steps: Int[Array, ""],
     total: Int[Array, ""],
-    *,
-    gives_up: bool,
 ) -> TrainState:
     """At most `num_steps` steps further.
 
     The number of steps is an argument of the program and not a constant of it: one compilation serves every
     stretch, and a step is the same instructions whatever stretch it falls into, so a run is the same bits
-    however it was cut.
-    A step whose loss or gradient is not finite changes nothing but the count of such steps.
+    however it was cut. It ends early after `MAX_BAD_STEPS` steps in a row that were not finite.
 
     Args:
         recipe: what a step does.
@@ -131,41 +129,82 @@ def advance(
         state: where the run stands; its `best` is not looked at.
         num_steps: how many steps to go.
         total: steps of the whole run, of which the objective is told the fraction done.
-        gives_up: stop after `MAX_BAD_STEPS` steps in a row that were not finite (under a `vmap` this would
-            cost every run a copy of its state at every step).
     """
     params, fixed = eqx.partition(state.model, recipe.trained)
     opt_arrays, opt_static = eqx.partition(state.opt_state, eqx.is_array)
     last = state.step + num_steps
 
     def goes_on(carry):
-        _, _, step, _, _, bad_steps = carry
-        return (step < last) & (bad_steps < MAX_BAD_STEPS) if gives_up else step < last
+        step, moving = carry
+        return (step < last) & (moving.bad_steps < MAX_BAD_STEPS)
 
     def one_step(carry):
-        params, opt_arrays, step, sums, count, bad_steps = carry
+        step, moving = carry
+        return step + 1, next_step(recipe, data, state.key, step, total, (fixed, opt_static), moving)
 
-        def loss_fn(params):
-            return loss_and_terms(recipe, eqx.combine(params, fixed), data, state.key, step, total)
+    moving = Moving(params, opt_arrays, state.sums, state.count, state.bad_steps)
+    step, moving = jax.lax.while_loop(goes_on, one_step, (state.step, moving))
+    return stopped(state, step, moving, (fixed, opt_static))
 
-        (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
-        norm = jnp.where(jnp.isfinite(loss), global_norm(grads), jnp.nan)
-        good = jnp.isfinite(norm)
-        updates, opt_state = recipe.optimizer.update(grads, eqx.combine(opt_arrays, opt_static), params, norm)
-        params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
-        opt_arrays = eqx.filter(opt_state, eqx.is_array)
-        terms = terms | {"gradient_norm": norm}
-        sums = {name: sums[name] + jnp.where(good, terms[name], 0.0) for name in sums}
-        return params, opt_arrays, step + 1, sums, count + good, jnp.where(good, 0, bad_steps + 1)
 
-    carry = (params, opt_arrays, state.step, state.sums, state.count, state.bad_steps)
-    params, opt_arrays, step, sums, count, bad_steps = jax.lax.while_loop(goes_on, one_step, carry)
+class Moving(NamedTuple):
+    """What a step changes, beside the number of the step."""
+
+    params: PyTree[Array]
+    opt_arrays: PyTree[Array]
+    sums: dict[str, Scalar]
+    count: Int[Array, ""]
+    bad_steps: Int[Array, ""]
+
+
+def next_step(
+    recipe: Recipe,
+    data: PyTree[Array],
+    key: PRNGKeyArray,
+    step: Int[Array, ""],
+    total: Int[Array, ""],
+    still: tuple[PyTree, PyTree],
+    moving: Moving,
+) -> Moving:
+    """One step; where its loss or gradient is not finite, nothing changes but the count of such steps.
+
+    Args:
+        recipe: what a step does.
+        data: all rows.
+        key: of the run.
+        step: its number.
+        total: steps of the whole run.
+        still: of the model and of the optimizer's state, what no step changes.
+        moving: the rest.
+    """
+    fixed, opt_static = still
+    params, opt_arrays, sums, count, bad_steps = moving
+
+    def loss_fn(params):
+        return loss_and_terms(recipe, eqx.combine(params, fixed), data, key, step, total)
+
+    (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
+    norm = jnp.where(jnp.isfinite(loss), global_norm(grads), jnp.nan)
+    good = jnp.isfinite(norm)
+    updates, opt_state = recipe.optimizer.update(grads, eqx.combine(opt_arrays, opt_static), params, norm)
+    params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
+    terms = terms | {"gradient_norm": norm}
+    sums = {name: sums[name] + jnp.where(good, terms[name], 0.0) for name in sums}
+    opt_arrays = eqx.filter(opt_state, eqx.is_array)
+    return Moving(params, opt_arrays, sums, count + good, jnp.where(good, 0, bad_steps + 1))
+
+
+def stopped(
+    state: TrainState, step: Int[Array, ""], moving: Moving, still: tuple[PyTree, PyTree]
+) -> TrainState:
+    """The state with what the steps changed."""
+    fixed, opt_static = still
     return replace(
         state,
-        model=eqx.combine(params, fixed),
-        opt_state=eqx.combine(opt_arrays, opt_static),
+        model=eqx.combine(moving.params, fixed),
+        opt_state=eqx.combine(moving.opt_arrays, opt_static),
         step=step,
-        sums=sums,
-        count=count,
-        bad_steps=bad_steps,
+        sums=moving.sums,
+        count=moving.count,
+        bad_steps=moving.bad_steps,
     )

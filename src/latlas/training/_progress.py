@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any, TextIO
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
@@ -172,7 +173,9 @@ def measures(context: FitContext) -> str:
     report = context.history[-1]
     name = next((name for name in _MEASURES if name in report["train"]), "loss")
     valid = f", valid {report['valid'][name]:.2f}" if "valid" in report else ""
-    return f"{name} {report['train'][name]:.{2 if abs(report['train'][name]) >= 1 else 4}f}{valid}"
+    # of several runs at once, their mean
+    value = float(np.mean(report["train"][name]))
+    return f"{name} {value:.{2 if abs(value) >= 1 else 4}f}{valid}"
 
 
 def duration(seconds: float) -> str:

@@ -12,9 +12,8 @@ from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import RequestError, RunDirectory
 from latlas.training._advance import Recipe, num_rows
+from latlas.training._many import ManyRuns, checked_runs, first
 from latlas.training._optimizer import AbstractOptimizer, Adam
-from latlas.training._pace import Pace
-from latlas.training._program import many_advanced, many_started
 from latlas.training._run import FitResult, Plan, Run
 from latlas.training._state import trainable
 
@@ -105,39 +104,45 @@ class Trainer(eqx.Module):
             return Run(self, plan, key, model, data, valid, run, callbacks).finish()
 
     def fit_many(
-        self, keys: PRNGKeyArray, init: Callable[[PRNGKeyArray], PyTree], data: PyTree[Array] = None
+        self,
+        keys: PRNGKeyArray,
+        init: Callable[[PRNGKeyArray], PyTree],
+        data: PyTree[Array] = None,
+        *,
+        objectives: Any = None,
+        callbacks: Sequence[Any] = (),
     ) -> tuple[PyTree, dict[str, Array]]:
-        """Trains one model per key, all at once in one compiled program.
+        """Trains several models at once in one compiled program: one per key, one per objective, or both.
 
-        Run `i` is `fit(run_key, init(init_key), data)` with `init_key, run_key = jax.random.split(keys[i])`.
-        There are no checkpoints, and a run that is not finite keeps its last finite parameters while the
-        others go on.
+        Run `i` is `fit(run_key, init(init_key), data)` with `init_key, run_key = jax.random.split(keys[i])` and the
+        `i`-th objective, up to rounding. There are no checkpoints and no early stopping, and a run that is not finite
+        keeps its last finite parameters while the others go on.
 
         Args:
-            keys: one key per run, with a leading axis.
+            keys: one key per run, with a leading axis; or with `objectives` a single key that all runs share. They
+                then start from one model and see the same batches and the same noise (common random numbers), so that
+                they differ by their objectives alone, and what they share is computed once.
             init: `key -> model`; every model has the same structure.
             data: shared by all.
+            objectives: in place of the trainer's, an objective whose arrays have a leading axis `runs`, for example
+                `Elbo(Constant(betas))`; its plain numbers are shared.
+            callbacks: see `FitCallback`; the terms of a report are arrays `(runs,)`.
 
         Returns:
             The trained models as one pytree whose arrays have a leading axis `runs`, and for every term its
             mean over the last report's steps, of shape `(runs,)`; it is nan for a run with no finite step
             among them.
+
+        Raises:
+            RequestError: if the data have no rows, or keys and objectives do not say how many runs there are.
         """
+        checked_runs(keys, objectives)
         data = _rows(data, "data")
-        plan = self._plan(trainable(eqx.filter_eval_shape(init, keys[0]), self.frozen), data)
-        inputs, total, pace, step = (plan.recipe, data), jnp.int32(plan.total), Pace(), 0
-        states = many_started(inputs, keys, init, total)
-        last_report = plan.total - plan.every
-        while step < plan.total:
-            if step == last_report:
-                sums, count = jax.tree.map(jnp.zeros_like, (states.sums, states.count))
-                states = replace(states, sums=sums, count=count)
-            boundary = last_report if step < last_report else plan.total
-            with pace.stretch(boundary - step) as num_steps:
-                states = many_advanced(inputs, states, jnp.int32(num_steps), total)
-                jax.block_until_ready(states.step)
-            step += num_steps
-        return states.model, {name: value / states.count for name, value in states.sums.items()}
+        plan = self._plan(trainable(eqx.filter_eval_shape(init, first(keys)), self.frozen), data)
+        if objectives is not None:
+            plan = replace(plan, recipe=replace(plan.recipe, objective=objectives))
+        runs = ManyRuns(self, plan, keys, init, data, callbacks, objectives=objectives is not None)
+        return runs.finish()
 
     def _plan(self, trained: PyTree[bool], data: PyTree[Array]) -> Plan:
         n = num_rows(data)
