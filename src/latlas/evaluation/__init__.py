@@ -41,6 +41,8 @@ from latlas.evaluation._finding import Finding as Finding
 from latlas.evaluation._gap import Gap as Gap
 from latlas.evaluation._gap import GapSummary as GapSummary
 from latlas.evaluation._gap import gap as gap
+from latlas.evaluation._gap_generalisation import Generalisation as Generalisation
+from latlas.evaluation._gap_generalisation import generalisation as generalisation
 from latlas.evaluation._gaussian_curve import gaussian_rate_distortion as gaussian_rate_distortion
 from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
