@@ -16,7 +16,16 @@ from latlas.evaluation._check_collapse import (
     find_posterior_collapse,
 )
 from latlas.evaluation._check_decoder import find_decoder_ignores_latent
+from latlas.evaluation._check_evidence import find_unreliable_evidence
+from latlas.evaluation._check_generalisation import find_overfitting
+from latlas.evaluation._check_likelihood import find_wrong_likelihood_scale
 from latlas.evaluation._check_posterior import find_support_mismatch, find_vanishing_posterior_variance
+from latlas.evaluation._check_prior import find_aggregate_posterior_mismatch
+from latlas.evaluation._check_training import (
+    find_kl_underfitting,
+    find_too_few_epochs,
+    find_unstable_gradients,
+)
 from latlas.evaluation._finding import Diagnosis
 from latlas.evaluation._map_rows import Progress
 from latlas.evaluation._measurements import measure
@@ -26,16 +35,23 @@ from latlas.evaluation._sampled_terms import Prepare, Sampling
 _QUICK_SAMPLES = 16
 _SEVERITIES = ("serious", "warning", "note")
 
-QUICK_CHECKS: tuple[Check, ...] = (
+ALL_CHECKS: tuple[Check, ...] = (
     Check("posterior_collapse", find_posterior_collapse),
     Check("collapsed_dimensions", find_collapsed_dimensions),
     Check("collapsed_layer", find_collapsed_layer),
     Check("decoder_ignores_latent", find_decoder_ignores_latent),
     Check("vanishing_posterior_variance", find_vanishing_posterior_variance),
     Check("support_mismatch", find_support_mismatch),
+    Check("aggregate_posterior_mismatch", find_aggregate_posterior_mismatch),
+    Check("overfitting", find_overfitting),
+    Check("kl_underfitting", find_kl_underfitting),
+    Check("wrong_likelihood_scale", find_wrong_likelihood_scale),
+    Check("unreliable_evidence", find_unreliable_evidence, frozenset({"weights"})),
+    Check("too_few_epochs", find_too_few_epochs),
+    Check("unstable_gradients", find_unstable_gradients),
 )
 
-ALL_CHECKS: tuple[Check, ...] = QUICK_CHECKS
+QUICK_CHECKS: tuple[Check, ...] = tuple(check for check in ALL_CHECKS if not check.needs)
 
 
 def diagnose(
@@ -78,7 +94,14 @@ def diagnose(
     needs = frozenset().union(*(check.needs for check in checks))
     sampling = Sampling(num_samples if "weights" in needs else min(num_samples, _QUICK_SAMPLES), chunk_size)
     measured = measure(
-        key, model, _thinned(key, batch, max_examples), sampling=sampling, prepare=prepare, progress=progress
+        key,
+        model,
+        _thinned(key, batch, max_examples),
+        sampling=sampling,
+        train=None if train is None else _thinned(key, train, max_examples),
+        history=history,
+        prepare=prepare,
+        progress=progress,
     )
     findings = [finding for check in checks if (finding := check.find(measured)) is not None]
     return Diagnosis(tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))))

@@ -6,7 +6,7 @@ data are explained by another's z.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,15 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 from scipy.special import logsumexp
 
-from latlas.core import Example, num_examples
+from latlas.core import Estimate, Example, num_examples
 from latlas.distributions import has_closed_form, kl_divergence
+from latlas.evaluation._aggregate import aggregate_kl
+from latlas.evaluation._constant import constant_log_likelihood
+from latlas.evaluation._curves import Curves
 from latlas.evaluation._elbo import kl_per_dimension
 from latlas.evaluation._layers import is_point, layers, log_density, moment, vector
 from latlas.evaluation._map_rows import Progress, map_rows
+from latlas.evaluation._residuals import outside_support, residuals
 from latlas.evaluation._sampled_terms import Prepare, Sampling, map_examples, prepared
 from latlas.stats import pareto_k
 
@@ -68,7 +72,14 @@ class Measurements:
         outside_likelihood: share of the examples with log p(x | z) minus infinity or not a number.
         point_prior: whether the prior or a layer of it is a point (Dirac).
         point_posterior: whether the posterior or a layer of it is.
+        outside_data: share of the observed entries outside the support of their head.
+        residual_ratio: name of an array of x -> (mean absolute residual of the data over that of the likelihood's own
+            draws) squared: a ratio of variances.
         pareto_k: of each example's importance weights; `None` without a prior.
+        aggregate_kl: KL(aggregate posterior || prior) from below, where there is one prior for all.
+        train_elbo: the ELBO of each training example.
+        constant_log_likelihood: of the training examples under the best prediction without z, mean.
+        curves: the history of the training.
     """
 
     num_samples: int
@@ -83,7 +94,13 @@ class Measurements:
     outside_likelihood: float
     point_prior: bool
     point_posterior: bool
+    outside_data: float
+    residual_ratio: Mapping[str, float]
     pareto_k: Float[np.ndarray, " examples"] | None
+    aggregate_kl: Estimate | None
+    train_elbo: Float[np.ndarray, " examples"] | None
+    constant_log_likelihood: float
+    curves: Curves | None
 
     @property
     def elbo(self) -> Float[np.ndarray, " examples"]:
@@ -112,6 +129,8 @@ def measure(
     batch: Example,
     *,
     sampling: Sampling,
+    train: Example | None = None,
+    history: Sequence[Mapping[str, Any]] | None = None,
     prepare: Prepare | None = None,
     progress: Progress | None = None,
 ) -> Measurements:
@@ -122,35 +141,82 @@ def measure(
         model: any latent-variable model; the prior may be missing.
         batch: examples with a leading axis.
         sampling: draws per example.
+        train: training examples, or `None`.
+        history: of the training, or `None`.
         prepare: as in `evaluate`.
         progress: as in `evaluate`.
     """
     with_prior = callable(getattr(model, "prior", None))
-    found = map_examples(_OfDraws(sampling, with_prior), key, model, batch, sampling, prepare, progress)
+    of_draws = _OfDraws(sampling, _spread(batch), with_prior)
+    found = map_examples(of_draws, key, model, batch, sampling, prepare, progress)
     rows = (np.arange(num_examples(batch), dtype=np.int32), batch)
     between = map_rows(_Between(found["z"], prepare), (key, model), rows)
+    found, log_q, others = (_float64(part) for part in (found, between["log_q"], between["others"]))
+    enough = num_examples(batch) >= _FEWEST_EXAMPLES
+    one_prior = with_prior and batch.condition is None and enough
     per_dimension = found["kl_per_dimension"]
+    train_elbo, constant = None, math.nan
+    if train is not None:
+        on_train = map_examples(of_draws, key, model, train, sampling, prepare, None)
+        train_elbo = _float64(on_train["log_likelihood"] - on_train["rate"])
+        constant = constant_log_likelihood(key, model, on_train["z"], train, prepare)
     return Measurements(
         num_samples=sampling.num_samples,
-        log_likelihood=found["log_likelihood"].astype(np.float64),
-        rate=found["rate"].astype(np.float64),
-        kl_per_dimension=None if per_dimension is None else np.mean(per_dimension, axis=0, dtype=np.float64),
+        log_likelihood=found["log_likelihood"],
+        rate=found["rate"],
+        kl_per_dimension=None if per_dimension is None else np.mean(per_dimension, axis=0),
         layers=tuple(_layer(name, stats) for name, stats in found["layers"].items()),
-        information=_information(between["log_q"].astype(np.float64)),
-        own=found["own"].astype(np.float64),
-        others=_others(between["others"].astype(np.float64)),
+        information=_information(log_q) if enough else math.nan,
+        own=found["own"],
+        others=others if enough else np.full_like(others, np.nan),
         outside_prior=float(np.mean(found["outside_prior"])),
         outside_likelihood=float(np.mean(~np.isfinite(found["log_likelihood"]))),
         point_prior=bool(found["point_prior"].any()),
         point_posterior=bool(found["point_posterior"].any()),
+        outside_data=float(np.mean(found["outside_data"])),
+        residual_ratio=_ratios(found["residuals"]),
         pareto_k=found["pareto_k"] if with_prior else None,
+        aggregate_kl=aggregate_kl(_codes(found), found["log_prior"], log_q) if one_prior else None,
+        train_elbo=train_elbo,
+        constant_log_likelihood=constant,
+        curves=Curves.of(history),
     )
+
+
+def _float64(tree: PyTree[np.ndarray]) -> PyTree[np.ndarray]:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
+
+
+def _spread(batch: Example) -> PyTree[Float[np.ndarray, "..."]]:
+    """Standard deviation of each entry of x over the examples; zero where it is constant or not observed."""
+
+    def of(x: Array, observed: Array) -> np.ndarray:
+        x = np.where(observed, np.asarray(x, np.float64), 0.0)
+        count = np.maximum(np.sum(observed, axis=0), 1)
+        mean = np.sum(x, axis=0) / count
+        square = np.sum(np.where(observed, (x - mean) ** 2, 0.0), axis=0) / count
+        return np.sqrt(square).astype(np.float32)
+
+    observed = batch.observed
+    if observed is None:
+        observed = jax.tree.map(lambda x: np.ones(np.shape(x), bool), batch.x)
+    return jax.tree.map(lambda x, o: of(x, np.asarray(o)), batch.x, observed)
+
+
+def _codes(found: dict[str, Any]) -> Float[np.ndarray, "examples latent"]:
+    return np.concatenate([layer["value"] for layer in found["layers"].values()], axis=1)
+
+
+def _ratios(residuals: dict[str, Float[np.ndarray, "examples two"]]) -> dict[str, float]:
+    sums = {name: values.sum(axis=0) for name, values in residuals.items()}
+    return {n: float((data / own) ** 2) for n, (data, own) in sums.items() if own > 0 and np.isfinite(data)}
 
 
 class _OfDraws(eqx.Module):
     """What the draws of one example's posterior say."""
 
     sampling: Sampling
+    spread: PyTree[Float[np.ndarray, "..."]]
     with_prior: bool = eqx.field(static=True)
 
     def __call__(self, key: PRNGKeyArray, model: Any, example: Example) -> dict[str, PyTree[Array]]:
@@ -167,6 +233,7 @@ class _OfDraws(eqx.Module):
             }
 
         first = one_draw(jnp.int32(0))["z"]
+        likelihood = model.likelihood(first, example.condition)
         draws = self._all(one_draw)
         log_q, log_p = (sum(layer["log_density"] for layer in draws[side].values()) for side in "qp")
         points = [
@@ -178,6 +245,15 @@ class _OfDraws(eqx.Module):
             "own": draws["log_likelihood"][0],
             "z": first,
             "rate": _rate(q, p, log_q - log_p, point=points[0]) if p is not None else jnp.float32(jnp.nan),
+            "log_prior": log_p[0] if p is not None else jnp.float32(jnp.nan),
+            "outside_data": outside_support(likelihood, example.x, example.observed, self.spread),
+            "residuals": residuals(
+                jr.fold_in(key, self.sampling.num_samples),
+                likelihood,
+                example.x,
+                example.observed,
+                self.spread,
+            ),
             "kl_per_dimension": kl_per_dimension(q, p) if p is not None else None,
             "outside_prior": jnp.mean(jnp.isneginf(log_p)) if p is not None else jnp.float32(0),
             "pareto_k": pareto_k(draws["log_likelihood"] + log_p - log_q)
@@ -258,7 +334,6 @@ class _Between(eqx.Module):
 
 
 def _layer(name: str, stats: dict[str, np.ndarray]) -> Layer:
-    stats = {name: value.astype(np.float64) for name, value in stats.items()}
     centred = stats["halves"] - stats["halves"].mean(axis=0)
     # the halves' noise is independent, and leaves their covariance alone
     between = (centred[:, 0] * centred[:, 1]).mean(axis=0)
@@ -269,14 +344,9 @@ def _layer(name: str, stats: dict[str, np.ndarray]) -> Layer:
     return Layer(name, between / spread, scale, float(np.mean(stats["rate"])))
 
 
-def _others(log_likelihood: Float[np.ndarray, "examples others"]) -> Float[np.ndarray, "examples others"]:
-    few = len(log_likelihood) < _FEWEST_EXAMPLES
-    return np.full_like(log_likelihood, np.nan) if few else log_likelihood
-
-
 def _information(log_q: Float[np.ndarray, "examples draws"]) -> float:
     """Mean of log q(z_i | x_i) - log of the mean of q(z_i | x_j) over j (Hoffman and Johnson 2016)."""
     own = np.diagonal(log_q)
-    if len(own) < _FEWEST_EXAMPLES or not np.isfinite(own).all() or np.isnan(log_q).any():
+    if not np.isfinite(own).all() or np.isnan(log_q).any():
         return math.nan
     return float(np.mean(own - logsumexp(log_q, axis=0)) + math.log(len(log_q)))

@@ -17,6 +17,7 @@ from latlas.models import AbstractLatentModel
 from latlas.objectives._draws import AbstractDraws, MonteCarlo
 from latlas.objectives._gradients import AbstractGradient, Reparameterised
 from latlas.objectives._objective import AbstractObjective, Terms, mean_over_batch
+from latlas.objectives._rate import Rate
 
 
 class FreeBits(AbstractObjective):
@@ -73,7 +74,7 @@ class MinimumRate(AbstractObjective):
         self, key: PRNGKeyArray, model: AbstractLatentModel, batch: Example, *, progress: float | Scalar = 1.0
     ) -> tuple[Scalar, Terms]:
         """The loss, and the term `minimum_rate`, both max(delta - KL, 0) in nats."""
-        rate = mean_over_batch(key, _Rate(self.draws, self.gradient), model, batch)
+        rate = mean_over_batch(key, Rate(self.draws, self.gradient).rate, model, batch)
         loss = jnp.maximum(self.nats - rate, 0.0)
         return loss, {"minimum_rate": loss}
 
@@ -100,22 +101,10 @@ class CapacityPenalty(AbstractObjective):
         self, key: PRNGKeyArray, model: AbstractLatentModel, batch: Example, *, progress: float | Scalar = 1.0
     ) -> tuple[Scalar, Terms]:
         """The loss, and the terms `capacity_penalty` (the loss) and `capacity` (C now), in nats."""
-        rate = mean_over_batch(key, _Rate(self.draws, self.gradient), model, batch)
+        rate = mean_over_batch(key, Rate(self.draws, self.gradient).rate, model, batch)
         capacity = self.capacity(progress)
         loss = self.weight * jnp.abs(rate - capacity)
         return loss, {"capacity_penalty": loss, "capacity": capacity}
-
-
-class _Rate(eqx.Module):
-    """KL(q || p) of one example, in nats, as the `Elbo` of the same draws and gradient has it."""
-
-    draws: AbstractDraws
-    gradient: AbstractGradient
-
-    def __call__(self, key: PRNGKeyArray, model: AbstractLatentModel, example: Example) -> Scalar:
-        q, p = model.posterior(example), model.prior(example.condition)
-        z, log_mass = self.draws(key, q)
-        return self.gradient.kl(z, log_mass, q, p)
 
 
 def _rate_per_dimension(key: PRNGKeyArray, model: AbstractLatentModel, example: Example) -> Array:

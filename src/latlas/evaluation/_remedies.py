@@ -1,0 +1,28 @@
+"""The remedies, in the order in which they are tried: what was asked for wrongly first, then the cheapest."""
+
+from latlas.evaluation._remedies_model import (
+    LearnLikelihoodScale,
+    SmallDecoderInit,
+    SoftenPrior,
+    WidenPosterior,
+)
+from latlas.evaluation._remedies_run import (
+    LowerLearningRate,
+    MoreEncoderSteps,
+    MoreEpochs,
+    UnitBeta,
+    WarmUp,
+)
+from latlas.evaluation._remedy import AbstractRemedy
+
+REMEDIES: tuple[AbstractRemedy, ...] = (
+    SoftenPrior(),
+    UnitBeta(),
+    LearnLikelihoodScale(),
+    WidenPosterior(),
+    WarmUp(),
+    SmallDecoderInit(),
+    MoreEncoderSteps(),
+    LowerLearningRate(),
+    MoreEpochs(),
+)
