@@ -27,11 +27,11 @@ def test_rows_are_dimensions_and_columns_steps():
     np.testing.assert_allclose(shown[::7, ::9, 0] / 255, np.arange(15).reshape(3, 5) / 14, atol=1 / 255)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["z0", "z1", "z2"]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == [
-        "−2.0",
-        "−1.0",
+        "−2",
+        "−1",
         "0",
-        "1.0",
-        "2.0",
+        "1",
+        "2",
     ]
 
 

@@ -29,9 +29,10 @@ _RANGES = {
     "beta": (numbers.Real, 0, math.inf, True, "a number from 0"),
     "warm_up": (numbers.Real, 0, 1, True, "a share of the run from 0 to 1"),
     "learning_rate": (numbers.Real, 0, math.inf, False, "a number above 0"),
+    "max_error": (numbers.Real, 0, math.inf, False, "a number above 0, in the data's unit, or None"),
     "validation_fraction": (numbers.Real, 0, 0.9, True, "a share of the data from 0 to 0.9"),
 }
-_MAY_BE_NONE = ("epochs", "patience")
+_MAY_BE_NONE = ("epochs", "patience", "max_error")
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -56,6 +57,11 @@ def check_options(options: dict[str, Any]) -> None:
         right = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
         if not right or not low <= value <= high or (value == low and not inclusive):
             raise RequestError(f"The option {name} takes {expected}; {value!r} came.")
+    if options["max_error"] is not None and options["cure"] is not None:
+        raise RequestError(
+            "A fit is either constrained by max_error or treated by cure: what a treatment changes would change the price "
+            "of the constraint. Give one of them."
+        )
     hidden = options["hidden"]
     if hidden is not None and not all(isinstance(width, numbers.Integral) and width >= 1 for width in hidden):
         raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); {hidden!r} came.")

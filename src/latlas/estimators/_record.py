@@ -17,6 +17,8 @@ from latlas.evaluation import kept_run
 from latlas.models import VAE
 
 _UNITS = "units:"
+# the name of the constraint that `max_error` puts on a fit
+RECONSTRUCTION_ERROR = "reconstruction_error"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class FitRecord:
         last = self.history[-1] if self.history else {}
         kept = best or last
         cure = {} if self.treatments is None else {"treatments": self.treatments}
+        error = last.get("train", {}).get(f"constraint_{RECONSTRUCTION_ERROR}")
+        constrained = {} if error is None else {RECONSTRUCTION_ERROR: error}
         return {
             "likelihood": self.spec.likelihood,
             "likelihood_reason": self.reason,
@@ -72,6 +76,7 @@ class FitRecord:
             "elbo": {part: kept[part]["elbo"] if part in kept else None for part in ("train", "valid")},
             "seconds": last.get("seconds"),
             **cure,
+            **constrained,
         }
 
 

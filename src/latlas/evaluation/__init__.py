@@ -16,6 +16,9 @@ from latlas.evaluation._cure import fit_with_cure as fit_with_cure
 from latlas.evaluation._cure_record import NO_TREATMENTS as NO_TREATMENTS
 from latlas.evaluation._cure_record import Treatment as Treatment
 from latlas.evaluation._cure_record import kept_run as kept_run
+from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
+from latlas.evaluation._curve import checked_betas as checked_betas
+from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose
@@ -29,10 +32,17 @@ from latlas.evaluation._evaluate import evaluate as evaluate
 from latlas.evaluation._finding import FINDINGS as FINDINGS
 from latlas.evaluation._finding import Diagnosis as Diagnosis
 from latlas.evaluation._finding import Finding as Finding
+from latlas.evaluation._gap import Gap as Gap
+from latlas.evaluation._gap import GapSummary as GapSummary
+from latlas.evaluation._gap import gap as gap
+from latlas.evaluation._gaussian_curve import gaussian_rate_distortion as gaussian_rate_distortion
 from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
+from latlas.evaluation._refine import Refined as Refined
+from latlas.evaluation._refine import Refinement as Refinement
+from latlas.evaluation._refine import refine as refine
 from latlas.evaluation._remedies import REMEDIES as REMEDIES
 from latlas.evaluation._remedies_model import LearnLikelihoodScale as LearnLikelihoodScale
 from latlas.evaluation._remedies_model import SmallDecoderInit as SmallDecoderInit

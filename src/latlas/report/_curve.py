@@ -62,6 +62,11 @@ def ranked_kl(curve: Curve) -> np.ndarray | None:
     return None if curve.kl is None else -np.sort(-curve.kl, axis=1)
 
 
+def beta_name(beta: float) -> str:
+    """A beta as a person writes it."""
+    return f"{beta:.3g}"
+
+
 def _numbers(curve: Mapping[str, Any], name: str, count: int = 0) -> np.ndarray:
     values = curve.get(name)
     return np.full(count, np.nan) if values is None else np.array([decimal(value) for value in values])

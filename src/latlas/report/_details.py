@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latlas.report._curve import read_curve
+from latlas.report._curve import beta_name, read_curve
 from latlas.report._data import ReportData
 from latlas.report._html import plain, text
-from latlas.report._text import number, with_error
+from latlas.report._text import decimal, with_error
 
 
 def details(data: ReportData) -> str:
@@ -35,7 +35,7 @@ def _table(title: str, rows: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:
-    return ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return ' class="number"' if isinstance(value, int | float) or "±" in str(value) else ""
 
 
 def _curve_table(data: ReportData) -> str:
@@ -57,7 +57,7 @@ def _curve_table(data: ReportData) -> str:
         strict=True,
     )
     body = "".join(
-        f'<tr><th scope="row">{text(number(beta))}</th><td>{text(with_error(rate, rate_error))}</td>'
+        f'<tr><th scope="row">{text(beta_name(beta))}</th><td>{text(with_error(rate, rate_error))}</td>'
         f"<td>{text(with_error(distortion, distortion_error))}</td><td>{count}</td></tr>"
         for beta, rate, rate_error, distortion, distortion_error, count in points
     )
@@ -73,9 +73,12 @@ def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, list | tuple) or name == "diagnosis":
             continue
-        rows |= (
-            _flat(value, f"{before}{name}, ")
-            if isinstance(value, Mapping)
-            else {f"{before}{name}".replace("_", " "): value}
-        )
+        place = f"{before}{name}".replace("_", " ")
+        if isinstance(value, Mapping) and {"value", "standard_error"} <= set(value):
+            rows[place] = with_error(decimal(value["value"]), decimal(value["standard_error"]))
+            value = {key: entry for key, entry in value.items() if key not in ("value", "standard_error")}
+        if isinstance(value, Mapping):
+            rows |= _flat(value, f"{before}{name}, ")
+        else:
+            rows[place] = value
     return rows

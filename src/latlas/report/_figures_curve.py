@@ -6,11 +6,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from latlas.report._curve import Curve, ranked_kl, read_curve
+from latlas.report._curve import Curve, beta_name, ranked_kl, read_curve
 from latlas.report._data import ReportData
 from latlas.report._theme import BLUE, ORANGE, SCALE, Theme, new_figure, themed
 
 MOST_MARKED = 400  # cells of the heat map that still have room for a cross
+CHARACTER, LINE = 0.03, 0.075  # size of a letter, as a share of the curve's extent
 MOST_RANKS = 20  # rows that still have room for a number
 
 
@@ -41,9 +42,9 @@ def rate_distortion_figure(data: ReportData, theme: Theme) -> Figure:
         )
     if curve.chosen is not None:
         at = (curve.rate[curve.chosen], curve.distortion[curve.chosen])
-        ring = {"markerfacecolor": "none", "markeredgewidth": 2, "markersize": 13}
+        ring = {"markerfacecolor": "none", "markeredgewidth": 2, "markersize": 11}
         panel.plot(*at, "D", color=ORANGE, label="chosen", **ring)
-    panel.margins(x=0.14, y=0.1)
+    panel.margins(x=0.18, y=0.12)
     _name_betas(panel, curve)
     panel.set_xlabel("rate: nats that the latent holds of an example")
     panel.set_ylabel("distortion: nats lost")
@@ -80,7 +81,7 @@ def pruning_figure(data: ReportData, theme: Theme) -> Figure:
         panel.plot(x, y, "x", color=theme.muted, markersize=4)
     columns = np.arange(len(curve.betas))
     turned = {"rotation": 90, "fontsize": 9} if len(columns) > 8 else {}
-    panel.set_xticks(columns, [_beta(beta) for beta in curve.betas], **turned)
+    panel.set_xticks(columns, [beta_name(beta) for beta in curve.betas], **turned)
     panel.set_xlabel("β, the price of a nat of rate")
     panel.set_yticks(range(rows), range(1, rows + 1)) if rows <= MOST_RANKS else panel.set_yticks(
         [0, rows - 1], [1, rows]
@@ -112,10 +113,6 @@ def _drawn(errors: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(errors), np.abs(errors), 0.0)
 
 
-def _beta(beta: float) -> str:
-    return f"{beta:.3g}"
-
-
 def _name_betas(panel: Axes, curve: Curve) -> None:
     """Writes each beta beside its point, except where one name would cover another: the chosen and the ends go first."""
     last = len(curve.betas) - 1
@@ -123,13 +120,18 @@ def _name_betas(panel: Axes, curve: Curve) -> None:
     points = np.column_stack([curve.rate, curve.distortion])
     extent = np.ptp(points, axis=0)
     scaled = points / np.where(extent > 0, extent, 1.0)
-    taken: list[int] = []
+    taken: list[tuple[np.ndarray, np.ndarray]] = []
     for place in dict.fromkeys([*first, *range(last)]):
-        room = np.array([0.035 + 0.022 * len(_beta(curve.betas[place])), 0.075])
-        if all(np.any(np.abs(scaled[place] - scaled[other]) > room) for other in taken):
-            taken.append(place)
-    for place in taken:
-        bold = {"fontweight": "bold"} if place == curve.chosen else {}
-        label = f"β = {_beta(curve.betas[place])}" if place in first else _beta(curve.betas[place])
-        style = {"textcoords": "offset points", "fontsize": 10, "ha": "left", "va": "bottom"}
-        panel.annotate(label, tuple(points[place]), (7, 4), **style, **bold)
+        name = beta_name(curve.betas[place])
+        label = f"β = {name}" if place in first else name
+        # below a convex curve, and above the points that lie above it, there is nothing to cover
+        below = bool(curve.on_hull[place])
+        size = np.array([CHARACTER * len(label), LINE])
+        low = scaled[place] - size if below else scaled[place]
+        if any(np.all((low < high_) & (low + size > low_)) for low_, high_ in taken):
+            continue
+        taken.append((low, low + size))
+        offset, ha, va = ((-6, -4), "right", "top") if below else ((6, 4), "left", "bottom")
+        weight = "bold" if place == curve.chosen else "normal"
+        style = {"textcoords": "offset points", "fontsize": 10, "fontweight": weight}
+        panel.annotate(label, tuple(points[place]), offset, ha=ha, va=va, **style)

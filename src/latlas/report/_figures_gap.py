@@ -33,7 +33,8 @@ def gap_figure(data: ReportData, theme: Theme) -> Figure:
             panel.barh(2, part.value, 0.62, start, **_look(kind, theme))
     ends = (first, Measured(first.value + second.value, second.error), found.total)
     for row, (end, part) in enumerate(zip(ends, (first, second, found.total), strict=True)):
-        _end(panel, row, end.value, part, theme)
+        right = max(end.value, first.value)  # a negative part reaches back
+        _end(panel, row, end.value, right, part, theme)
     panel.axvline(0, color=theme.muted, linewidth=0.8)
     panel.set_yticks(range(3), ["amortisation", "approximation", "the whole gap"])
     panel.tick_params(axis="y", length=0, labelcolor=theme.text, labelsize=11)
@@ -57,10 +58,10 @@ def _look(kind: str, theme: Theme) -> dict:
     return {"color": BLUE, "edgecolor": theme.surface, "linewidth": 0, "hatch": HATCH}
 
 
-def _end(panel: Axes, row: int, end: float, part: Measured, theme: Theme) -> None:
-    """The error at a bar's end, and the figure right of it."""
+def _end(panel: Axes, row: int, end: float, right: float, part: Measured, theme: Theme) -> None:
+    """The error at a bar's end, and the figure right of all that is drawn in its row."""
     error = part.error if math.isfinite(part.error) else 0.0
     panel.plot([end - error, end + error], [row, row], color=theme.text, linewidth=1.6)
     label = with_error(part.value, part.error)
-    at = (max(end, end - part.value) + error, row)
+    at = (right + error, row)
     panel.annotate(label, at, (6, 0), textcoords="offset points", va="center", fontsize=10)

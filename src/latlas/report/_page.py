@@ -93,6 +93,8 @@ def _verdict(data: ReportData) -> str:
 
 def _summary(data: ReportData, shown: list[Panel]) -> str:
     left = ["<h2>What was learned</h2>", paragraph(learned(data))]
+    if health(data):
+        left += ["<h2>Whether it is well</h2>", paragraph(health(data))]
     places = [("findings", _FOUND)] if findings(data) is not None else []
     places += [("treatments", _DONE)] if data.treatments else []
     places += [(panel.name, panel.title) for panel in shown]
@@ -103,7 +105,7 @@ def _summary(data: ReportData, shown: list[Panel]) -> str:
     verdict = trust(data)
     if verdict.sentence:
         right.append(f'<p class="verdict {_KINDS[verdict.reliable]}">{code(verdict.sentence)}</p>')
-    right += [paragraph(words) for words in (split(data), certainty(data), health(data)) if words]
+    right += [paragraph(words) for words in (split(data), certainty(data)) if words]
     return f'<section class="summary"><div>{"".join(left)}</div><div>{"".join(right)}</div></section>'
 
 

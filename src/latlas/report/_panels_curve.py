@@ -1,6 +1,6 @@
 """The figures of a path of betas."""
 
-from latlas.report._curve import read_curve
+from latlas.report._curve import beta_name, read_curve
 from latlas.report._data import ReportData
 from latlas.report._figures_curve import pruning_figure, rate_distortion_figure
 from latlas.report._panel import Panel
@@ -21,7 +21,7 @@ def _curve_caption(data: ReportData) -> str:
     )
     if curve is None or curve.chosen is None:
         return text
-    return f"{text} The diamond is the one chosen, β = {number(curve.betas[curve.chosen])}."
+    return f"{text} The diamond is the one chosen, β = {beta_name(curve.betas[curve.chosen])}."
 
 
 def _curve_alt(data: ReportData) -> str:
@@ -30,7 +30,7 @@ def _curve_alt(data: ReportData) -> str:
         return ""
     ends = " to ".join(
         f"rate {number(curve.rate[place])} and distortion {number(curve.distortion[place])} nats at "
-        f"beta {number(curve.betas[place])}"
+        f"beta {beta_name(curve.betas[place])}"
         for place in (0, -1)
     )
     return f"Curve of {len(curve.betas)} models, from {ends}."
@@ -39,7 +39,7 @@ def _curve_alt(data: ReportData) -> str:
 def _pruning_caption(data: ReportData) -> str:
     return (
         "How much the dimensions of the map tell as information gets dearer: in each model the most informative "
-        "first, × (blank) where a dimension tells next to nothing. Their number at a β says how many the data "
+        "first, × or blank where a dimension tells next to nothing. Their number at a β says how many the data "
         "are worth at that price."
     )
 
@@ -50,13 +50,15 @@ def _pruning_alt(data: ReportData) -> str:
         return ""
     alive = (curve.kl > data.active_threshold).sum(axis=1)
     pairs = zip(curve.betas, alive, strict=True)
-    return "Dimensions in use: " + ", ".join(f"{count} at beta {number(beta)}" for beta, count in pairs) + "."
+    return (
+        "Dimensions in use: " + ", ".join(f"{count} at beta {beta_name(beta)}" for beta, count in pairs) + "."
+    )
 
 
 CURVE = Panel(
     "rate-distortion", "What information costs", lambda data: read_curve(data) is not None,
     rate_distortion_figure, _curve_caption, _curve_alt,
-    "Only one price of information was tried; run `latlas fit DATA --out RUN --betas 0.1,0.3,1,3,10`.",
+    "Only one price of information was tried; run `latlas fit DATA --out NEW --betas 0.1,0.3,1,3,10`.",
 )  # fmt: skip
 PRUNING = Panel(
     "pruning", "Which dimensions pay", _has_kl, pruning_figure, _pruning_caption, _pruning_alt, "",

@@ -53,19 +53,20 @@ def _gap_caption(data: ReportData) -> str:
     if found is None:
         return ""
     text = (
-        f"What the ELBO{_at(found.elbo)} lacks of log p(x){_at(found.log_evidence)}. Hatched: what even the best "
-        f"place of this simple form on the map loses{_at(found.refined_elbo)}. Plain: what the network loses that "
-        "places the examples; a wider encoder, or `latlas encode --refine`, brings it back."
+        f"What the ELBO{_at(found.elbo)} lacks of log p(x){_at(found.log_evidence)}. Hatched: lost because the "
+        "cloud of places that the map gives an example is too simple in shape"
+        f"{_at(found.refined_elbo, 'the best such cloud reaches ')}. Plain: lost by the network that places the "
+        "examples; a wider encoder, or `latlas encode --refine`, brings it back."
     )
     if found.converged is False:
         text += (
-            " The search for the best places had not come to its end: the plain part is at least this much."
+            " The search for the best clouds had not come to its end: the plain part is at least this much."
         )
     return text
 
 
-def _at(figure: Measured | None) -> str:
-    return "" if figure is None else f" ({number(figure.value, 4)})"
+def _at(figure: Measured | None, words: str = "") -> str:
+    return "" if figure is None else f" ({words}{number(figure.value, 4)})"
 
 
 def _gap_alt(data: ReportData) -> str:
