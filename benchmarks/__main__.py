@@ -10,6 +10,11 @@ BENCHMARKS = {
     "startup": ("import, --help, start to first step, second fit", "1 min", True),
     "exact": ("fits and bounds against closed forms", "1 min", True),
     "faults": ("kills, signals and resumes", "10 min", False),
+    "inference_gap": (
+        "approximation and amortisation gap beside Cremer et al.'s, speed of refining",
+        "30 min",
+        False,
+    ),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
 }
 
