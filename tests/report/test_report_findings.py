@@ -31,6 +31,13 @@ def test_the_whole_page_shows_every_part_and_is_the_same_every_time(report):
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_the_details_give_every_measurement_in_one_line_with_its_error(report):
+    words = Page(render(report(evaluation=full_evaluation()))).words.replace("\N{NO-BREAK SPACE}", " ")
+    assert "bracket, lower −71.62 ± 0.43 bracket, lower, num samples 16" in words
+    assert "certificate, kl 3.300 ± 0.050" in words
+    assert "{'" not in words
+
+
 def test_on_real_data_the_upper_side_is_called_an_estimate_and_trusted_as_far_as_on_simulated_data(report):
     words = Page(render(report(evaluation=full_evaluation()))).words.replace("\N{NO-BREAK SPACE}", " ")
     assert (

@@ -7,6 +7,7 @@ import numpyro.distributions as dist
 import pytest
 from matplotlib.image import imread
 from scipy import stats
+from sklearn.datasets import load_digits
 
 from latlas.core import RequestError
 from latlas.models import AbstractLatentModel
@@ -169,6 +170,26 @@ def test_a_fitted_atlas_becomes_a_report(num):
     np.testing.assert_allclose(part(data, "interpolation")[0, [0, -1], :2][0], x[0, :2])
     if num == 40:
         assert "Student-t likelihood. Some values lie far out." in render(data)
+
+
+class FlatDigits(LinearAtlas):
+    """Decodes to digits, whatever the code."""
+
+    item_shape_ = (64,)
+
+    def inverse_transform(self, z):
+        return load_digits().data[: len(z)] / 16
+
+
+@pytest.mark.parametrize("x", [None, load_digits().data[:50]], ids=["samples", "data"])
+def test_digits_that_came_flat_are_reported_as_images(x):
+    data = collect(FlatDigits(), x, title="x")
+    assert data.item_shape == (8, 8)
+    assert kind_of(data) == "image"
+    assert data.samples_are_means
+    assert 'id="samples"' in render(data)
+    assert collect(FlatDigits(), x, title="x", item_kind="series").item_shape == (64,)
+    assert collect(FlatDigits(), x, title="x", feature_names=[""] * 64).item_shape == (64,)
 
 
 def test_the_kl_is_the_integral_of_its_definition_under_the_models_own_prior():

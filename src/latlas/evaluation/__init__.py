@@ -10,6 +10,11 @@ from latlas.evaluation._active_units import active_units as active_units
 from latlas.evaluation._annealing import Annealing as Annealing
 from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatures
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
+from latlas.evaluation._bracket import Bracket as Bracket
+from latlas.evaluation._bracket import bracket as bracket
+from latlas.evaluation._bracket import simulated_bracket as simulated_bracket
+from latlas.evaluation._certificate import Certificate as Certificate
+from latlas.evaluation._certificate import certificate as certificate
 from latlas.evaluation._check import Check as Check
 from latlas.evaluation._cure import CuredFit as CuredFit
 from latlas.evaluation._cure import fit_with_cure as fit_with_cure
@@ -29,6 +34,7 @@ from latlas.evaluation._elbo import kl_per_dimension as kl_per_dimension
 from latlas.evaluation._elbo import rate_distortion as rate_distortion
 from latlas.evaluation._evaluate import Evaluation as Evaluation
 from latlas.evaluation._evaluate import evaluate as evaluate
+from latlas.evaluation._exact import exact_log_evidence as exact_log_evidence
 from latlas.evaluation._finding import FINDINGS as FINDINGS
 from latlas.evaluation._finding import Diagnosis as Diagnosis
 from latlas.evaluation._finding import Finding as Finding
@@ -42,6 +48,7 @@ from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
+from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._refine import Refined as Refined
 from latlas.evaluation._refine import Refinement as Refinement
 from latlas.evaluation._refine import refine as refine
@@ -50,11 +57,16 @@ from latlas.evaluation._remedies_model import LearnLikelihoodScale as LearnLikel
 from latlas.evaluation._remedies_model import SmallDecoderInit as SmallDecoderInit
 from latlas.evaluation._remedies_model import SoftenPrior as SoftenPrior
 from latlas.evaluation._remedies_model import WidenPosterior as WidenPosterior
+from latlas.evaluation._remedies_objective import AddFreeBits as AddFreeBits
+from latlas.evaluation._remedies_objective import AnnealCapacity as AnnealCapacity
+from latlas.evaluation._remedies_objective import ConstrainRate as ConstrainRate
+from latlas.evaluation._remedies_objective import CyclicalWarmUp as CyclicalWarmUp
+from latlas.evaluation._remedies_objective import DemandRate as DemandRate
+from latlas.evaluation._remedies_objective import UnitBeta as UnitBeta
+from latlas.evaluation._remedies_objective import WarmUp as WarmUp
 from latlas.evaluation._remedies_run import LowerLearningRate as LowerLearningRate
 from latlas.evaluation._remedies_run import MoreEncoderSteps as MoreEncoderSteps
 from latlas.evaluation._remedies_run import MoreEpochs as MoreEpochs
-from latlas.evaluation._remedies_run import UnitBeta as UnitBeta
-from latlas.evaluation._remedies_run import WarmUp as WarmUp
 from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation._remedy import Course as Course
 from latlas.evaluation._support import check_support as check_support

@@ -11,6 +11,7 @@ from latlas.core import Example
 from latlas.evaluation import kl_per_dimension, map_rows
 from latlas.models import AbstractLatentModel
 from latlas.report._data import ReportData, kind_of
+from latlas.report._flat_images import flat_image_shape
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
@@ -51,7 +52,8 @@ def collect(
         treatments: what the fit did against its findings, as in `ReportData`.
         curve: of the path of betas that the model comes from, as in `ReportData`.
         feature_names: one per column; by default those that the fit saw.
-        item_kind: "image", "series" or "table"; None tells it by the shape.
+        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
+            their pixels.
         versions: of what computed the run.
         run: the run directory, for the commands that the report suggests.
 
@@ -60,9 +62,13 @@ def collect(
     """
     if feature_names is None:
         feature_names = getattr(atlas, "feature_names_in_", None)
+    item_shape = tuple(atlas.item_shape_)
+    if item_kind is None and feature_names is None and len(item_shape) == 1:
+        items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else np.asarray(x)
+        item_shape = flat_image_shape(items) or item_shape
     about = {
         "title": title,
-        "item_shape": tuple(atlas.item_shape_),
+        "item_shape": item_shape,
         "item_kind": item_kind,
         "feature_names": None if feature_names is None else [str(name) for name in feature_names],
     }

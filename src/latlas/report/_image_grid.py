@@ -10,6 +10,7 @@ from latlas.core import RequestError, write_atomically
 from latlas.report._data import ReportData, kind_of, part, shaped
 from latlas.report._figures_images import colored, mosaic, value_limits
 from latlas.report._figures_items import samples_figure
+from latlas.report._flat_images import flat_image_shape
 from latlas.report._picture_file import picture_path, write_figure
 from latlas.report._theme import LIGHT
 
@@ -30,7 +31,8 @@ def save_image_grid(
         path: where to; `.png` or `.svg`.
         items: `(n, *item_shape)`, or flat `(n, size)`; all are shown if they are images. NaN is left blank.
         item_shape: of one item, as in `ReportData`.
-        item_kind: "image", "series" or "table"; None tells it by the shape.
+        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
+            their pixels.
         feature_names: one per value, for tables.
 
     Raises:
@@ -40,6 +42,8 @@ def save_image_grid(
     path = picture_path(path)
     if len(items) == 0:
         raise RequestError(f"There is no item to put into {path}; ask for at least one.")
+    if item_kind is None and feature_names is None and len(item_shape) == 1:
+        item_shape = flat_image_shape(items) or item_shape
     try:
         data = ReportData(
             title="", item_shape=item_shape, item_kind=item_kind, feature_names=feature_names, samples=items
