@@ -24,7 +24,7 @@ from latlas.evaluation import Annealing, Refinement, annealed_log_evidence, elbo
 SPEED_GOAL = 20.0
 # Cremer, Li and Duvenaud 2018, MNIST, factorised Gaussian; from memory, not checked against the paper
 PAPER = {
-    "log p(x)": -89.80, "L[q*] diagonal": -91.23, "L[q]": -92.57,
+    "log p(x)": -89.80, "L(q*) diagonal": -91.23, "L(q)": -92.57,
     "approximation": 1.43, "amortization": 1.34, "total": 2.77,
 }  # fmt: skip
 FAMILIES = {"full": FullGaussian(), "flow": CouplingFlow(4, 50, FullGaussian())}
@@ -32,7 +32,8 @@ FAMILIES = {"full": FullGaussian(), "flow": CouplingFlow(4, 50, FullGaussian())}
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks inference_gap", description=__doc__)
-    parser.add_argument("--images", type=int, default=500, help="test images of the table")
+    parser.add_argument("--images", type=int, default=500, help="images of the table")
+    parser.add_argument("--splits", nargs="+", default=["test", "train"], choices=("test", "train"))
     parser.add_argument("--samples", type=int, default=5000, help="importance samples per image")
     parser.add_argument("--widths", type=int, nargs="+", default=[200, 400], help="of the encoder's layers")
     parser.add_argument("--annealed", action="store_true", help="estimate log p(x) by annealing too")
@@ -43,25 +44,27 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--loop-images", type=int, default=30, help="refined one by one, and scaled up")
     parser.add_argument("--folder", type=Path, default=RESULTS / "spine", help="of the trained models")
     options = parser.parse_args(arguments)
-    images = binarized_mnist()["test"].astype(np.float32)
+    data = binarized_mnist()
     models = {width: trained(width, folder=options.folder) for width in options.widths}
     figures: dict[str, Any] = {"images": options.images, "samples": options.samples}
-    if options.images:
-        found = {width: split(model, images[: options.images], options) for width, model in models.items()}
-        figures["table"] = {
+    for split in options.splits if options.images else ():
+        x = data[split][: options.images].astype(np.float32)
+        found = {width: gaps(model, x, options) for width, model in models.items()}
+        table = {
             f"encoder {width}": {name: estimate(values) for name, values in rows.items()}
             for width, rows in found.items()
         }
-        _show_table(figures["table"])
+        _show_table(split, table)
+        figures[split] = {"table": table}
         if len(found) > 1:
-            figures["wider"] = _wider(*list(found.values())[:2])
+            figures[split]["wider"] = _wider(split, *list(found.values())[:2])
     if options.speed_images:
-        figures["speed"] = race(next(iter(models.values())), images, options)
+        figures["speed"] = race(next(iter(models.values())), data["test"], options)
     print("written:", write("inference_gap", figures))
     return 0
 
 
-def split(model: Any, x: np.ndarray, options: argparse.Namespace) -> dict[str, np.ndarray]:
+def gaps(model: Any, x: np.ndarray, options: argparse.Namespace) -> dict[str, np.ndarray]:
     """Row of the table -> its value for each image, in nats."""
     key, batch = jr.key(0), Example(x)
     full = gap(key, model, batch, refinement=Refinement(FAMILIES["full"]), num_samples=options.samples)
@@ -76,7 +79,7 @@ def split(model: Any, x: np.ndarray, options: argparse.Namespace) -> dict[str, n
     rows |= {"log p(x)": log_evidence}
     if not options.no_flow:
         flow = refine(key, model, batch, refinement=Refinement(FAMILIES["flow"]))
-        rows["L[q*] flow"] = elbo(key, flow.model, flow.batch, num_samples=1000).elbo
+        rows["L(q*) flow"] = elbo(key, flow.model, flow.batch, num_samples=1000).elbo
     diagonal = gap(key, model, batch, log_evidence=log_evidence)
     print(
         f"Pareto k of the weights, 95 %: {np.quantile(full.pareto_k, 0.95):.2f}; "
@@ -85,7 +88,7 @@ def split(model: Any, x: np.ndarray, options: argparse.Namespace) -> dict[str, n
         flush=True,
     )
     rows |= {
-        "L[q*] full": full.refined_elbo, "L[q*] diagonal": diagonal.refined_elbo, "L[q]": diagonal.elbo,
+        "L(q*) full": full.refined_elbo, "L(q*) diagonal": diagonal.refined_elbo, "L(q)": diagonal.elbo,
         "approximation": diagonal.approximation, "amortization": diagonal.amortization, "total": diagonal.total,
     }  # fmt: skip
     return rows
@@ -101,7 +104,7 @@ def estimate(values: np.ndarray) -> dict[str, float]:
 
 def race(model: Any, images: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds for all images in blocks, and one by one by a program compiled for one image."""
-    x = images[: options.speed_images]
+    x = images[: options.speed_images].astype(np.float32)
     refine(jr.key(0), model, Example(x))
     with Clock() as blocks:
         refine(jr.key(0), model, Example(x))
@@ -128,22 +131,22 @@ def race(model: Any, images: np.ndarray, options: argparse.Namespace) -> dict[st
     }  # fmt: skip
 
 
-def _show_table(table: dict[str, dict]) -> None:
+def _show_table(split: str, table: dict[str, dict]) -> None:
     columns = list(table.values())
     rows = [
         [name, *(f"{c[name]['value']:.2f} +- {c[name]['standard_error']:.2f}" for c in columns),
          f"{PAPER[name]:.2f}" if name in PAPER else ""]
         for name in columns[0]
     ]  # fmt: skip
-    show("Nats per test image", ["", *table, "Cremer et al. 2018"], rows)
+    show(f"Nats per {split} image", ["", *table, "Cremer et al. 2018"], rows)
 
 
-def _wider(narrow: dict[str, np.ndarray], wide: dict[str, np.ndarray]) -> dict[str, Any]:
+def _wider(split: str, narrow: dict[str, np.ndarray], wide: dict[str, np.ndarray]) -> dict[str, Any]:
     """What twice the width changes, over the same images."""
     changes = {name: estimate(wide[name] - narrow[name]) for name in ("amortization", "approximation")}
     less = {name: c["value"] < -2 * c["standard_error"] for name, c in changes.items()}
     rows = [[name, f"{c['value']:+.3f} +- {c['standard_error']:.3f}"] for name, c in changes.items()]
-    show("The wider encoder against the narrower, same images", ["gap", "change in nats"], rows)
+    show(f"The wider encoder against the narrower, same {split} images", ["gap", "change in nats"], rows)
     reached = "reached" if less["amortization"] and not less["approximation"] else "not reached"
     print(f"the amortisation gap shrinks (by 2 standard errors), the approximation gap does not: {reached}")
     return {**changes, "verdict": reached}
