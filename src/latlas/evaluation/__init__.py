@@ -8,6 +8,8 @@ from latlas.evaluation._active_units import ACTIVE_UNIT_THRESHOLD as ACTIVE_UNIT
 from latlas.evaluation._active_units import ActiveUnits as ActiveUnits
 from latlas.evaluation._active_units import active_units as active_units
 from latlas.evaluation._check import Check as Check
+from latlas.evaluation._decompose_rate import RateDecomposition as RateDecomposition
+from latlas.evaluation._decompose_rate import decompose_rate as decompose_rate
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose
