@@ -78,7 +78,7 @@ def test_an_empty_report_says_how_to_get_every_part():
     page = Page(render(ReportData(title="Nothing yet", item_shape=(3,), run="runs/a")))
     assert "figure" not in page.tags
     assert "latlas evaluate runs/a DATA" in page.words
-    assert page.tags.count("li") == 10
+    assert page.tags.count("li") == 12
     assert "latlas evaluate runs/a DATA --bound bracket" in page.words
     assert "latlas diagnose runs/a DATA" in page.words
 

@@ -7,6 +7,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from latlas.core import Estimate
 from latlas.stats import disentanglement, modularity, mutual_information_gap
+from latlas.stats._disentanglement import _estimate
 
 KEY = jax.random.key(0)
 FOREST = RandomForestClassifier(10, min_samples_leaf=5)
@@ -47,6 +48,11 @@ def test_scores_become_json(scores):
         "value": scores.beta_vae.value,
         "standard_error": scores.beta_vae.standard_error,
     }
+
+
+def test_the_error_is_that_of_a_mean():
+    assert _estimate([1.0, 3.0]) == Estimate(2.0, 1.0)
+    assert _estimate([1.0]) == Estimate(1.0, float("inf"))
 
 
 def test_at_least_one_draw(few_factors, blurred):

@@ -59,6 +59,18 @@ def find_support_mismatch(m: Measurements) -> Finding | None:
             "Take a prior that is positive everywhere the posterior can go (a normal in place of a uniform), or a "
             "posterior with the prior's support.",
         )
+    if m.outside_data > 0:
+        return Finding(
+            "support_mismatch",
+            "serious",
+            m.outside_data,
+            0.0,
+            f"{m.outside_data:.2%} of the entries of the data lie where the likelihood gives no probability (a negative or "
+            "broken count, a value outside [0, 1], a level that there is not): log p(x) is minus infinity, whatever its "
+            "formula says.",
+            "Choose a likelihood whose support holds the data (poisson for counts, gaussian or student_t for real numbers), "
+            "or correct those entries or mark them as not observed.",
+        )
     if m.outside_likelihood > 0:
         return Finding(
             "support_mismatch",
@@ -66,8 +78,8 @@ def find_support_mismatch(m: Measurements) -> Finding | None:
             float("inf"),
             0.0,
             f"For {m.outside_likelihood:.1%} of the examples log p(x | z) is minus infinity or not a number: the "
-            "likelihood gives density zero to data that were seen, or its parameters overflow.",
-            "Choose a likelihood whose support holds the data (counts need poisson, values outside [0, 1] no "
-            "bernoulli), and look for values that are not finite.",
+            "likelihood gives density zero to data that were seen, or its parameters are not numbers.",
+            "Look for values that are not finite in the data and in the model; a run that diverged needs a lower learning "
+            "rate.",
         )
     return None

@@ -74,11 +74,13 @@ def map_examples(
     sampling: Sampling,
     prepare: Prepare | None,
     progress: Progress | None,
+    rows_per_call: int | None = None,
 ) -> PyTree[np.ndarray]:
     """`fn(key_i, model, example_i)` of every example; key i depends on the key and i alone."""
     rows = (np.arange(num_examples(batch), dtype=np.int32), batch)
     at_once = max(1, sampling.chunk_size // sampling.num_samples)
-    rows_per_call = min(max(at_once, _DRAWS_PER_CALL // sampling.num_samples, 1), _ROWS_PER_CALL)
+    if rows_per_call is None:
+        rows_per_call = min(max(at_once, _DRAWS_PER_CALL // sampling.num_samples, 1), _ROWS_PER_CALL)
     args = (key, model)
     return map_rows(
         _OfExample(fn, prepare), args, rows, at_once=at_once, rows_per_call=rows_per_call, progress=progress

@@ -52,13 +52,14 @@ class ReconstructionError(AbstractQuantity):
 
     Attributes:
         root: the root mean square error, in the unit of x; `False` for the mean square, in its square.
-        unit: what one of the user's units is in the numbers of x: for x divided by 255, `unit=1/255` gives grey levels.
+        unit: what one of the user's units is in the numbers of x: for x divided by 255, `unit=1/255` gives grey levels;
+            for standardised columns one number each, of the shape of x.
         at_mean: decode the posterior's mean instead of a draw, as `latent.reconstruct` does.
         part: which entry of x, where x is a dict.
     """
 
     root: bool = eqx.field(static=True, default=True)
-    unit: float | Float[Array, ""] = 1.0
+    unit: float | Float[Array, "..."] = 1.0
     at_mean: bool = eqx.field(static=True, default=False)
     part: str | None = eqx.field(static=True, default=None)
 
@@ -82,13 +83,13 @@ class ReconstructionError(AbstractQuantity):
             )
         x = x.astype(mean.dtype)
         # selected before it is subtracted: a placeholder, nan included, never reaches the error
-        error = mean - (x if observed is None else jnp.where(observed, x, mean))
+        error = (mean - (x if observed is None else jnp.where(observed, x, mean))) / self.unit
         count = x.size if observed is None else jnp.sum(observed)
         return jnp.stack([jnp.sum(error**2), jnp.asarray(count, error.dtype)])
 
     def of_mean(self, mean: Float[Array, " 2"]) -> Scalar:
         """The error per observed entry."""
-        square = mean[0] / jnp.maximum(mean[1], 1e-30) / self.unit**2
+        square = mean[0] / jnp.maximum(mean[1], 1e-30)
         # the root has no finite slope at zero
         return jnp.sqrt(jnp.maximum(square, 1e-30)) if self.root else square
 

@@ -65,16 +65,17 @@ def _class(kind: str) -> str:
 
 
 def _treatment(entry: Mapping[str, Any]) -> str:
-    when = ", ".join(
-        f"{name} {text(entry[name])}" for name in ("attempt", "step") if entry.get(name) is not None
-    )
     parts = [f"<strong>{text(entry.get('finding') or 'unnamed')}</strong>"]
     if entry.get("measured") is not None:
         parts.append(f" (measured {finite(decimal(entry['measured']))})")
-    if when:
-        parts.append(f" at {when}")
+    attempt, step = entry.get("attempt"), entry.get("step")
+    if attempt == 0:
+        parts.append(", before the first step")
+    elif step is not None:
+        parts.append(f", at step {text(step)}")
     if entry.get("remedy"):
         parts.append(f": {code(str(entry['remedy']))}")
+        parts.append(f" (led to fit {text(attempt)})" if attempt else "")
     parts += [
         f'<br><span class="unknown">{name}:</span> {code(str(entry[name]))}'
         for name in ("why", "outcome")

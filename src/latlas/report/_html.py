@@ -34,5 +34,9 @@ def plain(value: Any) -> str:
 
 
 def finite(value: float) -> str:
-    """A number of a table, or a dash that is read out as what it is."""
-    return text(number(value)) if math.isfinite(value) else '<span class="unknown">not finite</span>'
+    """A number of a table; words where there is none."""
+    if not math.isfinite(value):
+        return '<span class="unknown">not finite</span>'
+    if value.is_integer() and abs(value) < 1e6:
+        return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
+    return number(value)

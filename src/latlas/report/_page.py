@@ -1,9 +1,7 @@
 """The report as one HTML page that opens from disk: no network, no script, nothing from outside."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from latlas.report._data import ReportData
+from latlas.report._details import details
 from latlas.report._evaluation import bracket, findings
 from latlas.report._findings import findings_section, treatments_section
 from latlas.report._html import badge, code, paragraph, plain, text
@@ -51,7 +49,7 @@ def render(data: ReportData) -> str:
             *(_figure(panel, data) for panel in shown),
             "</section>",
             _missing(missing, data),
-            _details(data),
+            details(data),
             "</main>",
         ]
     )
@@ -95,6 +93,8 @@ def _verdict(data: ReportData) -> str:
 
 def _summary(data: ReportData, shown: list[Panel]) -> str:
     left = ["<h2>What was learned</h2>", paragraph(learned(data))]
+    if health(data):
+        left += ["<h2>Whether it is well</h2>", paragraph(health(data))]
     places = [("findings", _FOUND)] if findings(data) is not None else []
     places += [("treatments", _DONE)] if data.treatments else []
     places += [(panel.name, panel.title) for panel in shown]
@@ -105,7 +105,7 @@ def _summary(data: ReportData, shown: list[Panel]) -> str:
     verdict = trust(data)
     if verdict.sentence:
         right.append(f'<p class="verdict {_KINDS[verdict.reliable]}">{code(verdict.sentence)}</p>')
-    right += [paragraph(words) for words in (split(data), certainty(data), health(data)) if words]
+    right += [paragraph(words) for words in (split(data), certainty(data)) if words]
     return f'<section class="summary"><div>{"".join(left)}</div><div>{"".join(right)}</div></section>'
 
 
@@ -130,40 +130,3 @@ def _missing(missing: list[Panel], data: ReportData) -> str:
         for title, words in parts
     )
     return f'<section class="missing"><h2>Not in this report</h2><ul>{items}</ul></section>'
-
-
-def _details(data: ReportData) -> str:
-    about = {"run": None if data.run == "RUN" else data.run, "likelihood": data.likelihood, "seed": data.seed}
-    about |= {"item shape": " × ".join(map(str, data.item_shape)), "data fingerprint": data.fingerprint}
-    tables = [
-        _table("Run", {name: value for name, value in about.items() if value is not None}),
-        _table("Options", data.options),
-        _table("Evaluation (nats per example)", _flat(data.evaluation or {})),
-        _table("Versions", data.versions),
-    ]
-    head = "<details><summary>Options, versions, seed</summary>"
-    return f'{head}<div class="tables">{"".join(tables)}</div></details>'
-
-
-def _table(title: str, rows: Mapping[str, Any]) -> str:
-    if not rows:
-        return ""
-    body = "".join(
-        f'<tr><th scope="row">{text(name)}</th><td>{text(plain(value))}</td></tr>'
-        for name, value in rows.items()
-    )
-    return f"<table><caption>{text(title)}</caption><tbody>{body}</tbody></table>"
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested entries in one table, the outer name first; lists have a place of their own or none."""
-    rows = {}
-    for name, value in values.items():
-        if isinstance(value, list | tuple) or name == "diagnosis":
-            continue
-        rows |= (
-            _flat(value, f"{before}{name}, ")
-            if isinstance(value, Mapping)
-            else {f"{before}{name}".replace("_", " "): value}
-        )
-    return rows

@@ -16,7 +16,8 @@ from latlas.report._figures_latent import MOST_POINTS, latent_map_figure
 from latlas.report._figures_training import curve, shown_terms, training_figure
 from latlas.report._labels import Scale, read_labels
 from latlas.report._panel import Panel
-from latlas.report._panels_evidence import BRACKET, EVIDENCE
+from latlas.report._panels_curve import CURVE, PRUNING
+from latlas.report._panels_evidence import BRACKET, EVIDENCE, GAP
 from latlas.report._projection import project
 from latlas.report._text import number
 from latlas.report._words import num_active
@@ -162,6 +163,7 @@ _FIT_AGAIN = "The run holds none; fit the model again with `latlas fit DATA --ou
 _PANELS = (
     EVIDENCE,
     BRACKET,
+    GAP,
     Panel(
         "reconstructions", "Data and reconstructions", _has("originals", "reconstructions"),
         reconstructions_figure, _reconstructions_caption, _reconstructions_alt, _WITH_DATA,
@@ -187,4 +189,6 @@ _PANELS = (
         "dimensions", "What each dimension carries", _has("kl_per_dimension"), kl_figure, _kl_caption,
         _kl_alt, _WITH_DATA,
     ),
+    CURVE,
+    PRUNING,
 )  # fmt: skip

@@ -47,12 +47,16 @@ figcaption{margin-top:.6rem;color:var(--muted);font-size:.9rem;line-height:1.45}
 .card{scroll-margin-top:1rem}.card>p{max-width:60rem}
 .log{margin:0;padding-left:1.4rem}.log li{margin:0 0 .6rem;overflow-wrap:anywhere}
 .stacked td:nth-child(1){width:22%}.stacked td:nth-child(2),.stacked td:nth-child(3){width:7rem}
-.stacked th{width:auto}.stacked .number,.stacked th:nth-child(2),.stacked th:nth-child(3){text-align:right}
-.number{font-variant-numeric:tabular-nums;white-space:nowrap}
+.stacked th{width:auto}
+.stacked :is(td,th):nth-child(3){padding-right:2rem}
+.stacked .number,.stacked th:nth-child(2),.stacked th:nth-child(3){text-align:right}
+.numbers th,.numbers td{width:auto;text-align:right}.numbers caption{text-align:left}
+.number,.numbers{font-variant-numeric:tabular-nums;white-space:nowrap}
 main>.missing,main>details{margin-top:1.25rem}
 .verdict code{white-space:nowrap}
 .missing ul{margin:0;padding-left:1.1rem}
 summary{cursor:pointer;font-weight:600}
+.tables .number{text-align:right}
 .tables{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.25rem
 2rem;margin-top:1rem} table{border-collapse:collapse;width:100%;font-size:.9rem;align-self:start}
 caption{text-align:left;font-weight:600;padding-bottom:.3rem}

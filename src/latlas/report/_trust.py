@@ -63,7 +63,7 @@ def _of_bracket(found: Bracket) -> Trust:
     return Trust(
         True,
         "checked on simulated data",
-        "The lower side is a bound. The upper side is an estimate and no bound, because nobody knows the exact "
+        "The lower side is a bound up to its ±. The upper side is an estimate and no bound, because nobody knows the exact "
         "places of real data on the map. On data simulated from the model, where they are known and both sides "
         f"are bounds, the sides lie {with_error(*found.simulated_width[:2])} nats apart: as far as the data "
         "resemble simulated ones, expect the range to be off by no more than about that.",

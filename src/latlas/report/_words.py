@@ -69,10 +69,10 @@ def _range(found: Bracket, among: str) -> str:
             f"{with_error(*found.lower[:2])} nats each on average, lies above the upper one, "
             f"{with_error(*found.upper[:2])}. {exact}"
         )
-    side = "at most" if found.upper_is_bound else "by an estimate that is no bound at most"
+    above = "an upper bound" if found.upper_is_bound else "an estimate from above and no bound"
     return (
-        f"It gives {among} a log-probability of at least {with_error(*found.lower[:2])} and {side} "
-        f"{with_error(*found.upper[:2])} nats each, on average: a range of "
+        f"The log-probability that it gives {among} lies between {with_error(*found.lower[:2])} (a lower bound) "
+        f"and {with_error(*found.upper[:2])} ({above}) nats each, on average: a range of "
         f"{with_error(max(0.0, found.width.value), found.width.error)} nats. {exact}The ± is one standard error. "
     )
 
@@ -112,14 +112,14 @@ def split(data: ReportData) -> str:
 def _lost(found: Gap) -> str:
     text = (
         f"The floor that training raises (ELBO) lies {with_error(*found.total[:2])} nats below log p(x). Of "
-        f"these {with_error(*found.approximation[:2])} are lost because even the best place of this simple form "
-        "is no exact one (approximation), and "
-        f"{with_error(*found.amortization[:2])} because the network that places examples misses the best "
-        "(amortisation)."
+        f"these {with_error(*found.approximation[:2])} are lost because the cloud of places that the map gives "
+        "an example is too simple in shape (approximation), and "
+        f"{with_error(*found.amortization[:2])} because the network that places examples misses the best such "
+        "cloud (amortisation)."
     )
     if found.converged is False:
         return text + (
-            " The search for the best place had not come to its end, so the second part is in truth larger and "
+            " The search for the best clouds had not come to its end, so the second part is in truth larger and "
             "the first smaller."
         )
     return text
@@ -131,10 +131,10 @@ def certainty(data: ReportData) -> str:
     if found is None:
         return ""
     known = bracket(data)
-    if_right = "" if known is None or known.upper_is_bound else ", if the upper side is right,"
+    start = "The" if known is None or known.upper_is_bound else "If the upper side is right, the"
     text = (
-        f"The spread of places that the map gives an example differs from the exact one by at most{if_right} "
-        f"{with_error(*found.kl[:2])} nats (KL divergence)."
+        f"{start} cloud of places that the map gives an example differs from the exact one by at most "
+        f"{with_error(*found.kl[:2])} nats on average (KL divergence)."
     )
     if found.vacuous:
         value = "" if found.total_variation is None else f" of {number(found.total_variation.value)}"

@@ -4,6 +4,8 @@ from latlas.training._callbacks import FitCallback as FitCallback
 from latlas.training._callbacks import FitContext as FitContext
 from latlas.training._control import ControlState as ControlState
 from latlas.training._control import ProportionalIntegral as ProportionalIntegral
+from latlas.training._interleaved import Interleaved as Interleaved
+from latlas.training._interleaved import InterleavedState as InterleavedState
 from latlas.training._optimizer import AbstractOptimizer as AbstractOptimizer
 from latlas.training._optimizer import Adam as Adam
 from latlas.training._optimizer import AdamState as AdamState
