@@ -16,8 +16,6 @@ from latlas.evaluation._bracket import simulated_bracket as simulated_bracket
 from latlas.evaluation._certificate import Certificate as Certificate
 from latlas.evaluation._certificate import certificate as certificate
 from latlas.evaluation._check import Check as Check
-from latlas.evaluation._decompose_rate import RateDecomposition as RateDecomposition
-from latlas.evaluation._decompose_rate import decompose_rate as decompose_rate
 from latlas.evaluation._cure import CuredFit as CuredFit
 from latlas.evaluation._cure import fit_with_cure as fit_with_cure
 from latlas.evaluation._cure_record import NO_TREATMENTS as NO_TREATMENTS
@@ -26,6 +24,8 @@ from latlas.evaluation._cure_record import kept_run as kept_run
 from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
 from latlas.evaluation._curve import checked_betas as checked_betas
 from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
+from latlas.evaluation._decompose_rate import RateDecomposition as RateDecomposition
+from latlas.evaluation._decompose_rate import decompose_rate as decompose_rate
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose
@@ -50,7 +50,6 @@ from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
-from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._refine import Refined as Refined
 from latlas.evaluation._refine import Refinement as Refinement
 from latlas.evaluation._refine import refine as refine
@@ -71,6 +70,7 @@ from latlas.evaluation._remedies_run import MoreEncoderSteps as MoreEncoderSteps
 from latlas.evaluation._remedies_run import MoreEpochs as MoreEpochs
 from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation._remedy import Course as Course
+from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._support import check_support as check_support
 from latlas.evaluation._transition import AbstractTransition as AbstractTransition
 from latlas.evaluation._transition import ChainState as ChainState
