@@ -25,6 +25,8 @@ from latlas.evaluation._cure_record import kept_run as kept_run
 from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
 from latlas.evaluation._curve import checked_betas as checked_betas
 from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
+from latlas.evaluation._decompose_rate import RateDecomposition as RateDecomposition
+from latlas.evaluation._decompose_rate import decompose_rate as decompose_rate
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose
