@@ -47,6 +47,51 @@ def evaluation(*, reliable: bool = True) -> dict[str, Any]:
     }
 
 
+def measured(value: float | None, error: float | None = 0.05, **more: Any) -> dict[str, Any]:
+    return {"value": value, "standard_error": error} | more
+
+
+def full_evaluation(**changes: Any) -> dict[str, Any]:
+    """An evaluation on real data with every part."""
+    side = {"num_samples": 16, "effective_sample_size": 12.0, "pareto_k": 0.3, "reliable": True}
+    bracket = {
+        "lower": measured(-71.62, 0.43, **side),
+        "upper": measured(-71.10, 0.44, **side),
+        "width": measured(0.52, 0.06),
+        "upper_is_bound": False,
+        "simulated_width": measured(0.41),
+        "exact": None,
+    }
+    found = {
+        "name": "posterior_collapse",
+        "severity": "serious",
+        "measured": 0.0021,
+        "threshold": 0.1,
+        "meaning": "The latent carries next to nothing.",
+        "remedy": "Warm the KL up for longer (`--warm-up 0.5`).",
+    }
+    note = found | {"name": "collapsed_dimensions", "severity": "note", "measured": None}
+    parts = {
+        "bracket": bracket,
+        "certificate": {"kl": measured(3.3), "total_variation": measured(1.28), "vacuous": True},
+        "diagnosis": {"findings": [note, found], "healthy": False},
+    }
+    return evaluation() | parts | changes
+
+
+def treatments() -> list[dict[str, Any]]:
+    first = {
+        "finding": "posterior_collapse",
+        "measured": 0.0021,
+        "remedy": "longer KL warm-up",
+        "attempt": 1,
+        "step": 400,
+        "why": "The rate stood still.",
+        "outcome": "The rate rose.",
+    }
+    return [first, first | {"finding": "unstable_gradients", "attempt": 2, "measured": None, "outcome": None}]
+
+
 @pytest.fixture
 def content() -> Callable[..., dict[str, Any]]:
     """A whole report's arguments, of one kind; any of them replaced by name."""

@@ -1,47 +1,10 @@
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from tests.report.pages import EVIL, Page
 
 from latlas.report import ReportData, render
-
-VOID = {"meta", "br", "img", "link", "hr", "input", "col"}
-EVIL = '<script>alert("x")</script>\'`&'
-
-
-class Page(HTMLParser):
-    """Checks that every tag is closed in order, and keeps what tests look at."""
-
-    def __init__(self, text: str):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.attributes, self.ids, self.text = [], [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
-            self.text.append(data)
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.text).split())
 
 
 def test_a_whole_report_is_valid_self_contained_and_the_same_every_time(report):
@@ -115,7 +78,9 @@ def test_an_empty_report_says_how_to_get_every_part():
     page = Page(render(ReportData(title="Nothing yet", item_shape=(3,), run="runs/a")))
     assert "figure" not in page.tags
     assert "latlas evaluate runs/a DATA" in page.words
-    assert page.tags.count("li") == 8
+    assert page.tags.count("li") == 12
+    assert "latlas evaluate runs/a DATA --bound bracket" in page.words
+    assert "latlas diagnose runs/a DATA" in page.words
 
 
 @pytest.mark.parametrize(

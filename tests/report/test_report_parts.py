@@ -1,14 +1,18 @@
 import math
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from matplotlib.image import imread
 from scipy import stats
+from sklearn.datasets import load_digits
 
 from latlas.core import RequestError
+from latlas.models import AbstractLatentModel
 from latlas.report import collect, render, save_image_grid
-from latlas.report._collect import kl_from_standard_normal
+from latlas.report._collect import mean_kl_per_dimension
 from latlas.report._data import ReportData, kind_of, part
 from latlas.report._labels import Classes, Scale, read_labels
 from latlas.report._projection import project
@@ -111,17 +115,38 @@ def test_numbers_and_names_are_short():
     assert short_name("$x$", 8) == r"\$x\$"
 
 
+class WidePrior(AbstractLatentModel):
+    """q(z | x) = N(x, 0.4) and a prior that is not the standard normal."""
+
+    correlated: bool = False
+
+    def prior(self, condition=None):
+        if self.correlated:
+            return dist.MultivariateNormal(jnp.zeros(2), jnp.eye(2))
+        return dist.Normal(jnp.array([0.5, -1.0]), jnp.array([2.0, 0.3])).to_event(1)
+
+    def posterior(self, example):
+        return dist.Normal(example.x[:2], jnp.full(2, 0.4)).to_event(1)
+
+    def likelihood(self, z, condition=None):
+        raise NotImplementedError
+
+
 class LinearAtlas:
     """An atlas in closed form: the code is the first two columns."""
 
     item_shape_, likelihood_, likelihood_reason_, n_iter_ = (6,), "student_t", "Some values lie far out.", 3
     record_ = SimpleNamespace(
-        seed=7, spec=SimpleNamespace(latent_dim=2), data={"shape": [20, 6], "fingerprint": "abc"}
+        seed=7,
+        spec=SimpleNamespace(latent_dim=2),
+        data={"shape": [20, 6], "fingerprint": "abc"},
+        units=SimpleNamespace(to_model=np.float32),
     )
+    model_ = WidePrior()
     history_ = ({"step": 5, "epoch": 3.0, "train": {"elbo": -3.0}, "seconds": 61.2},)
 
-    def encode(self, x):
-        return x[:, :2], np.full((len(x), 2), 0.5)
+    def transform(self, x):
+        return x[:, :2]
 
     def inverse_transform(self, z):
         return np.hstack([z, np.zeros((len(z), 4))])
@@ -147,9 +172,35 @@ def test_a_fitted_atlas_becomes_a_report(num):
         assert "Student-t likelihood. Some values lie far out." in render(data)
 
 
-def test_kl_from_the_prior_is_the_integral_of_its_definition():
+class FlatDigits(LinearAtlas):
+    """Decodes to digits, whatever the code."""
+
+    item_shape_ = (64,)
+
+    def inverse_transform(self, z):
+        return load_digits().data[: len(z)] / 16
+
+
+@pytest.mark.parametrize("x", [None, load_digits().data[:50]], ids=["samples", "data"])
+def test_digits_that_came_flat_are_reported_as_images(x):
+    data = collect(FlatDigits(), x, title="x")
+    assert data.item_shape == (8, 8)
+    assert kind_of(data) == "image"
+    assert data.samples_are_means
+    assert 'id="samples"' in render(data)
+    assert collect(FlatDigits(), x, title="x", item_kind="series").item_shape == (64,)
+    assert collect(FlatDigits(), x, title="x", feature_names=[""] * 64).item_shape == (64,)
+
+
+def test_the_kl_is_the_integral_of_its_definition_under_the_models_own_prior():
+    x = np.array([[0.7, -1.2], [-0.4, 0.1]], np.float32)
     z = np.linspace(-12, 12, 20_001)
-    q = {"loc": 0.7, "scale": 0.4}
-    expected = np.trapezoid(stats.norm.pdf(z, **q) * (stats.norm.logpdf(z, **q) - stats.norm.logpdf(z)), z)
-    kl = kl_from_standard_normal(np.array([[0.7, 0.0]]), np.array([[0.4, 1.0]]))
-    np.testing.assert_allclose(kl, np.array([float(expected), 0.0]), atol=1e-8)
+
+    def integral(loc, prior):
+        q = stats.norm.pdf(z, loc, 0.4)
+        return np.trapezoid(q * (stats.norm.logpdf(z, loc, 0.4) - stats.norm.logpdf(z, *prior)), z)
+
+    priors = [(0.5, 2.0), (-1.0, 0.3)]
+    expected = [np.mean([integral(row[d], priors[d]) for row in x]) for d in range(2)]
+    np.testing.assert_allclose(mean_kl_per_dimension(WidePrior(), x), expected, rtol=1e-5)
+    assert mean_kl_per_dimension(WidePrior(correlated=True), x) is None

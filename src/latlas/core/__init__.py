@@ -24,5 +24,7 @@ from latlas.core._pytree import with_named_arrays as with_named_arrays
 from latlas.core._run_directory import RunDirectory as RunDirectory
 from latlas.core._schedule import AbstractSchedule as AbstractSchedule
 from latlas.core._schedule import Constant as Constant
+from latlas.core._schedule import Cyclical as Cyclical
 from latlas.core._schedule import LinearWarmUp as LinearWarmUp
+from latlas.core._schedule import Piecewise as Piecewise
 from latlas.core._schedule import as_schedule as as_schedule

@@ -6,6 +6,7 @@
       state/step-N-DIGEST.safetensors   the last checkpoints, and best-N-DIGEST.safetensors
       metrics.jsonl                     one line per reporting interval
       evaluation.json                   what an evaluation found
+      treatments.json, attempts/N/      what a cured fit did, and its further attempts, each a run
       report.html                       self-contained
 
 Each file carries its own SHA-256 (arrays at the head, text at the end, each metrics line chained to the one
@@ -37,7 +38,7 @@ SCHEMA_VERSION = 1
 Arrays = Mapping[str, np.ndarray | np.generic]
 
 _FORMAT = "latlas run"
-_FILES = ("model.safetensors", "metrics.jsonl", "evaluation.json", "report.html")
+_FILES = ("model.safetensors", "metrics.jsonl", "evaluation.json", "treatments.json", "report.html")
 _STATE_NAME = re.compile(r"(step|best)-(\d{1,15})-([0-9a-f]{16})\.safetensors")
 _REPORT_SEAL = (b"\n<!-- sha256:", b" -->\n")
 _MAX_REPORT_BYTES = 2**28
@@ -206,14 +207,19 @@ class RunDirectory:
 
     def write_evaluation(self, evaluation: Mapping[str, Any]) -> None:
         """Writes evaluation.json."""
-        write_json(
-            self.path / "evaluation.json", {"schema_version": SCHEMA_VERSION, "evaluation": dict(evaluation)}
-        )
+        self._write_part("evaluation", evaluation)
 
     def read_evaluation(self) -> dict[str, Any] | None:
         """What `write_evaluation` wrote; `None` if the run was not evaluated yet."""
-        path = self.path / "evaluation.json"
-        return _checked_schema(path, read_json(path), "evaluation") if os.path.lexists(path) else None
+        return self._read_part("evaluation")
+
+    def write_treatments(self, treatments: Mapping[str, Any]) -> None:
+        """Writes treatments.json."""
+        self._write_part("treatments", treatments)
+
+    def read_treatments(self) -> dict[str, Any] | None:
+        """What `write_treatments` wrote; `None` if the run was fitted without a cure."""
+        return self._read_part("treatments")
 
     def write_report(self, html: str) -> Path:
         """Writes report.html, sealed by a comment at its end, and returns its path."""
@@ -235,6 +241,7 @@ class RunDirectory:
     def verify(self) -> list[str]:
         """Reads every file and says what is wrong with each, a sentence per problem; empty if all is well."""
         checks = [self._read_config, self._history, self.read_evaluation, self.read_report, self._states]
+        checks.append(self.read_treatments)
         problems = [_problem(check) for check in checks]
         if problems[0]:  # without a configuration each metrics line still proves itself
             problems.append(_problem(lambda: read_history(self.path / "metrics.jsonl")))
@@ -274,6 +281,13 @@ class RunDirectory:
     def _write_config(self, config: dict[str, Any], history: dict[str, Any] | None) -> None:
         head = {"format": _FORMAT, "schema_version": SCHEMA_VERSION}
         write_json(self.path / "config.json", head | {"config": config, "history": history})
+
+    def _write_part(self, name: str, value: Mapping[str, Any]) -> None:
+        write_json(self.path / f"{name}.json", {"schema_version": SCHEMA_VERSION, name: dict(value)})
+
+    def _read_part(self, name: str) -> dict[str, Any] | None:
+        path = self.path / f"{name}.json"
+        return _checked_schema(path, read_json(path), name) if os.path.lexists(path) else None
 
     def _history(self) -> History:
         path = self.path / "metrics.jsonl"
@@ -323,8 +337,7 @@ class RunDirectory:
         if states:
             raise CorruptFileError(
                 f"None of the {len(states)} checkpoints in {self._state_folder()} verifies. Restore one "
-                f"from a copy, or "
-                "start the run again with --overwrite."
+                "from a copy, or start the run again with --overwrite."
             )
         return None
 
@@ -334,8 +347,7 @@ class RunDirectory:
         except LatlasError as error:
             raise RunExistsError(
                 f"{self.path} is not empty and not a run that this latlas wrote, so nothing in it was "
-                f"touched. Choose "
-                "another place, or remove the folder yourself."
+                "touched. Choose another place, or remove the folder yourself."
             ) from error
         if not overwrite:
             raise RunExistsError(f"{self.path} holds a run. Choose another place, or give --overwrite.")

@@ -34,6 +34,11 @@ class AbstractUnits(abc.ABC):
     def to_data(self, x: Data) -> Data:
         """The inverse of `to_model`, in float64."""
 
+    @property
+    @abc.abstractmethod
+    def unit(self) -> float | Float[np.ndarray, "..."]:
+        """What one unit of the data is in the model's numbers: one number, or one per entry of an item."""
+
     @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The settings, for JSON."""
@@ -79,6 +84,11 @@ class AsGiven(AbstractUnits):
         """`x` in float64."""
         return np.asarray(x, np.float64)
 
+    @property
+    def unit(self) -> float:
+        """1."""
+        return 1.0
+
     def to_dict(self) -> dict[str, Any]:
         """Kind, ends and whether whole."""
         return {"kind": "as given", "minimum": self.minimum, "maximum": self.maximum, "integer": self.integer}
@@ -122,6 +132,11 @@ class Levels(AbstractUnits):
     def to_data(self, x: Data) -> Data:
         """The values of levels, or of means of levels."""
         return self.minimum + self.step * np.asarray(x, np.float64)
+
+    @property
+    def unit(self) -> float:
+        """One over the step."""
+        return 1.0 / self.step
 
     def to_dict(self) -> dict[str, Any]:
         """Kind and levels."""
@@ -190,6 +205,11 @@ class Standardised(AbstractUnits):
     def to_data(self, x: Data) -> Data:
         """Loc + scale x."""
         return self.loc + self.scale * np.asarray(x, np.float64)
+
+    @property
+    def unit(self) -> Float[np.ndarray, "..."]:
+        """One over each scale."""
+        return 1.0 / self.scale
 
     def to_dict(self) -> dict[str, Any]:
         """The kind."""

@@ -11,6 +11,10 @@ from latlas.distributions._degrees import AbstractDegrees as AbstractDegrees
 from latlas.distributions._degrees import FixedDegrees as FixedDegrees
 from latlas.distributions._degrees import LearnedDegrees as LearnedDegrees
 from latlas.distributions._discretised_logistic import DiscretisedLogistic as DiscretisedLogistic
+from latlas.distributions._family import AbstractFamily as AbstractFamily
+from latlas.distributions._family_flow import CouplingFlow as CouplingFlow
+from latlas.distributions._family_gaussian import DiagonalGaussian as DiagonalGaussian
+from latlas.distributions._family_gaussian import FullGaussian as FullGaussian
 from latlas.distributions._head import AbstractHead as AbstractHead
 from latlas.distributions._head import Likelihood as Likelihood
 from latlas.distributions._head import masked_sum as masked_sum
@@ -20,6 +24,7 @@ from latlas.distributions._kl import has_closed_form as has_closed_form
 from latlas.distributions._kl import kl_divergence as kl_divergence
 from latlas.distributions._kl import kl_estimate as kl_estimate
 from latlas.distributions._kl import register_kl as register_kl
+from latlas.distributions._kl_per_dimension import kl_per_dimension as kl_per_dimension
 from latlas.distributions._latent import Chain as Chain
 from latlas.distributions._latent import Distribution as Distribution
 from latlas.distributions._latent import Product as Product

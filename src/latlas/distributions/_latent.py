@@ -93,6 +93,19 @@ class Chain(eqx.Module):
             means[name] = z = then(z).mean
         return means
 
+    @property
+    def variance(self) -> dict[str, Any]:
+        """The variance of each link where the link before stands at its mean.
+
+        What a link adds to the ones before is left out: it is the spread of a latent given the one before.
+        """
+        link = self.first
+        variances = {self.names[0]: link.variance}
+        for name, then in zip(self.names[1:], self.then, strict=True):
+            link = then(link.mean)
+            variances[name] = link.variance
+        return variances
+
 
 class Product(eqx.Module):
     """Independent distributions over the entries of a dict or tuple.
@@ -126,6 +139,12 @@ class Product(eqx.Module):
         """The factors' means, in the same container."""
         factors, structure = one_level(self.factors)
         return structure.unflatten([factor.mean for factor in factors])
+
+    @property
+    def variance(self) -> PyTree[Array]:
+        """The factors' variances, in the same container."""
+        factors, structure = one_level(self.factors)
+        return structure.unflatten([factor.variance for factor in factors])
 
 
 def one_level(container: PyTree) -> tuple[list, Any]:

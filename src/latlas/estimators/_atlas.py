@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
-import jax.random as jr
 import numpy as np
 from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -13,18 +12,20 @@ from sklearn.utils.validation import check_is_fitted
 from latlas.core import Example, RunDirectory
 from latlas.estimators._compute import draws, in_chunks, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._fit import Fit
-from latlas.estimators._options import check_options, jsonable, seed_of
+from latlas.estimators._measures import MeasuresMixin
+from latlas.estimators._options import check_options, jsonable
 from latlas.estimators._record import FitRecord, config_of
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
 from latlas.estimators._run import begun, saved
-from latlas.evaluation import Evaluation, evaluate
+from latlas.evaluation import refine as refined
+from latlas.latent import encode, posterior_scale
 from latlas.models import VAE
 
 _ROWS, _SCORED_ROWS = 256, 64
 
 
-class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A generative map of data: a variational autoencoder that looks at the data and chooses its likelihood.
 
     All log-densities are in nats per example and in the data's own units: what standardisation did to them is undone.
@@ -38,6 +39,8 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_features_in_: numbers per example.
         item_shape_: shape of one example.
         record_: the fitted model as JSON and arrays.
+        treatments_: with `cure`, what was done, in order: dicts of `finding`, `measured`, `remedy`, `attempt`, `step`, `why`
+            and `outcome` (see `evaluation.Treatment`); empty for a healthy fit, and without `cure`.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(60, 5))
@@ -61,6 +64,8 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         epochs: int | None = None,
         validation_fraction: float = 0.1,
         patience: int | None = 20,
+        max_error: float | None = None,
+        cure: str | None = None,
         precision: str = "float32",
         random_state: Any = None,
         verbose: bool = False,
@@ -81,6 +86,11 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             epochs: passes over the data; by default as many as make 5,000 steps, at least 20 and at most 300.
             validation_fraction: share of the rows kept apart to stop early and to keep the best model; 0 for none.
             patience: reports without a lower validation loss after which the fit stops; `None` for never.
+            max_error: largest root mean square error of a reconstruction (decoded from a draw of q), over all entries and
+                in the data's unit: a constraint with a multiplier, driven by the rows kept apart; `None` for none. The fit
+                then ends at its last step, and says in the log where the constraint could not be met.
+            cure: "auto" to watch the fit, to treat what is found wrong with it, and to keep the attempt with the best
+                validation ELBO (see `treatments_`); a healthy fit is the same bits as without. `None` for one fit as asked.
             precision: "float32", or "bfloat16" for the products of an MLP.
             random_state: an integer for the same bits every time, a `RandomState`, or `None`.
             verbose: whether to show progress on standard error.
@@ -97,6 +107,8 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.epochs = epochs
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.max_error = max_error
+        self.cure = cure
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
@@ -143,7 +155,7 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:
         self.record_, self.item_shape_ = record, tuple(item_shape)
         self.likelihood_, self.likelihood_reason_ = record.spec.likelihood, record.reason
-        self.history_ = record.history
+        self.history_, self.treatments_ = record.history, list(record.treatments or ())
         self.n_iter_ = max(1, round(record.history[-1]["epoch"])) if record.history else 1
         self._n_features_out = record.spec.latent_dim
         self._model = record.model()
@@ -174,15 +186,21 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.record_.units.to_model(x), np.float32 if x.dtype == np.float32 else np.float64
 
     def encode(
-        self, X: Any
+        self, X: Any, *, refine: bool = False, random_state: Any = None
     ) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
         """Means and standard deviations of q(z | x).
 
         Args:
             X: data of the shape of those fitted.
+            refine: go on from the encoder's guess to the best q of each row: slower, and closer to the posterior.
+            random_state: of the draws that refining takes; `None` for the seed of the fit.
         """
         x, dtype = self._model_rows(X)
-        loc, scale = in_chunks(lambda x: posterior_moments(self._model, x), x, size=_ROWS)
+        if refine:
+            better = refined(self._key(random_state), self._model, Example(x))
+            loc, scale = encode(better.model, better.batch), posterior_scale(better.model, better.batch)
+        else:
+            loc, scale = in_chunks(lambda x: posterior_moments(self._model, x), x, size=_ROWS)
         return loc.astype(dtype), scale.astype(dtype)
 
     def transform(self, X: Any) -> Float[np.ndarray, "examples latent"]:
@@ -254,40 +272,6 @@ class Atlas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             y: ignored.
         """
         return float(np.mean(self.score_samples(X)))
-
-    def evaluate(
-        self,
-        X: Any,
-        *,
-        num_samples: int = 1000,
-        random_state: Any = None,
-        chunk_size: int = 500,
-        progress: Any = None,
-    ) -> Evaluation:
-        """How good the map is on data: evidence with its error and verdict, ELBO, rate, distortion, active units.
-
-        Args:
-            X: data of the shape of those fitted; held-out data, for a figure that means something.
-            num_samples: importance samples per row.
-            random_state: as in scikit-learn; `None` for the seed of the fit.
-            chunk_size: draws decoded at once; memory grows with it.
-            progress: called with the rows done and the rows in all.
-
-        Returns:
-            All in nats per example and in the data's units; `to_dict()` gives plain values.
-        """
-        x, _ = self._model_rows(X)
-        return evaluate(
-            self._key(random_state),
-            self._model,
-            Example(x),
-            num_samples=num_samples,
-            chunk_size=chunk_size,
-            progress=progress,
-        )
-
-    def _key(self, random_state: Any) -> Any:
-        return jr.key(self.record_.seed if random_state is None else seed_of(random_state))
 
     def save(self, path: str | os.PathLike, *, overwrite: bool = False) -> RunDirectory:
         """Writes the fitted map as a run directory, from which `latlas.load` brings it back.

@@ -1,7 +1,7 @@
 """One fit, planned and done: from checked rows to a record of JSON and arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -14,15 +14,18 @@ from latlas.core import Constant, DataError, Example, LinearWarmUp, RunDirectory
 from latlas.data import AbstractUnits, Choice, choose_likelihood, fingerprint, summarise
 from latlas.estimators._build import ModelSpec, build_model, with_units
 from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
-from latlas.estimators._record import FitRecord, arrays_of, config_of
+from latlas.estimators._record import RECONSTRUCTION_ERROR, FitRecord, arrays_of, config_of
 from latlas.estimators._resolve import LIKELIHOODS, Entry
+from latlas.evaluation import REMEDIES, fit_with_cure
 from latlas.models import VAE
 from latlas.networks import with_output_bias
-from latlas.objectives import Elbo
+from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit
 from latlas.training import Adam, Trainer, progress
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
+# what a run directory holds is built from its configuration, so the arrays must stay those of the model that was asked for
+_REMEDIES = tuple(remedy for remedy in REMEDIES if remedy.keeps_structure)
 
 
 @dataclass(frozen=True)
@@ -90,22 +93,39 @@ class Fit:
         train, valid = self._split()
         model = self._initial(entry, train, model_key)
         callbacks = [*callbacks, progress()] if self.options["verbose"] else callbacks
-        result = self._trainer(entry, len(train)).fit(
-            run_key,
-            model,
-            Example(train),
-            valid=None if valid is None else Example(valid),
-            run=run,
-            callbacks=callbacks,
-        )
+        trainer, rows = self._trainer(entry, len(train)), Example(train)
+        options = {"valid": None if valid is None else Example(valid), "run": run, "callbacks": callbacks}
+        treatments = None
+        if self.options["max_error"] is not None:
+            # the rows kept apart drive the multiplier, so that the error is one on new data; none are left to stop early by
+            options["held_out"] = options.pop("valid")
+            trainer = replace(trainer, patience=None)
+            result = constrained_fit(run_key, trainer, model, rows, [self._constraint()], **options)
+        elif self.options["cure"] is None:
+            result = trainer.fit(run_key, model, rows, **options)
+        else:
+            cured = fit_with_cure(run_key, trainer, model, rows, remedies=_REMEDIES, **options)
+            result, treatments = cured.result, [treatment.to_dict() for treatment in cured.treatments]
         record = FitRecord(
-            self.spec, self.units, arrays_of(result.model), self.seed, self.reason, self.data, result.history
+            spec=self.spec,
+            units=self.units,
+            arrays=arrays_of(result.model),
+            seed=self.seed,
+            reason=self.reason,
+            data=self.data,
+            history=result.history,
+            treatments=treatments,
         )
         if run is not None:
             with run.lock():  # the trainer held it until now
                 run.save_model(record.all_arrays())
                 run.finish()
         return record
+
+    def _constraint(self) -> Constraint:
+        unit = jnp.asarray(self.units.unit, jnp.float32)
+        tolerance = jnp.asarray(self.options["max_error"], jnp.float32)
+        return Constraint(ReconstructionError(unit=unit), tolerance, name=RECONSTRUCTION_ERROR)
 
     def _split(self) -> tuple[np.ndarray, np.ndarray | None]:
         n = len(self.x)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from latlas.core import RequestError
-from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
 from latlas.networks import activation
 
 # epochs=None: about as many steps as bring the digits and MNIST to rest, within bounds
@@ -29,9 +29,10 @@ _RANGES = {
     "beta": (numbers.Real, 0, math.inf, True, "a number from 0"),
     "warm_up": (numbers.Real, 0, 1, True, "a share of the run from 0 to 1"),
     "learning_rate": (numbers.Real, 0, math.inf, False, "a number above 0"),
+    "max_error": (numbers.Real, 0, math.inf, False, "a number above 0, in the data's unit, or None"),
     "validation_fraction": (numbers.Real, 0, 0.9, True, "a share of the data from 0 to 0.9"),
 }
-_MAY_BE_NONE = ("epochs", "patience")
+_MAY_BE_NONE = ("epochs", "patience", "max_error")
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -43,6 +44,8 @@ def check_options(options: dict[str, Any]) -> None:
     checked_name("likelihood", options["likelihood"], ["auto", *LIKELIHOODS])
     checked_name("network", options["network"], NETWORKS)
     checked_name("precision", options["precision"], PRECISIONS)
+    if options["cure"] is not None:
+        checked_name("cure", options["cure"], CURES)
     try:
         activation(options["activation"])
     except ValueError as error:
@@ -54,6 +57,11 @@ def check_options(options: dict[str, Any]) -> None:
         right = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
         if not right or not low <= value <= high or (value == low and not inclusive):
             raise RequestError(f"The option {name} takes {expected}; {value!r} came.")
+    if options["max_error"] is not None and options["cure"] is not None:
+        raise RequestError(
+            "A fit is either constrained by max_error or treated by cure: what a treatment changes would change the price "
+            "of the constraint. Give one of them."
+        )
     hidden = options["hidden"]
     if hidden is not None and not all(isinstance(width, numbers.Integral) and width >= 1 for width in hidden):
         raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); {hidden!r} came.")

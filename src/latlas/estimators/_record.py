@@ -13,9 +13,12 @@ import numpy as np
 from latlas.core import CorruptFileError, RequestError, RunDirectory, named_arrays, with_named_arrays
 from latlas.data import AbstractUnits, units_from
 from latlas.estimators._build import ModelSpec, build_model
+from latlas.evaluation import kept_run
 from latlas.models import VAE
 
 _UNITS = "units:"
+# the name of the constraint that `max_error` puts on a fit
+RECONSTRUCTION_ERROR = "reconstruction_error"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class FitRecord:
         reason: why the likelihood was chosen.
         data: shape, type and fingerprint of the data.
         history: one dict per report.
+        treatments: what a cured fit did, as dicts; `None` for a fit without a cure.
     """
 
     spec: ModelSpec
@@ -39,6 +43,7 @@ class FitRecord:
     reason: str
     data: dict[str, Any]
     history: list[dict[str, Any]] = field(default_factory=list)
+    treatments: list[dict[str, Any]] | None = None
 
     def model(self) -> VAE:
         """The model, built from the specification and filled with the arrays."""
@@ -59,6 +64,9 @@ class FitRecord:
         best = max(reports, key=lambda report: -report["valid"]["loss"], default=None)
         last = self.history[-1] if self.history else {}
         kept = best or last
+        cure = {} if self.treatments is None else {"treatments": self.treatments}
+        error = last.get("train", {}).get(f"constraint_{RECONSTRUCTION_ERROR}")
+        constrained = {} if error is None else {RECONSTRUCTION_ERROR: error}
         return {
             "likelihood": self.spec.likelihood,
             "likelihood_reason": self.reason,
@@ -67,6 +75,8 @@ class FitRecord:
             "num_parameters": int(sum(array.size for array in self.arrays.values())),
             "elbo": {part: kept[part]["elbo"] if part in kept else None for part in ("train", "valid")},
             "seconds": last.get("seconds"),
+            **cure,
+            **constrained,
         }
 
 
@@ -111,7 +121,7 @@ def read_record(run: RunDirectory) -> FitRecord:
         raise RequestError(
             f"The run {run.path} is not one of an Atlas: load it with the program that wrote it."
         )
-    arrays = run.load_model()
+    arrays, stored = run.load_model(), run.read_treatments()
     units_arrays = {name.removeprefix(_UNITS): a for name, a in arrays.items() if name.startswith(_UNITS)}
     model_arrays = {name: a for name, a in arrays.items() if not name.startswith(_UNITS)}
     try:
@@ -121,12 +131,13 @@ def read_record(run: RunDirectory) -> FitRecord:
             "seed": int(config["seed"]),
             "reason": str(config["likelihood_reason"]),
             "data": config["data"],
+            "treatments": None if stored is None else list(stored["treatments"]),
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(
             f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
         ) from error
-    return FitRecord(spec, units, model_arrays, **rest, history=run.read_metrics())
+    return FitRecord(spec, units, model_arrays, **rest, history=kept_run(run).read_metrics())
 
 
 def arrays_of(model: VAE) -> dict[str, np.ndarray]:

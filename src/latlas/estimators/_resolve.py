@@ -33,6 +33,7 @@ Names = Sequence[str] | None
 
 NETWORKS = ("mlp", "conv")
 PRECISIONS = ("float32", "bfloat16")
+CURES = ("auto",)
 _MAX_CATEGORIES = 1024
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from latlas.core import RequestError, RunDirectory, RunExistsError
 from latlas.estimators._fit import Fit
 from latlas.estimators._record import FitRecord, read_record
+from latlas.evaluation import NO_TREATMENTS
 
 Place = RunDirectory | str | os.PathLike | None
 # what may differ between a run and the call that resumes it: it changes nothing that is computed
@@ -45,6 +46,8 @@ def _taken(fit: Fit, directory: RunDirectory, *, resume: bool) -> tuple[Fit, Run
         raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
     if not (begun_before and resume):
         directory.write_config(fit.config)
+        if directory.read_treatments() is not None:  # of another fit, killed before its first checkpoint
+            directory.write_treatments(NO_TREATMENTS)
         return fit, directory, None
     if fit.options["random_state"] is None:
         fit = replace(fit, seed=int(stored["seed"]))
@@ -60,6 +63,8 @@ def saved(
     with run.lock():
         for line in record.history:
             run.append_metrics(line)
+        if record.treatments is not None:
+            run.write_treatments(NO_TREATMENTS | {"treatments": record.treatments})
         run.save_model(record.all_arrays())
         run.finish()
     return run

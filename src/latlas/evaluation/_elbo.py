@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
-from numpyro.distributions.kl import kl_divergence as numpyro_kl
 
 from latlas.core import Estimate, Example
-from latlas.distributions import has_closed_form, kl_divergence
+from latlas.distributions import has_closed_form, kl_divergence, kl_per_dimension
 from latlas.evaluation._map_rows import Progress
 from latlas.evaluation._sampled_terms import Prepare, SampledTerms, Sampling, map_examples
 from latlas.models import AbstractLatentModel
+from latlas.stats import standard_error
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,13 @@ class ElboPerExample:
         distortion: -E_q[log p(x | z)].
         kl_per_dimension: mean over the examples of the KL of each latent dimension, where q and p factorise
             over them and it has a closed form; else `None`. Its sum is the mean rate.
+        standard_error: of each example's ELBO, from its draws.
     """
 
     rate: Float[np.ndarray, " examples"]
     distortion: Float[np.ndarray, " examples"]
     kl_per_dimension: Float[np.ndarray, " latent"] | None
+    standard_error: Float[np.ndarray, " examples"]
 
     @property
     def elbo(self) -> Float[np.ndarray, " examples"]:
@@ -63,6 +64,7 @@ class ElboTerms(NamedTuple):
     rate: Scalar
     distortion: Scalar
     kl_per_dimension: Float[Array, " latent"] | None
+    standard_error: Scalar
 
 
 def elbo_terms(q: Any, p: Any, terms: SampledTerms) -> ElboTerms:
@@ -73,41 +75,17 @@ def elbo_terms(q: Any, p: Any, terms: SampledTerms) -> ElboTerms:
     which for an exact rate is the mean of -log p(x | z) with log q(z) - log p(z) - KL, of mean zero, as
     control variate.
     """
-    bound = jnp.mean(terms.log_likelihood + terms.log_ratio)
+    log_weights = terms.log_likelihood + terms.log_ratio
+    bound = jnp.mean(log_weights)
     rate = kl_divergence(q, p) if has_closed_form(q, p) else -jnp.mean(terms.log_ratio)
-    return ElboTerms(rate, -bound - rate, kl_per_dimension(q, p))
+    return ElboTerms(rate, -bound - rate, kl_per_dimension(q, p), standard_error(log_weights))
 
 
 def elbo_per_example(found: ElboTerms) -> ElboPerExample:
     """The arrays of all examples as a result."""
     per_dimension = found.kl_per_dimension
     mean = None if per_dimension is None else np.mean(per_dimension, axis=0, dtype=np.float64)
-    return ElboPerExample(found.rate, found.distortion, mean)
-
-
-def kl_per_dimension(q: Any, p: Any) -> Float[Array, " latent"] | None:
-    """KL of each dimension of a latent, in nats: their sum is KL(q || p).
-
-    >>> import numpyro.distributions as dist
-    >>> import jax.numpy as jnp
-    >>> p = dist.Normal(jnp.zeros(2), jnp.ones(2)).to_event(1)
-    >>> kl_per_dimension(dist.Normal(jnp.array([0.0, 1.0]), jnp.ones(2)).to_event(1), p).tolist()
-    [0.0, 0.5]
-
-    Args:
-        q: distribution over one latent.
-        p: distribution over the same latent.
-
-    Returns:
-        One number per dimension; `None` where the two do not factorise over them, or NumPyro knows no closed
-        form.
-    """
-    pair = [d.base_dist if isinstance(d, dist.Independent) else d for d in (q, p)]
-    factorise = all(isinstance(d, dist.Distribution) and not d.event_shape for d in pair)
-    if not factorise or pair[0].batch_shape != pair[1].batch_shape:
-        return None
-    rule = numpyro_kl.dispatch(*map(type, pair))
-    return None if rule is None else jnp.ravel(rule(*pair))
+    return ElboPerExample(found.rate, found.distortion, mean, found.standard_error)
 
 
 def elbo(

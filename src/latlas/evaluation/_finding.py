@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Severity = Literal["note", "warning", "serious"]
 
-# The names are an interface: scripts read them. Each is explained in docs/ideas/diagnosis.md.
+# The names are an interface: scripts read them. Each is explained in docs/guides/diagnosis.md.
 FINDINGS = (
     "posterior_collapse",
     "collapsed_dimensions",

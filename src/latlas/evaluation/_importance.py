@@ -14,6 +14,9 @@ from latlas.evaluation._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.stats import effective_sample_size, log_mean_exp, log_mean_exp_standard_error, pareto_k
 
+# nats: the log of a mean with a relative error of a half is about an eighth too low
+_LARGEST_ERROR = 0.5
+
 
 @dataclass(frozen=True)
 class EvidencePerExample:
@@ -25,6 +28,8 @@ class EvidencePerExample:
         effective_sample_size: 1 / sum(w^2) of the normalised weights, between 1 and `num_samples`.
         pareto_k: tail shape of the weights; below 0.7 the two above mean what they say.
         num_samples: importance samples per example.
+        pooled_pareto_k: tail shape of the weights of all examples together, each relative to the median of its
+            example's others, where an example has too few for a shape of its own (chains); else `None`.
     """
 
     log_evidence: Float[np.ndarray, " examples"]
@@ -32,6 +37,7 @@ class EvidencePerExample:
     effective_sample_size: Float[np.ndarray, " examples"]
     pareto_k: Float[np.ndarray, " examples"]
     num_samples: int
+    pooled_pareto_k: float | None = None
 
     def summary(self) -> Evidence:
         r"""The mean over the examples and its verdict.
@@ -40,6 +46,10 @@ class EvidencePerExample:
         which in expectation is the spread of log p(x) over examples plus the mean of their squared Monte
         Carlo errors $e^2$; and never less than the Monte Carlo error alone, which is all there is for one
         example.
+
+        Reliable is what has a Pareto k below 0.7 for 95 % of the examples. Where k is that of all examples'
+        weights pooled, it must be below 0.7 and 95 % of the standard errors below 0.5 nats: beyond, one weight
+        dominates its example, the delta method fails, and the estimate is too low.
         """
         n = len(self.log_evidence)
         spread = np.var(self.log_evidence, ddof=1, dtype=np.float64) if n > 1 else np.inf
@@ -47,13 +57,18 @@ class EvidencePerExample:
         known = [variance for variance in (spread, monte_carlo) if np.isfinite(variance)]
         # whole values rather than interpolated ones: some may be infinite
         worst = float(np.quantile(self.pareto_k, 0.95, method="higher"))
+        tame = worst < PARETO_K_LIMIT
+        if self.pooled_pareto_k is not None:
+            worst = self.pooled_pareto_k
+            largest_error = np.quantile(self.standard_error, 0.95, method="higher")
+            tame = worst < PARETO_K_LIMIT and largest_error < _LARGEST_ERROR
         return Evidence(
             value=float(np.mean(self.log_evidence, dtype=np.float64)),
             standard_error=float(np.sqrt(max(known) / n)) if known else float("inf"),
             num_samples=self.num_samples,
             effective_sample_size=float(np.median(self.effective_sample_size)),
             pareto_k=worst,
-            reliable=worst < PARETO_K_LIMIT,
+            reliable=bool(tame),
         )
 
 

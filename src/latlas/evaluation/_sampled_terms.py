@@ -74,11 +74,13 @@ def map_examples(
     sampling: Sampling,
     prepare: Prepare | None,
     progress: Progress | None,
+    rows_per_call: int | None = None,
 ) -> PyTree[np.ndarray]:
     """`fn(key_i, model, example_i)` of every example; key i depends on the key and i alone."""
     rows = (np.arange(num_examples(batch), dtype=np.int32), batch)
     at_once = max(1, sampling.chunk_size // sampling.num_samples)
-    rows_per_call = min(max(at_once, _DRAWS_PER_CALL // sampling.num_samples, 1), _ROWS_PER_CALL)
+    if rows_per_call is None:
+        rows_per_call = min(max(at_once, _DRAWS_PER_CALL // sampling.num_samples, 1), _ROWS_PER_CALL)
     args = (key, model)
     return map_rows(
         _OfExample(fn, prepare), args, rows, at_once=at_once, rows_per_call=rows_per_call, progress=progress
@@ -93,8 +95,13 @@ class _OfExample(eqx.Module):
 
     def __call__(self, args, row):
         (key, model), (index, example) = args, row
-        key, prepare_key = jr.split(jr.fold_in(key, index))
-        if self.prepare is not None:
-            one = self.prepare(prepare_key, jax.tree.map(lambda leaf: leaf[None], example))
-            example = jax.tree.map(lambda leaf: leaf[0], one)
-        return self.fn(key, model, example)
+        key = jr.fold_in(key, index)
+        return self.fn(jr.split(key)[0], model, prepared(self.prepare, key, example))
+
+
+def prepared(prepare: Prepare | None, key: PRNGKeyArray, example: Example) -> Example:
+    """One example as training would see it; the draws of its latents have the other half of the key."""
+    if prepare is None:
+        return example
+    one = prepare(jr.split(key)[1], jax.tree.map(lambda leaf: leaf[None], example))
+    return jax.tree.map(lambda leaf: leaf[0], one)

@@ -2,6 +2,10 @@
 
 from latlas.models._autoencoder import Autoencoder as Autoencoder
 from latlas.models._conditional import ConditionalGaussian as ConditionalGaussian
+from latlas.models._exact_model import AbstractExactModel as AbstractExactModel
+from latlas.models._latent_class import LatentClassModel as LatentClassModel
+from latlas.models._free_posteriors import FreePosteriors as FreePosteriors
+from latlas.models._free_posteriors import free_posteriors as free_posteriors
 from latlas.models._latent_model import AbstractLatentModel as AbstractLatentModel
 from latlas.models._linear import linear_autoencoder as linear_autoencoder
 from latlas.models._linear import linear_vae as linear_vae
@@ -11,5 +15,7 @@ from latlas.models._prior import StandardNormal as StandardNormal
 from latlas.models._recognition import AbstractRecognition as AbstractRecognition
 from latlas.models._recognition import GaussianRecognition as GaussianRecognition
 from latlas.models._recognition import gaussian as gaussian
+from latlas.models._softened import SoftenedPrior as SoftenedPrior
+from latlas.models._softened import WidenedRecognition as WidenedRecognition
 from latlas.models._vae import VAE as VAE
 from latlas.models._with_recognition import WithRecognition as WithRecognition

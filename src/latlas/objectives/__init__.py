@@ -1,5 +1,12 @@
 """Bounds and penalties: `(key, model, batch) -> (loss, terms)`. The objective owns the `vmap` over examples."""
 
+from latlas.objectives._constrained import Constrained as Constrained
+from latlas.objectives._constrained import HeldOutRows as HeldOutRows
+from latlas.objectives._constrained import WithMultipliers as WithMultipliers
+from latlas.objectives._constrained_fit import ConstrainedFit as ConstrainedFit
+from latlas.objectives._constrained_fit import ConstraintOutcome as ConstraintOutcome
+from latlas.objectives._constrained_fit import constrained_fit as constrained_fit
+from latlas.objectives._constraint import Constraint as Constraint
 from latlas.objectives._draws import AbstractDraws as AbstractDraws
 from latlas.objectives._draws import MonteCarlo as MonteCarlo
 from latlas.objectives._elbo import Elbo as Elbo
@@ -10,8 +17,17 @@ from latlas.objectives._gradients import Reparameterised as Reparameterised
 from latlas.objectives._gradients import StickingTheLanding as StickingTheLanding
 from latlas.objectives._importance_weighted import ImportanceWeighted as ImportanceWeighted
 from latlas.objectives._importance_weighted import log_weights as log_weights
+from latlas.objectives._measured import measured as measured
 from latlas.objectives._objective import AbstractObjective as AbstractObjective
 from latlas.objectives._objective import Terms as Terms
+from latlas.objectives._objective import map_over_batch as map_over_batch
 from latlas.objectives._objective import mean_over_batch as mean_over_batch
+from latlas.objectives._quantity import AbstractQuantity as AbstractQuantity
+from latlas.objectives._quantity import MeanOf as MeanOf
+from latlas.objectives._quantity import ReconstructionError as ReconstructionError
+from latlas.objectives._rate import Rate as Rate
+from latlas.objectives._rate_penalties import CapacityPenalty as CapacityPenalty
+from latlas.objectives._rate_penalties import FreeBits as FreeBits
+from latlas.objectives._rate_penalties import MinimumRate as MinimumRate
 from latlas.objectives._reconstruction import ReconstructionLoss as ReconstructionLoss
 from latlas.objectives._total import Total as Total

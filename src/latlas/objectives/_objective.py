@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import Example, num_examples
 
@@ -36,10 +36,16 @@ class AbstractObjective(eqx.Module):
         """
 
 
-def mean_over_batch(
-    key: PRNGKeyArray, fn: Callable[[PRNGKeyArray, Any, Example], PyTree[Scalar]], model: Any, batch: Example
-) -> PyTree[Float[Array, ""]]:
-    """Mean over the batch of a function of one example; the only `vmap` between a model and its training."""
+def map_over_batch(
+    key: PRNGKeyArray, fn: Callable[[PRNGKeyArray, Any, Example], PyTree[Array]], model: Any, batch: Example
+) -> PyTree[Array]:
+    """A function of one example over a batch; the only `vmap` between a model and its training."""
     keys = jr.split(key, num_examples(batch))
-    values = jax.vmap(lambda key, example: fn(key, model, example))(keys, batch)
-    return jax.tree.map(jnp.mean, values)
+    return jax.vmap(lambda key, example: fn(key, model, example))(keys, batch)
+
+
+def mean_over_batch(
+    key: PRNGKeyArray, fn: Callable[[PRNGKeyArray, Any, Example], PyTree[Array]], model: Any, batch: Example
+) -> PyTree[Array]:
+    """Mean over the batch of a function of one example, of the shape that the function gives."""
+    return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), map_over_batch(key, fn, model, batch))

@@ -3,9 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
+from latlas.core import Example
+from latlas.evaluation import kl_per_dimension, map_rows
+from latlas.models import AbstractLatentModel
 from latlas.report._data import ReportData, kind_of
+from latlas.report._flat_images import flat_image_shape
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
@@ -26,6 +32,8 @@ def collect(
     labels: np.ndarray | Sequence[Any] | None = None,
     label_name: str = "label",
     evaluation: Mapping[str, Any] | None = None,
+    treatments: Sequence[Mapping[str, Any]] = (),
+    curve: Mapping[str, Any] | None = None,
     feature_names: Sequence[str] | None = None,
     item_kind: str | None = None,
     versions: Mapping[str, str] | None = None,
@@ -34,14 +42,18 @@ def collect(
     """What a report shows of a fitted `latlas.estimators.Atlas`.
 
     Args:
-        atlas: fitted; its prior is the standard normal.
+        atlas: fitted.
         x: examples, better not those of the fit: for reconstructions, the map, interpolation and KL; None leaves those out.
         title: what was learned from.
         labels: one per example, to colour the map by.
         label_name: what the labels say.
-        evaluation: what `latlas evaluate --json` prints, if it was measured.
+        evaluation: what `latlas evaluate --json` prints, if it was measured; what `latlas diagnose` prints stands in
+            it as `diagnosis`.
+        treatments: what the fit did against its findings, as in `ReportData`.
+        curve: of the path of betas that the model comes from, as in `ReportData`.
         feature_names: one per column; by default those that the fit saw.
-        item_kind: "image", "series" or "table"; None tells it by the shape.
+        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
+            their pixels.
         versions: of what computed the run.
         run: the run directory, for the commands that the report suggests.
 
@@ -50,9 +62,13 @@ def collect(
     """
     if feature_names is None:
         feature_names = getattr(atlas, "feature_names_in_", None)
+    item_shape = tuple(atlas.item_shape_)
+    if item_kind is None and feature_names is None and len(item_shape) == 1:
+        items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else np.asarray(x)
+        item_shape = flat_image_shape(items) or item_shape
     about = {
         "title": title,
-        "item_shape": tuple(atlas.item_shape_),
+        "item_shape": item_shape,
         "item_kind": item_kind,
         "feature_names": None if feature_names is None else [str(name) for name in feature_names],
     }
@@ -68,6 +84,8 @@ def collect(
         label_name=label_name,
         prototype=atlas.inverse_transform(np.zeros((1, atlas.record_.spec.latent_dim), np.float32))[0],
         evaluation=evaluation,
+        treatments=treatments,
+        curve=curve,
         likelihood=_NAMES.get(atlas.likelihood_, atlas.likelihood_.replace("_", " ")),
         likelihood_reason=atlas.likelihood_reason_,
         seed=atlas.record_.seed,
@@ -80,13 +98,14 @@ def collect(
 
 def _of_examples(atlas: Any, x: np.ndarray, num_shown: int) -> dict[str, Any]:
     rows = spread_rows(len(x), num_shown)
-    loc, scale = atlas.encode(x)
+    loc = atlas.transform(x)
+    in_units = atlas.record_.units.to_model(np.reshape(np.asarray(x), (len(x), *atlas.item_shape_)))
     return {
         "originals": np.asarray(x)[rows],
         "reconstructions": atlas.inverse_transform(loc[rows]),
         "codes": loc,
         "interpolation": _paths(atlas, loc),
-        "kl_per_dimension": kl_from_standard_normal(loc, scale),
+        "kl_per_dimension": mean_kl_per_dimension(atlas.model_, in_units),
     }
 
 
@@ -95,18 +114,23 @@ def spread_rows(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def kl_from_standard_normal(loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """KL(N(loc, scale^2) || N(0, 1)) of each dimension in nats, mean over examples.
+def mean_kl_per_dimension(model: AbstractLatentModel, x: np.ndarray) -> np.ndarray | None:
+    """KL(q || p) of each latent dimension in nats, mean over examples, against the model's own prior.
 
     Args:
-        loc: posterior means, `(examples, latent_dim)`.
-        scale: posterior standard deviations, same shape.
+        model: any model.
+        x: examples in the model's units.
 
     Returns:
-        1/2 (loc^2 + scale^2 - 1) - log scale, `(latent_dim,)`.
+        `(latent_dim,)`; None where posterior and prior do not factorise over the dimensions.
     """
-    loc, scale = np.asarray(loc, dtype=float), np.asarray(scale, dtype=float)
-    return (0.5 * (loc**2 + scale**2 - 1) - np.log(scale)).mean(axis=0)
+    kl, _ = map_rows(_kl, model, Example(x))
+    return None if kl is None else np.mean(kl, axis=0, dtype=np.float64)
+
+
+def _kl(model: AbstractLatentModel, example: Example) -> tuple[Array | None, Array]:
+    kl = kl_per_dimension(model.posterior(example), model.prior(example.condition))
+    return kl, jnp.zeros(())  # JAX maps no function that returns no array
 
 
 def _facts(atlas: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 KINDS = ("image", "series", "table")
 SMALLEST_SIDE = 4  # of an image: a (100, 3) item is a series of three channels
+_NEEDED = ("betas", "rate", "distortion")
 LONGEST_TABLE = 16  # values of an unnamed vector that are still shown one by one
 
 
@@ -34,7 +35,13 @@ class ReportData:
         label_name: what the labels say.
         prototype: the item decoded from the middle of the prior, `item_shape`.
         interpolation: decoded paths, `(rows, steps, *item_shape)`.
-        evaluation: what `latlas evaluate --json` prints, in nats per example.
+        evaluation: what `latlas evaluate --json` prints, in nats per example: `log_evidence`, `elbo`, `rate`,
+            `distortion`, and, as far as they were asked for, `bracket`, `gap`, `certificate` and `diagnosis`.
+        treatments: what a fit did against its findings, in order: `{finding, measured, remedy, attempt, step,
+            why, outcome}`.
+        curve: of a path of betas: `betas`, and of each the `rate` and the `distortion`, and as far as they are
+            known `rate_standard_error`, `distortion_standard_error`, `kl_per_dimension` (a list per beta),
+            `on_hull`, and which beta was `chosen`.
         kl_per_dimension: KL(q || p) of each latent dimension, mean over examples, in nats, `(latent_dim,)`.
         active_threshold: nats above which a dimension counts as in use.
         likelihood: name of the likelihood.
@@ -65,6 +72,8 @@ class ReportData:
     prototype: np.ndarray | None = None
     interpolation: np.ndarray | None = None
     evaluation: Mapping[str, Any] | None = None
+    treatments: Sequence[Mapping[str, Any]] = ()
+    curve: Mapping[str, Any] | None = None
     kl_per_dimension: np.ndarray | None = None
     active_threshold: float = 0.01
     likelihood: str | None = None
@@ -95,6 +104,8 @@ class ReportData:
             )
         if self.codes is not None and np.ndim(self.codes) != 2:
             raise ValueError(f"codes has shape {np.shape(self.codes)}; give (examples, latent_dim).")
+        if self.curve:
+            _check_curve(self.curve)
         kl = self.kl_per_dimension
         if self.codes is not None and kl is not None and np.size(kl) != np.shape(self.codes)[1]:
             raise ValueError(
@@ -164,3 +175,16 @@ def _check_items(name: str, items: np.ndarray | None, item_shape: tuple[int, ...
             f"{name} has shape {shape}; expected {leading} leading axes and then {item_shape} or "
             f"{(size(item_shape),)}."
         )
+
+
+def _check_curve(curve: Mapping[str, Any]) -> None:
+    for name in _NEEDED:
+        if curve.get(name) is None:
+            raise ValueError(f"The curve has no {name}; give one number per beta.")
+    count = len(curve["betas"])
+    for name in (*_NEEDED, "rate_standard_error", "distortion_standard_error", "kl_per_dimension", "on_hull"):
+        column = curve.get(name)
+        if column is not None and len(column) != count:
+            raise ValueError(
+                f"The curve has {len(column)} values of {name} for {count} betas; give one per beta."
+            )

@@ -16,7 +16,7 @@ GAP = 0.08  # of an item's side
 
 def draw_samples(data: ReportData, theme: Theme) -> Figure:
     """Samples in a square."""
-    samples = _reduced(shaped(part(data, "samples"), data))
+    samples = reduced(shaped(part(data, "samples"), data))
     count = min(len(samples), _room(samples))
     columns = int(np.ceil(np.sqrt(count)))
     return _one_picture(mosaic(_colored(samples[:count], data), columns))
@@ -25,8 +25,8 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """Pairs of rows: originals above, reconstructions below."""
     originals, rebuilt = (
-        _reduced(shaped(part(data, "originals"), data)),
-        _reduced(shaped(part(data, "reconstructions"), data)),
+        reduced(shaped(part(data, "originals"), data)),
+        reduced(shaped(part(data, "reconstructions"), data)),
     )
     count = min(len(originals), _room(originals) // 2, 20)
     columns = int(np.clip(count, 1, 10 if count > 8 else 8))
@@ -54,7 +54,7 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
 
 def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """The one image, large."""
-    picture = _colored(_reduced(shaped(part(data, "prototype"), data)[None]), data)[0]
+    picture = _colored(reduced(shaped(part(data, "prototype"), data)[None]), data)[0]
     return _one_picture(picture, width=2.0)
 
 
@@ -62,7 +62,7 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """One path per row."""
     paths = shaped(part(data, "interpolation"), data)
     steps = np.unique(np.linspace(0, paths.shape[1] - 1, min(paths.shape[1], MOST_STEPS)).round().astype(int))
-    items = _reduced(paths[:MOST_PATHS, steps].reshape(-1, *paths.shape[2:]))
+    items = reduced(paths[:MOST_PATHS, steps].reshape(-1, *paths.shape[2:]))
     rows = max(1, _room(items) // len(steps))
     return _one_picture(mosaic(_colored(items[: rows * len(steps)], data), len(steps)))
 
@@ -111,7 +111,7 @@ def _colored(items: np.ndarray, data: ReportData) -> np.ndarray:
     return colored(items, value_limits(data))
 
 
-def _reduced(items: np.ndarray) -> np.ndarray:
+def reduced(items: np.ndarray) -> np.ndarray:
     """Means over blocks, so that no side of the items `(n, h, w, ...)` is longer than `LONGEST_SIDE`."""
     for side in (1, 2):
         factor = -(-items.shape[side] // LONGEST_SIDE)

@@ -10,11 +10,11 @@ from latlas.core import RequestError, write_atomically
 from latlas.report._data import ReportData, kind_of, part, shaped
 from latlas.report._figures_images import colored, mosaic, value_limits
 from latlas.report._figures_items import samples_figure
-from latlas.report._svg import to_svg
+from latlas.report._flat_images import flat_image_shape
+from latlas.report._picture_file import picture_path, write_figure
 from latlas.report._theme import LIGHT
 
 SHORTEST_SIDE = 48  # pixels of an item in the file; smaller images are enlarged by a whole factor
-SUFFIXES = (".png", ".svg")
 
 
 def save_image_grid(
@@ -31,36 +31,29 @@ def save_image_grid(
         path: where to; `.png` or `.svg`.
         items: `(n, *item_shape)`, or flat `(n, size)`; all are shown if they are images. NaN is left blank.
         item_shape: of one item, as in `ReportData`.
-        item_kind: "image", "series" or "table"; None tells it by the shape.
+        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
+            their pixels.
         feature_names: one per value, for tables.
 
     Raises:
         RequestError: if there is no item, a shape does not fit, or the suffix is another.
         WorkError: if the file cannot be written; what stood there before is then intact.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise RequestError(
-            f"{path} ends in {path.suffix!r}, and a picture is written as one of {', '.join(SUFFIXES)}."
-        )
+    path = picture_path(path)
     if len(items) == 0:
         raise RequestError(f"There is no item to put into {path}; ask for at least one.")
+    if item_kind is None and feature_names is None and len(item_shape) == 1:
+        item_shape = flat_image_shape(items) or item_shape
     try:
         data = ReportData(
             title="", item_shape=item_shape, item_kind=item_kind, feature_names=feature_names, samples=items
         )
     except ValueError as error:
         raise RequestError(str(error)) from error
-    if path.suffix.lower() == ".svg":
-        write_atomically(path, to_svg(samples_figure(data, LIGHT)))
-    elif kind_of(data) == "image":
+    if path.suffix.lower() == ".png" and kind_of(data) == "image":
         write_atomically(path, _png(_grid(data)))
     else:
-        buffer = BytesIO()
-        with LIGHT.context():
-            figure = samples_figure(data, LIGHT)
-            figure.savefig(buffer, format="png", facecolor=LIGHT.surface, metadata={"Software": "latlas"})
-        write_atomically(path, buffer.getvalue())
+        write_figure(path, samples_figure(data, LIGHT))
 
 
 def _grid(data: ReportData) -> np.ndarray:

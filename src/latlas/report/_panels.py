@@ -1,12 +1,11 @@
 """The report's figures in reading order: when each can be drawn, and the words that go with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from latlas.report._data import ReportData, kind_of, part
-from latlas.report._figures_evidence import bounds, evidence_figure, kl_figure
+from latlas.report._figures_evidence import kl_figure
 from latlas.report._figures_items import (
     interpolation_figure,
     prototype_figure,
@@ -16,33 +15,12 @@ from latlas.report._figures_items import (
 from latlas.report._figures_latent import MOST_POINTS, latent_map_figure
 from latlas.report._figures_training import curve, shown_terms, training_figure
 from latlas.report._labels import Scale, read_labels
+from latlas.report._panel import Panel
+from latlas.report._panels_curve import CURVE, PRUNING
+from latlas.report._panels_evidence import BRACKET, EVIDENCE, GAP
 from latlas.report._projection import project
-from latlas.report._text import number, with_error
-from latlas.report._theme import FigureFunction
+from latlas.report._text import number
 from latlas.report._words import num_active
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One figure of the report.
-
-    Attributes:
-        name: its anchor on the page.
-        title: its heading.
-        ready: whether the data hold what it shows.
-        draw: the figure, of the data and a theme.
-        caption: how to read it, one or two sentences.
-        alt: what it shows, for a reader who does not see it.
-        missing: how to get it where it is missing.
-    """
-
-    name: str
-    title: str
-    ready: Callable[[ReportData], bool]
-    draw: FigureFunction
-    caption: Callable[[ReportData], str]
-    alt: Callable[[ReportData], str]
-    missing: str
 
 
 def panels() -> tuple[Panel, ...]:
@@ -54,18 +32,6 @@ def _has(*names: str) -> Callable[[ReportData], bool]:
     return lambda data: all(
         getattr(data, name) is not None and np.size(getattr(data, name)) > 0 for name in names
     )
-
-
-def _evidence_caption(data: ReportData) -> str:
-    return (
-        "log p(x) estimates what the model really gives held-out data, the ELBO is the floor that training "
-        "raises; the thick "
-        "line is one standard error, the thin line two."
-    )
-
-
-def _evidence_alt(data: ReportData) -> str:
-    return "; ".join(f"{bound.name} {with_error(*bound[1:])} nats" for bound in bounds(data)) + "."
 
 
 def _reconstructions_caption(data: ReportData) -> str:
@@ -195,11 +161,9 @@ _WITH_DATA = "Held-out examples are needed for this; run `latlas report RUN DATA
 _FIT_AGAIN = "The run holds none; fit the model again with `latlas fit DATA --out RUN`."
 
 _PANELS = (
-    Panel(
-        "evidence", "How good, and how sure", lambda data: bool(bounds(data)), evidence_figure,
-        _evidence_caption, _evidence_alt,
-        "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
-    ),
+    EVIDENCE,
+    BRACKET,
+    GAP,
     Panel(
         "reconstructions", "Data and reconstructions", _has("originals", "reconstructions"),
         reconstructions_figure, _reconstructions_caption, _reconstructions_alt, _WITH_DATA,
@@ -225,4 +189,6 @@ _PANELS = (
         "dimensions", "What each dimension carries", _has("kl_per_dimension"), kl_figure, _kl_caption,
         _kl_alt, _WITH_DATA,
     ),
+    CURVE,
+    PRUNING,
 )  # fmt: skip

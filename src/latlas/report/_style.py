@@ -30,22 +30,33 @@ code{font:.9em ui-monospace,"SF Mono",Menlo,Consolas,monospace;overflow-wrap:any
 .badge{display:inline-block;vertical-align:.2em;margin-left:.3em;padding:.05rem .5rem;border:1px solid
 currentColor; border-radius:1rem;font-size:.75rem;font-weight:600}
 .good{color:var(--good)}.bad{color:var(--bad)}.unknown{color:var(--muted)}
+.badge.serious{background:var(--bad);border-color:var(--bad);color:var(--surface)}
+.badge.warning{color:var(--bad)}.badge.note{color:var(--muted);border-style:dashed}
 .summary{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.25rem
 3rem;margin:0 0 2rem} .summary>div{max-width:40rem}
 .summary h2:not(:first-child){margin-top:1.5rem}
 .verdict{padding:.1rem 0 .1rem .9rem;border-left:3px solid currentColor}
 .links{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:0;padding:0;list-style:none}
 .figures{columns:2;column-gap:1.25rem}
-figure,.missing,details{margin:0 0 1.25rem;padding:1.1rem 1.25rem;background:var(--surface);border:1px solid
+figure,.missing,.card,details{margin:0 0 1.25rem;padding:1.1rem 1.25rem;background:var(--surface);border:1px solid
 var(--grid); border-radius:.6rem}
 figure{break-inside:avoid;scroll-margin-top:1rem}
 figcaption{margin-top:.6rem;color:var(--muted);font-size:.9rem;line-height:1.45}
 .picture svg{display:block;width:100%;height:auto;margin:0 auto}
 .picture svg *{stroke-linejoin:round;stroke-linecap:butt}
+.card{scroll-margin-top:1rem}.card>p{max-width:60rem}
+.log{margin:0;padding-left:1.4rem}.log li{margin:0 0 .6rem;overflow-wrap:anywhere}
+.stacked td:nth-child(1){width:22%}.stacked td:nth-child(2),.stacked td:nth-child(3){width:7rem}
+.stacked th{width:auto}
+.stacked :is(td,th):nth-child(3){padding-right:2rem}
+.stacked .number,.stacked th:nth-child(2),.stacked th:nth-child(3){text-align:right}
+.numbers th,.numbers td{width:auto;text-align:right}.numbers caption{text-align:left}
+.number,.numbers{font-variant-numeric:tabular-nums;white-space:nowrap}
 main>.missing,main>details{margin-top:1.25rem}
 .verdict code{white-space:nowrap}
 .missing ul{margin:0;padding-left:1.1rem}
 summary{cursor:pointer;font-weight:600}
+.tables .number{text-align:right}
 .tables{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.25rem
 2rem;margin-top:1rem} table{border-collapse:collapse;width:100%;font-size:.9rem;align-self:start}
 caption{text-align:left;font-weight:600;padding-bottom:.3rem}
@@ -53,6 +64,12 @@ th,td{padding:.25rem .75rem .25rem 0;border-top:1px solid
 var(--grid);text-align:left;vertical-align:top;font-weight:400; overflow-wrap:anywhere}
 th{color:var(--muted);width:45%}
 @media (max-width:60rem){.figures{columns:1}}
-@media (max-width:30rem){figure,.missing,details{padding:.8rem}}
+@media (max-width:45rem){.stacked thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
+.stacked,.stacked tbody,.stacked tr{display:block;width:100%}
+.stacked tr{padding:.6rem 0;border-top:1px solid var(--grid)}
+.stacked td,.stacked td:nth-child(n){display:flex;gap:.75rem;width:auto;border:0;padding:.15rem 0;text-align:left}
+.stacked td::before{content:attr(data-label);flex:0 0 6.5rem;color:var(--muted)}
+.stacked td>div{min-width:0}}
+@media (max-width:30rem){figure,.missing,.card,details{padding:.8rem}}
 """
 )

@@ -34,6 +34,13 @@ def with_error(value: float, error: float) -> str:
     )
 
 
+def between(low: float, high: float) -> str:
+    """`low to high`, with the digits that tell them apart."""
+    width = abs(high - low)
+    digits = min(4, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 2
+    return f"{low:,.{digits}f} to {high:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def short_name(name: Any, length: int) -> str:
     """A name for a figure: cut to so many letters, and never read as a formula."""
     name = " ".join(str(name).split())

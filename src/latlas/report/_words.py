@@ -1,22 +1,13 @@
 """The report's sentences, for a reader who knows the data and not the method."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from latlas.report._data import ReportData, kind_of
+from latlas.report._evaluation import Bracket, Gap, bracket, certificate, gap, measured
 from latlas.report._text import decimal, number, with_error
-
-K_LIMIT = 0.7  # Vehtari et al. 2024: below it, the error bar of importance sampling means what it says
-
-
-class Trust(NamedTuple):
-    """Whether to believe the evidence (None: not measured), a word for the badge, and a sentence."""
-
-    reliable: bool | None
-    badge: str
-    sentence: str
+from latlas.report._trust import crosses
 
 
 def learned(data: ReportData) -> str:
@@ -43,6 +34,9 @@ def learned(data: ReportData) -> str:
 
 def quality(data: ReportData) -> str:
     """How good the model is on held-out data."""
+    found = bracket(data)
+    if found is not None:
+        return _range(found, _among(data)) + _HIGHER
     entry = (data.evaluation or {}).get("log_evidence") or {}
     value, error = decimal(entry.get("value")), decimal(entry.get("standard_error"))
     if not math.isfinite(value):
@@ -51,66 +45,59 @@ def quality(data: ReportData) -> str:
             f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report "
             "again."
         )
-    count = (data.evaluation or {}).get("num_examples")
-    among = f"the {count:,} held-out examples" if isinstance(count, int) else "held-out examples"
-    text = f"It gives {among} a log-probability of {with_error(value, error)} nats each, on average. "
+    text = f"It gives {_among(data)} a log-probability of {with_error(value, error)} nats each, on average. "
     if math.isfinite(error):
         text += (
             "The ± is one standard error: other examples of the same kind would move the figure by about "
             "that much. "
         )
-    return text + (
-        "Higher is better, and one nat more means that the model finds each example e ≈ 2.7 times as "
-        "probable. Compare it "
-        "only with models of the same data, in the same units and with the same kind of likelihood."
+    return text + _HIGHER
+
+
+def _among(data: ReportData) -> str:
+    count = (data.evaluation or {}).get("num_examples")
+    return f"the {count:,} held-out examples" if isinstance(count, int) else "held-out examples"
+
+
+def _range(found: Bracket, among: str) -> str:
+    exact = ""
+    if found.exact is not None:
+        exact = f"This model knows the figure exactly: {number(found.exact.value, 5)} nats. "
+    if crosses(found):
+        return (
+            f"What it gives {among} could not be enclosed: the lower estimate of the log-probability, "
+            f"{with_error(*found.lower[:2])} nats each on average, lies above the upper one, "
+            f"{with_error(*found.upper[:2])}. {exact}"
+        )
+    above = "an upper bound" if found.upper_is_bound else "an estimate from above and no bound"
+    return (
+        f"The log-probability that it gives {among} lies between {with_error(*found.lower[:2])} (a lower bound) "
+        f"and {with_error(*found.upper[:2])} ({above}) nats each, on average: a range of "
+        f"{with_error(max(0.0, found.width.value), found.width.error)} nats. {exact}The ± is one standard error. "
     )
 
 
-def trust(data: ReportData) -> Trust:
-    """Whether to believe the evidence, from Pareto k and the effective sample size."""
-    entry = (data.evaluation or {}).get("log_evidence") or {}
-    if entry.get("reliable") is None or not math.isfinite(decimal(entry.get("value"))):
-        return Trust(None, "not measured", "")
-    k, ess = decimal(entry.get("pareto_k")), decimal(entry.get("effective_sample_size"))
-    draws = decimal(entry.get("num_samples"))
-    work = ""
-    if math.isfinite(ess) and math.isfinite(draws):
-        work = (
-            f" Each example's figure averages {draws:,.0f} random draws, which do the work of about "
-            f"{number(ess, 2)} "
-            "equally good ones (the effective sample size)."
-        )
-    shape = f" (Pareto k-hat {number(k, 2)}; the limit is {K_LIMIT})" if math.isfinite(k) else ""
-    if entry["reliable"]:
-        return Trust(
-            True,
-            "reliable",
-            f"You can believe this figure and its error: no handful of lucky draws decides it{shape}.{work}",
-        )
-    return Trust(
-        False,
-        "not reliable",
-        f"Do not lean on this figure yet: a few lucky draws decide it{shape}, so the true value is probably "
-        "higher and "
-        f"the error bar too short.{work} Evaluate again with more draws (`--num-samples`), or rely on the "
-        "ELBO, which is "
-        "a floor whatever the draws.",
-    )
+_HIGHER = (
+    "Higher is better, and one nat more means that the model finds each example e ≈ 2.7 times as "
+    "probable. Compare it "
+    "only with models of the same data, in the same units and with the same kind of likelihood."
+)
 
 
 def split(data: ReportData) -> str:
     """Where the nats go: the floor, the rate and the distortion."""
     evaluation = data.evaluation or {}
-    elbo = decimal((evaluation.get("elbo") or {}).get("value"))
-    evidence = decimal((evaluation.get("log_evidence") or {}).get("value"))
+    elbo, evidence = (measured(evaluation.get(name)) for name in ("elbo", "log_evidence"))
     rate, distortion = decimal(evaluation.get("rate")), decimal(evaluation.get("distortion"))
-    parts = []
-    if math.isfinite(elbo) and math.isfinite(evidence):
-        least = "at least " if trust(data).reliable is False else ""
+    parts, found = [], gap(data)
+    if found is not None:
+        parts.append(_lost(found))
+    elif elbo is not None and evidence is not None:
+        least = "at least " if evidence.reliable is False else ""
         parts.append(
-            f"The floor that training raises (ELBO) lies {least}{number(max(0.0, evidence - elbo), 2)} nats "
-            "below: that much is lost "
-            "because the map places each example only approximately."
+            f"The floor that training raises (ELBO) lies {least}"
+            f"{number(max(0.0, evidence.value - elbo.value), 2)} nats below: that much is lost because the map "
+            "places each example only approximately."
         )
     if math.isfinite(rate):
         parts.append(
@@ -120,6 +107,47 @@ def split(data: ReportData) -> str:
     if math.isfinite(distortion):
         parts.append(f"Rebuilding an example from its place costs {number(distortion)} nats.")
     return " ".join(parts)
+
+
+def _lost(found: Gap) -> str:
+    text = (
+        f"The floor that training raises (ELBO) lies {with_error(*found.total[:2])} nats below log p(x). Of "
+        f"these {with_error(*found.approximation[:2])} are lost because the cloud of places that the map gives "
+        "an example is too simple in shape (approximation), and "
+        f"{with_error(*found.amortization[:2])} because the network that places examples misses the best such "
+        "cloud (amortisation)."
+    )
+    if found.converged is False:
+        return text + (
+            " The search for the best clouds had not come to its end, so the second part is in truth larger and "
+            "the first smaller."
+        )
+    return text
+
+
+def certainty(data: ReportData) -> str:
+    """How far what the map says of single examples can be off; empty without a certificate."""
+    found = certificate(data)
+    if found is None:
+        return ""
+    known = bracket(data)
+    start = "The" if known is None or known.upper_is_bound else "If the upper side is right, the"
+    text = (
+        f"{start} cloud of places that the map gives an example differs from the exact one by at most "
+        f"{with_error(*found.kl[:2])} nats on average (KL divergence)."
+    )
+    if found.vacuous:
+        value = "" if found.total_variation is None else f" of {number(found.total_variation.value)}"
+        return text + (
+            f" The bound{value} that follows for probabilities read off the map is vacuous: above 1 it promises "
+            "nothing."
+        )
+    if found.total_variation is None:
+        return text
+    return text + (
+        " So a probability read off the map, such as that an example lies in some region, is off by at most "
+        f"{with_error(*found.total_variation[:2])} on average (total variation, by Pinsker's inequality)."
+    )
 
 
 def _reason(reason: str | None) -> str:

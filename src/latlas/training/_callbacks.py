@@ -18,6 +18,7 @@ class FitContext:
         epoch: passes over the data done, as a fraction.
         seconds: since the beginning, resumed parts included.
         history: the reports so far, one dict each.
+        model: as it stands, to be looked at within the call only: the next stretch writes over its arrays.
     """
 
     num_steps: int
@@ -25,6 +26,7 @@ class FitContext:
     epoch: float = 0.0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    model: Any = None
 
 
 class FitCallback(Protocol):

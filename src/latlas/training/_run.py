@@ -145,6 +145,7 @@ class Run:
 
     def _place(self) -> None:
         """Brings the context to the state's step."""
+        self._context.model = self._state.model
         n, batch_size = num_rows(self._data), self._plan.recipe.batch_size
         self._context.step = step = int(self._state.step)
         self._context.epoch = step / (n // batch_size) if batch_size else float(step)

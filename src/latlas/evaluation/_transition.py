@@ -1,0 +1,158 @@
+"""The path from an initial distribution to a posterior, and steps that leave a density on it invariant."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
+
+from latlas.core import Example
+from latlas.models import AbstractLatentModel
+
+
+class GeometricPath(eqx.Module):
+    r"""Unnormalised densities between r(z) and p(x, z): $\log f_b = (1 - b) \log r(z) + b \log p(x, z)$.
+
+    At b = 0 it is r, normalised; at b = 1 its integral is p(x). All it takes are two functions of z, since
+    $\log f_b(z) = \log r(z) + b \, (\log p(x, z) - \log r(z))$.
+
+    Attributes:
+        model: gives p(x, z).
+        example: x.
+        initial: r, a distribution over one latent; `None` for the model's prior, whose ratio is the likelihood alone.
+    """
+
+    model: AbstractLatentModel
+    example: Example
+    initial: Any = None
+
+    def sample_initial(self, key: PRNGKeyArray) -> PyTree[Array]:
+        """One draw of r."""
+        return self._initial().sample(key)
+
+    def log_initial(self, z: PyTree[Array]) -> Scalar:
+        """Log r(z), in nats."""
+        return self._initial().log_prob(z)
+
+    def log_ratio(self, z: PyTree[Array]) -> Scalar:
+        """Log p(x, z) - log r(z), in nats."""
+        likelihood = self.model.likelihood(z, self.example.condition)
+        log_likelihood = likelihood.log_prob(self.example.x, self.example.observed)
+        if self.initial is None:
+            return log_likelihood
+        prior = self.model.prior(self.example.condition)
+        return log_likelihood + prior.log_prob(z) - self.initial.log_prob(z)
+
+    def _initial(self) -> Any:
+        return self.model.prior(self.example.condition) if self.initial is None else self.initial
+
+
+class ChainState(eqx.Module):
+    """Where one Markov chain stands.
+
+    Attributes:
+        z: the latent.
+        log_initial: log r(z).
+        log_ratio: log p(x, z) - log r(z).
+        acceptance: probability with which the last proposal was taken, mean over a step's proposals.
+        memory: what a transition keeps from one step to the next.
+    """
+
+    z: PyTree[Array]
+    log_initial: Scalar
+    log_ratio: Scalar
+    acceptance: Scalar
+    memory: PyTree[Array] = None
+
+
+class AbstractTransition(eqx.Module):
+    """A Markov step of one chain that leaves a density on the path invariant.
+
+    What it tunes, such as a step size, is apart from the chain: a chain's step may not depend on where that
+    chain is or was. So others tune it (see `Annealing`).
+    """
+
+    @property
+    @abc.abstractmethod
+    def num_evaluations(self) -> int:
+        """How often a step evaluates the density or its gradient."""
+
+    @abc.abstractmethod
+    def init(self, path: GeometricPath, z: PyTree[Array]) -> ChainState:
+        """The state of a chain that starts at z."""
+
+    @abc.abstractmethod
+    def init_tuning(self) -> PyTree[Array]:
+        """What is tuned, before anything was seen."""
+
+    @abc.abstractmethod
+    def tune(self, tuning: PyTree[Array], acceptance: Scalar) -> PyTree[Array]:
+        """What is tuned, after proposals that were taken with this probability."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, key: PRNGKeyArray, path: GeometricPath, b: Scalar, tuning: PyTree[Array], state: ChainState
+    ) -> ChainState:
+        """One step that leaves $f_b$ invariant."""
+
+
+class IndependentMetropolis(AbstractTransition):
+    r"""Proposals from the initial distribution, whatever the chain's place (Hastings 1970, Biometrika 57).
+
+    A draw z' of r is taken with probability $\min(1, e^{b (R(z') - R(z))})$, R the log ratio. It needs no
+    gradient and so serves discrete latents too; it moves only where r is not far from the posterior, in few
+    dimensions. Nothing is tuned.
+
+    Attributes:
+        num_proposals: proposals per step.
+    """
+
+    num_proposals: int = eqx.field(static=True, default=1)
+
+    def __check_init__(self):
+        if self.num_proposals < 1:
+            raise ValueError(f"num_proposals must be at least 1; {self.num_proposals} came.")
+
+    @property
+    def num_evaluations(self) -> int:
+        """One per proposal."""
+        return self.num_proposals
+
+    def init(self, path: GeometricPath, z: PyTree[Array]) -> ChainState:
+        """The state of a chain that starts at z."""
+        ratio = path.log_ratio(z)
+        return ChainState(z, path.log_initial(z), ratio, jnp.ones_like(ratio))
+
+    def init_tuning(self) -> None:
+        """Nothing."""
+
+    def tune(self, tuning: None, acceptance: Scalar) -> None:
+        """Nothing."""
+
+    def __call__(
+        self, key: PRNGKeyArray, path: GeometricPath, b: Scalar, tuning: None, state: ChainState
+    ) -> ChainState:
+        """One step that leaves $f_b$ invariant."""
+
+        def propose(state: ChainState, key: PRNGKeyArray) -> tuple[ChainState, Scalar]:
+            draw_key, accept_key = jr.split(key)
+            proposed = self.init(path, path.sample_initial(draw_key))
+            log_acceptance = b * (proposed.log_ratio - state.log_ratio)
+            return metropolis(accept_key, log_acceptance, proposed, state), acceptance(log_acceptance)
+
+        state, probability = jax.lax.scan(propose, state, jr.split(key, self.num_proposals))
+        return eqx.tree_at(lambda s: s.acceptance, state, jnp.mean(probability))
+
+
+def acceptance(log_acceptance: Scalar) -> Scalar:
+    """Probability of taking a proposal; zero where it is not a number, as for a density that is infinite."""
+    return jnp.where(jnp.isnan(log_acceptance), 0.0, jnp.exp(jnp.minimum(log_acceptance, 0.0)))
+
+
+def metropolis(key: PRNGKeyArray, log_acceptance: Scalar, proposed: PyTree, current: PyTree) -> PyTree:
+    """The proposal with the probability of its acceptance, else the current state."""
+    taken = jr.uniform(key, (), jnp.float32) < acceptance(log_acceptance)
+    return jax.tree.map(lambda new, old: jnp.where(taken, new, old), proposed, current)

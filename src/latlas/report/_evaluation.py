@@ -1,0 +1,180 @@
+"""The parts of an evaluation, read from the plain values of `evaluation.json`.
+
+A part that is missing, or whose numbers are not finite (JSON has none and writes null), is None: so a page is
+made of whatever was measured, and of no more.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from latlas.report._data import ReportData
+from latlas.report._text import decimal
+
+SEVERITIES = ("serious", "warning", "note")  # the worst first
+
+
+class Measured(NamedTuple):
+    """A finite number with its standard error, in nats per example; the error is NaN where none is known.
+
+    Attributes:
+        value: the number.
+        error: one standard error of it.
+        reliable: whether its error means what it says; None where nobody said.
+    """
+
+    value: float
+    error: float
+    reliable: bool | None = None
+
+
+class Bracket(NamedTuple):
+    """Between which figures log p(x) lies.
+
+    Attributes:
+        lower: the lower side.
+        upper: the upper side.
+        width: upper less lower.
+        upper_is_bound: False on real data, where the upper side is an estimate.
+        simulated_width: the width on data simulated from the model, where both sides are bounds.
+        exact: log p(x), where the model knows it.
+    """
+
+    lower: Measured
+    upper: Measured
+    width: Measured
+    upper_is_bound: bool
+    simulated_width: Measured | None
+    exact: Measured | None
+
+
+class Gap(NamedTuple):
+    """What the ELBO lacks of log p(x), and why; the two parts sum to the total.
+
+    Attributes:
+        total: log p(x) less ELBO.
+        approximation: log p(x) less the best ELBO of the family.
+        amortization: the best ELBO of the family less the network's.
+        elbo: the network's.
+        refined_elbo: the best of the family.
+        log_evidence: log p(x).
+        converged: whether the search for the best came to its end; None where nobody said.
+    """
+
+    total: Measured
+    approximation: Measured
+    amortization: Measured
+    elbo: Measured | None
+    refined_elbo: Measured | None
+    log_evidence: Measured | None
+    converged: bool | None
+
+
+class Certificate(NamedTuple):
+    """Upper bounds on how far the posterior is from the exact one.
+
+    Attributes:
+        kl: KL(q || posterior), nats per example.
+        total_variation: of any probability, by Pinsker's inequality; None where it was not measured.
+        vacuous: whether the latter is above 1 and says nothing.
+    """
+
+    kl: Measured
+    total_variation: Measured | None
+    vacuous: bool
+
+
+class FindingRow(NamedTuple):
+    """One line of the diagnosis; a number that is not finite is NaN."""
+
+    name: str
+    severity: str
+    measured: float
+    threshold: float
+    meaning: str
+    remedy: str
+
+
+def measured(entry: Any) -> Measured | None:
+    """A number, or a dictionary with `value` and `standard_error`; None where it is not finite."""
+    if not isinstance(entry, Mapping):
+        entry = {"value": entry}
+    value, reliable = decimal(entry.get("value")), entry.get("reliable")
+    if not math.isfinite(value):
+        return None
+    return Measured(
+        value, decimal(entry.get("standard_error")), reliable if isinstance(reliable, bool) else None
+    )
+
+
+def bracket(data: ReportData) -> Bracket | None:
+    """The bracket, if both its sides are known."""
+    entry = _part(data, "bracket")
+    lower, upper = measured(entry.get("lower")), measured(entry.get("upper"))
+    if lower is None or upper is None:
+        return None
+    return Bracket(
+        lower,
+        upper,
+        measured(entry.get("width")) or Measured(upper.value - lower.value, math.nan),
+        entry.get("upper_is_bound") is True,
+        measured(entry.get("simulated_width")),
+        measured(entry.get("exact")),
+    )
+
+
+def gap(data: ReportData) -> Gap | None:
+    """The gap, if both its parts are known."""
+    entry = _part(data, "gap")
+    approximation, amortization = measured(entry.get("approximation")), measured(entry.get("amortization"))
+    if approximation is None or amortization is None:
+        return None
+    converged = entry.get("converged")
+    return Gap(
+        measured(entry.get("total")) or Measured(approximation.value + amortization.value, math.nan),
+        approximation,
+        amortization,
+        *(measured(entry.get(name)) for name in ("elbo", "refined_elbo", "log_evidence")),
+        converged if isinstance(converged, bool) else None,
+    )
+
+
+def certificate(data: ReportData) -> Certificate | None:
+    """The certificate, if it bounds anything."""
+    entry = _part(data, "certificate")
+    kl, variation = measured(entry.get("kl")), measured(entry.get("total_variation"))
+    if kl is None:
+        return None
+    vacuous = entry.get("vacuous")
+    if not isinstance(vacuous, bool):
+        vacuous = variation is not None and variation.value > 1
+    return Certificate(kl, variation, vacuous)
+
+
+def findings(data: ReportData) -> list[FindingRow] | None:
+    """What the diagnosis found, the worst first; None where there was no diagnosis."""
+    entry = _part(data, "diagnosis")
+    if not isinstance(entry.get("findings"), Sequence):
+        return None
+    rows = [
+        FindingRow(
+            str(found.get("name") or "unnamed"),
+            str(found.get("severity") or "note"),
+            decimal(found.get("measured")),
+            decimal(found.get("threshold")),
+            str(found.get("meaning") or ""),
+            str(found.get("remedy") or ""),
+        )
+        for found in entry["findings"]
+        if isinstance(found, Mapping)
+    ]
+    return sorted(rows, key=lambda row: _rank(row.severity))
+
+
+def _rank(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
+def _part(data: ReportData, name: str) -> Mapping[str, Any]:
+    entry = (data.evaluation or {}).get(name)
+    return entry if isinstance(entry, Mapping) else {}
