@@ -17,6 +17,7 @@ from latlas.objectives._gradients import Reparameterised as Reparameterised
 from latlas.objectives._gradients import StickingTheLanding as StickingTheLanding
 from latlas.objectives._importance_weighted import ImportanceWeighted as ImportanceWeighted
 from latlas.objectives._importance_weighted import log_weights as log_weights
+from latlas.objectives._measured import measured as measured
 from latlas.objectives._objective import AbstractObjective as AbstractObjective
 from latlas.objectives._objective import Terms as Terms
 from latlas.objectives._objective import map_over_batch as map_over_batch
