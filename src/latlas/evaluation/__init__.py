@@ -12,6 +12,7 @@ from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatu
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
 from latlas.evaluation._bracket import Bracket as Bracket
 from latlas.evaluation._bracket import bracket as bracket
+from latlas.evaluation._bracket import chi_bracket as chi_bracket
 from latlas.evaluation._bracket import simulated_bracket as simulated_bracket
 from latlas.evaluation._certificate import Certificate as Certificate
 from latlas.evaluation._certificate import certificate as certificate
