@@ -38,7 +38,9 @@ def test_a_fitted_model_is_healthy(seed):
 
 
 def test_a_posterior_that_ignores_x_has_collapsed(model, x):
-    sick = with_parts(model, encode=0.0, log_scale=0.0)
+    # with the noise that such a reconstruction has: nothing else is wrong
+    noise = np.sqrt(np.mean(np.var(x, axis=0)) + np.mean(np.sum(model.weight**2, axis=1)))
+    sick = with_parts(model, encode=0.0, log_scale=0.0, noise=noise)
     found = quick(sick, x)
     # the decoder still moves with z: it is the encoder that says nothing
     assert names(found, above_note=False) == {"posterior_collapse"}
@@ -68,7 +70,7 @@ def test_surplus_dimensions_are_a_note(seed):
 
 
 def test_a_decoder_without_weights_ignores_the_latent(model, x):
-    found = quick(with_parts(model, weight=0.0), x)
+    found = quick(with_parts(model, weight=0.0, noise=np.sqrt(np.mean(np.var(x, axis=0)))), x)
     assert names(found, above_note=False) == {"decoder_ignores_latent"}
     assert found.findings[0].measured == 0.0
 
@@ -78,7 +80,8 @@ def test_a_decoder_that_reads_another_code_than_the_encoder_writes_ignores_it(mo
     # the latent is full of information, and the decoder moves with it, but not with the example
     other = jnp.asarray(np.random.default_rng(seed).normal(size=(FEATURES, LATENT)))
     strange = other - model.weight @ jnp.linalg.lstsq(model.weight, other)[0]
-    found = quick(with_parts(model, weight=strange), x, seed)
+    noise = np.sqrt(np.mean(np.var(x, axis=0)) + np.mean(np.sum(strange**2, axis=1)))
+    found = quick(with_parts(model, weight=strange, noise=noise), x, seed)
     assert names(found) == {"decoder_ignores_latent"}
 
 

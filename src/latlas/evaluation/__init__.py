@@ -12,6 +12,7 @@ from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatu
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
 from latlas.evaluation._bracket import Bracket as Bracket
 from latlas.evaluation._bracket import bracket as bracket
+from latlas.evaluation._bracket import chi_bracket as chi_bracket
 from latlas.evaluation._bracket import simulated_bracket as simulated_bracket
 from latlas.evaluation._certificate import Certificate as Certificate
 from latlas.evaluation._certificate import certificate as certificate
@@ -24,6 +25,8 @@ from latlas.evaluation._cure_record import kept_run as kept_run
 from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
 from latlas.evaluation._curve import checked_betas as checked_betas
 from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
+from latlas.evaluation._decompose_rate import RateDecomposition as RateDecomposition
+from latlas.evaluation._decompose_rate import decompose_rate as decompose_rate
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose
@@ -41,6 +44,8 @@ from latlas.evaluation._finding import Finding as Finding
 from latlas.evaluation._gap import Gap as Gap
 from latlas.evaluation._gap import GapSummary as GapSummary
 from latlas.evaluation._gap import gap as gap
+from latlas.evaluation._gap_generalisation import Generalisation as Generalisation
+from latlas.evaluation._gap_generalisation import generalisation as generalisation
 from latlas.evaluation._gaussian_curve import gaussian_rate_distortion as gaussian_rate_distortion
 from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
@@ -54,11 +59,16 @@ from latlas.evaluation._remedies_model import LearnLikelihoodScale as LearnLikel
 from latlas.evaluation._remedies_model import SmallDecoderInit as SmallDecoderInit
 from latlas.evaluation._remedies_model import SoftenPrior as SoftenPrior
 from latlas.evaluation._remedies_model import WidenPosterior as WidenPosterior
+from latlas.evaluation._remedies_objective import AddFreeBits as AddFreeBits
+from latlas.evaluation._remedies_objective import AnnealCapacity as AnnealCapacity
+from latlas.evaluation._remedies_objective import ConstrainRate as ConstrainRate
+from latlas.evaluation._remedies_objective import CyclicalWarmUp as CyclicalWarmUp
+from latlas.evaluation._remedies_objective import DemandRate as DemandRate
+from latlas.evaluation._remedies_objective import UnitBeta as UnitBeta
+from latlas.evaluation._remedies_objective import WarmUp as WarmUp
 from latlas.evaluation._remedies_run import LowerLearningRate as LowerLearningRate
 from latlas.evaluation._remedies_run import MoreEncoderSteps as MoreEncoderSteps
 from latlas.evaluation._remedies_run import MoreEpochs as MoreEpochs
-from latlas.evaluation._remedies_run import UnitBeta as UnitBeta
-from latlas.evaluation._remedies_run import WarmUp as WarmUp
 from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation._remedy import Course as Course
 from latlas.evaluation._renyi import renyi_bound as renyi_bound

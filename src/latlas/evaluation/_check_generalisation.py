@@ -7,8 +7,8 @@ from latlas.evaluation._measurements import Measurements
 
 # standard errors of the difference by which the two means have to differ
 _STANDARD_ERRORS = 3.0
-# as a share of what the model explains better than one prediction for all: of four nats one was learnt by heart
-OVERFITTING_SHARE = 0.25
+# as a share of what the model explains better than one prediction for all: of two nats one was learnt by heart
+OVERFITTING_SHARE = 0.5
 # nats below which a gap is of no consequence, whatever the rate is
 _SMALLEST_GAP = 0.5
 
@@ -34,8 +34,8 @@ def find_overfitting(m: Measurements) -> Finding | None:
         gap,
         threshold,
         f"The ELBO is {gap:.3g} +- {error:.2g} nats per example higher on the training data ({np.mean(m.train_elbo):.4g}) "
-        f"than on held-out data ({np.mean(held_out):.4g}); of the {won:.3g} nats that the model wins over one prediction for "
-        "all, that much was learnt by heart.",
+        f"than on held-out data ({np.mean(held_out):.4g}). Of the {won:.3g} nats that the model wins over one prediction "
+        "for all, that much was learnt by heart.",
         "Stop early on validation data (validation_fraction, patience), take a smaller network or more data, or weight "
         "decay; figures are those of held-out data only.",
     )

@@ -7,8 +7,8 @@ from latlas.evaluation._measurements import Measurements
 
 # standard errors by which the estimate has to exceed the threshold
 _STANDARD_ERRORS = 3.0
-# nats; codes that fill a share s of the prior evenly have -log s: three nats are one twentieth
-AGGREGATE_KL = 3.0
+# nats; codes that fill a share s of the prior evenly have -log s: two nats are an eighth
+AGGREGATE_KL = 2.0
 
 
 def find_aggregate_posterior_mismatch(m: Measurements) -> Finding | None:

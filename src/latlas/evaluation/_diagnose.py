@@ -1,6 +1,6 @@
 """What is wrong with a fit: measured once, then held against a table of checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from latlas.evaluation._check_collapse import (
     find_posterior_collapse,
 )
 from latlas.evaluation._check_decoder import find_decoder_ignores_latent
-from latlas.evaluation._check_evidence import find_unreliable_evidence
+from latlas.evaluation._check_evidence import find_amortization_gap, find_unreliable_evidence
 from latlas.evaluation._check_generalisation import find_overfitting
 from latlas.evaluation._check_likelihood import find_wrong_likelihood_scale
 from latlas.evaluation._check_posterior import find_support_mismatch, find_vanishing_posterior_variance
@@ -26,32 +26,48 @@ from latlas.evaluation._check_training import (
     find_too_few_epochs,
     find_unstable_gradients,
 )
-from latlas.evaluation._finding import Diagnosis
+from latlas.evaluation._finding import Diagnosis, Finding
 from latlas.evaluation._map_rows import Progress
-from latlas.evaluation._measurements import measure
+from latlas.evaluation._measurements import (
+    OTHERS,
+    REFINEMENT,
+    RESIDUALS,
+    TRAIN,
+    WEIGHTS,
+    Measurements,
+    measure,
+)
 from latlas.evaluation._sampled_terms import Prepare, Sampling
 
 # enough for means over hundreds of examples; importance weights need more
 _QUICK_SAMPLES = 16
 _SEVERITIES = ("serious", "warning", "note")
 
+
+def _check(name: str, find: Callable[[Measurements], Finding | None], *needs: str) -> Check:
+    return Check(name, find, frozenset(needs))
+
+
 ALL_CHECKS: tuple[Check, ...] = (
-    Check("posterior_collapse", find_posterior_collapse),
-    Check("collapsed_dimensions", find_collapsed_dimensions),
-    Check("collapsed_layer", find_collapsed_layer),
-    Check("decoder_ignores_latent", find_decoder_ignores_latent),
-    Check("vanishing_posterior_variance", find_vanishing_posterior_variance),
-    Check("support_mismatch", find_support_mismatch),
-    Check("aggregate_posterior_mismatch", find_aggregate_posterior_mismatch),
-    Check("overfitting", find_overfitting),
-    Check("kl_underfitting", find_kl_underfitting),
-    Check("wrong_likelihood_scale", find_wrong_likelihood_scale),
-    Check("unreliable_evidence", find_unreliable_evidence, frozenset({"weights"})),
-    Check("too_few_epochs", find_too_few_epochs),
-    Check("unstable_gradients", find_unstable_gradients),
+    _check("posterior_collapse", find_posterior_collapse, OTHERS),
+    _check("collapsed_dimensions", find_collapsed_dimensions),
+    _check("collapsed_layer", find_collapsed_layer),
+    _check("decoder_ignores_latent", find_decoder_ignores_latent, OTHERS),
+    _check("vanishing_posterior_variance", find_vanishing_posterior_variance),
+    _check("support_mismatch", find_support_mismatch),
+    _check("aggregate_posterior_mismatch", find_aggregate_posterior_mismatch, OTHERS),
+    _check("overfitting", find_overfitting, TRAIN),
+    _check("kl_underfitting", find_kl_underfitting),
+    _check("wrong_likelihood_scale", find_wrong_likelihood_scale, RESIDUALS),
+    _check("unreliable_evidence", find_unreliable_evidence, WEIGHTS),
+    _check("amortization_gap", find_amortization_gap, REFINEMENT),
+    _check("too_few_epochs", find_too_few_epochs),
+    _check("unstable_gradients", find_unstable_gradients),
 )
 
-QUICK_CHECKS: tuple[Check, ...] = tuple(check for check in ALL_CHECKS if not check.needs)
+QUICK_CHECKS: tuple[Check, ...] = tuple(
+    check for check in ALL_CHECKS if not check.needs & {WEIGHTS, REFINEMENT}
+)
 
 
 def diagnose(
@@ -92,12 +108,13 @@ def diagnose(
     if num_samples < 2:
         raise ValueError(f"num_samples must be at least 2 for a spread to be known; {num_samples} came.")
     needs = frozenset().union(*(check.needs for check in checks))
-    sampling = Sampling(num_samples if "weights" in needs else min(num_samples, _QUICK_SAMPLES), chunk_size)
+    sampling = Sampling(num_samples if WEIGHTS in needs else min(num_samples, _QUICK_SAMPLES), chunk_size)
     measured = measure(
         key,
         model,
         _thinned(key, batch, max_examples),
         sampling=sampling,
+        needs=needs,
         train=None if train is None else _thinned(key, train, max_examples),
         history=history,
         prepare=prepare,

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Scalar
 
+from latlas.core import Example
 from latlas.distributions import (
     AbstractHead,
     Bernoulli,
@@ -17,6 +18,7 @@ from latlas.distributions import (
     Poisson,
 )
 
+# (name, head, parameters, x, observed, spread)
 Part = tuple[str, AbstractHead, PyTree, Array, Bool[Array, "..."], PyTree]
 
 
@@ -38,10 +40,25 @@ def parts(likelihood: Any, x: PyTree, observed: PyTree | None, spread: PyTree) -
     return [("x", head, params, x, mask, spread)]
 
 
-def outside_support(likelihood: Any, x: PyTree, observed: PyTree | None, spread: PyTree) -> Scalar:
+def spread_of_entries(batch: Example) -> PyTree[Float[Array, "..."]]:
+    """Standard deviation of each entry of x over the examples; zero where it is constant or never observed."""
+
+    def of(x: Array, observed: Array) -> Array:
+        x = jnp.where(observed, x, 0).astype(jnp.float32)
+        count = jnp.maximum(jnp.sum(observed, axis=0), 1)
+        mean = jnp.sum(x, axis=0) / count
+        return jnp.sqrt(jnp.sum(jnp.where(observed, (x - mean) ** 2, 0.0), axis=0) / count)
+
+    observed = batch.observed
+    if observed is None:
+        observed = jax.tree.map(lambda x: jnp.ones(jnp.shape(x), bool), batch.x)
+    return jax.tree.map(of, batch.x, observed)
+
+
+def outside_support(likelihood: Any, x: PyTree, observed: PyTree | None) -> Scalar:
     """Share of the observed entries that the head gives no probability to, though its formula has a value there."""
     wrong, total = jnp.float32(0), jnp.float32(0)
-    for _, head, _, x_, mask, _ in parts(likelihood, x, observed, spread):
+    for _, head, _, x_, mask, _ in parts(likelihood, x, observed, x):
         wrong += jnp.sum(mask & ~_inside(head, x_))
         total += jnp.sum(mask)
     return wrong / jnp.maximum(total, 1)
