@@ -194,37 +194,52 @@ def course(model, rows, seed: int, beta=1.0) -> Course:
     return Course(jr.key(seed), model, trainer(beta), rows(seed)[0])
 
 
-# --- what a person would try
+# --- what a person would try: numbers as arrays, so that a grid is one compiled program
+
+
+def rising(fraction: float, end: float = 1.0) -> LinearWarmUp:
+    """A warm-up to `end`; of no length where the fraction is next to nothing."""
+    return LinearWarmUp(*(jnp.float32(value) for value in (fraction, 0.0, end)))
 
 
 def with_beta(beta) -> Change:
-    beta = Constant(beta) if isinstance(beta, float) else beta
     return lambda c: replace(c, trainer=replace(c.trainer, objective=Elbo(beta)))
 
 
 def with_free_bits(nats: float) -> Change:
-    objective = Total((Elbo(LinearWarmUp(0.3)), FreeBits(nats)), (1.0, 1.0))
+    objective = Total((Elbo(rising(0.3)), FreeBits(jnp.float32(nats))), (1.0, 1.0))
     return lambda c: replace(c, trainer=replace(c.trainer, objective=objective))
 
 
-def with_scale(scale) -> Change:
-    return lambda c: replace(c, model=eqx.tree_at(lambda m: m.head, c.model, Gaussian(scale)))
+def with_scale(value: float) -> Change:
+    """A scale that is fixed: an array, and not trained."""
+    return with_part(lambda m: m.head, lambda m: Gaussian(FixedScale(jnp.float32(value))), frozen=True)
 
 
-def with_part(where, part) -> Change:
-    return lambda c: replace(c, model=eqx.tree_at(where, c.model, part(c.model)))
+def with_part(where, part, *, frozen: bool = False) -> Change:
+    def change(c: Course) -> Course:
+        trainer = replace(c.trainer, frozen=where) if frozen else c.trainer
+        return replace(c, model=eqx.tree_at(where, c.model, part(c.model)), trainer=trainer)
+
+    return change
 
 
-WARM_UPS = {f"warm-up {f}": with_beta(LinearWarmUp(f)) for f in (0.1, 0.3, 0.6, 0.9)}
-SCALES = {f"scale {s}": with_scale(FixedScale(s)) for s in (0.05, 0.1, 0.15, 0.2, 0.3)}
-NOISES = {f"scale {s}": with_scale(FixedScale(s)) for s in (0.25, 0.5, 1.0, 2.0)}
-BETAS = {f"beta {b}": with_beta(b) for b in (0.5, 1.0, 2.0, 5.0)}
+def learned(init: float) -> Change:
+    return with_part(lambda m: m.head, lambda m: Gaussian(LearnedScale(init=init)))
+
+
+WARM_UPS = {f"warm-up {f}": with_beta(rising(f)) for f in (0.1, 0.3, 0.6, 0.9)}
+SCALES = {f"scale {s}": with_scale(s) for s in (0.05, 0.1, 0.15, 0.2, 0.3)}
+NOISES = {f"scale {s}": with_scale(s) for s in (0.25, 0.5, 1.0, 2.0)}
+BETAS = {f"beta {b}": with_beta(rising(1e-6, b)) for b in (0.5, 1.0, 2.0, 5.0)}
 WIDTHS = {
-    f"width {w}": with_part(lambda m: m.recognition.width, lambda m, w=w: w)
+    f"width {w}": with_part(lambda m: m.recognition.width, lambda m, w=w: jnp.float32(w), frozen=True)
     for w in (0.01, 0.03, 0.1, 0.3, 1.0)
 }
 PRIORS = {
-    f"N(0, {w}^2)": with_part(lambda m: m.prior_part, lambda m, w=w: SoftenedPrior(Dirac(), w))
+    f"N(0, {w}^2)": with_part(
+        lambda m: m.prior_part, lambda m, w=w: SoftenedPrior(Dirac(), jnp.float32(w)), frozen=True
+    )
     for w in (0.03, 0.1, 0.3, 1.0, 3.0)
 }
 
@@ -256,7 +271,7 @@ SICK = (
     Case("large beta", lambda s: course(vae(s), binary, s, 20.0), binary, ("posterior_collapse",), BETAS | WARM_UPS),
     Case("scale too small", lambda s: course(vae(s, Gaussian(FixedScale(0.003))), grey, s), grey,
          ("wrong_likelihood_scale", "vanishing_posterior_variance"),
-         SCALES | {"learned scale": with_scale(LearnedScale(init=0.3))}),
+         SCALES | {"learned scale": learned(0.3)}),
     Case("deep stack", lambda s: course(stack(s, 5), binary, s), binary,
          ("collapsed_layer", "posterior_collapse"),
          WARM_UPS | {f"{n} layers": shallower(n) for n in (3, 2)} | {"one layer": _amortised}),
@@ -264,7 +279,7 @@ SICK = (
              lambda m: m.head, linear_vae(jr.key(1000 + s), 12, 3), Gaussian(FixedScale(5.0))), trainer(),
              linear_rows(s)[0]), linear_rows,
          ("posterior_collapse", "wrong_likelihood_scale"),
-         NOISES | {"learned scale": with_scale(LearnedScale())}),
+         NOISES | {"learned scale": learned(1.0)}),
     Case("dead warm-up", lambda s: course(vae(s), binary, s, NEVER), binary,
          ("too_few_epochs", "vanishing_posterior_variance", "aggregate_posterior_mismatch"), BETAS | WARM_UPS),
     Case("deterministic q", lambda s: course(_deterministic(s), binary, s), binary,

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 
 from latlas.core import Estimate, Example
-from latlas.distributions import FixedScale, Gaussian
+from latlas.distributions import FixedScale, Gaussian, diagonal_normal
 from latlas.evaluation import (
     HMC,
     Annealing,
     Bracket,
     EvidencePerExample,
     bracket,
+    chi_bracket,
     exact_log_evidence,
+    importance_log_evidence,
+    renyi_bound,
     simulated_bracket,
 )
-from latlas.models import PPCA, VAE, GaussianRecognition, StandardNormal, WithRecognition
+from latlas.models import PPCA, VAE, AbstractRecognition, GaussianRecognition, StandardNormal, WithRecognition
 from latlas.networks import MLP
 
 SHORT = Annealing(num_temperatures=120, num_chains=16, transition=HMC(num_leapfrog=5))
@@ -113,3 +116,18 @@ def test_a_bracket_of_one_example_has_no_spread_and_still_is_json():
 def test_conditions_must_be_as_many_as_examples(ppca):
     with pytest.raises(ValueError, match=r"100 came, and conditions of \[3\]"):
         simulated_bracket(jr.key(0), ppca, condition=np.zeros((3, 1)))
+
+
+def test_a_chi_bracket_is_the_renyi_estimate_of_the_same_weights():
+    key, batch = jax.random.key(3), Example(np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32))
+    model = PPCA(jnp.ones((5, 2)) * jnp.array([1.0, 0.5]), jnp.zeros(5), jnp.float32(1.0))
+    wide = WithRecognition(model, _Wide())
+    found = chi_bracket(importance_log_evidence(key, wide, batch, num_samples=200))
+    chi = renyi_bound(key, wide, batch, alpha=-1.0, num_samples=200)
+    np.testing.assert_allclose(found.upper.log_evidence, chi.log_evidence, rtol=1e-4)
+    assert (found.upper.log_evidence >= found.lower.log_evidence).all()
+
+
+class _Wide(AbstractRecognition):
+    def __call__(self, example):
+        return diagonal_normal(jnp.zeros(2), 2.0 * jnp.ones(2))

@@ -264,3 +264,16 @@ def test_probabilistic_pca_passes_every_check():
     found = diagnose(jr.key(0), model, Example(x[300:]), train=Example(x[:300]))
     assert found.findings == ()
     assert found.healthy
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_encoder_that_places_examples_badly_is_seen(seed):
+    x = linear_data(seed, num=40)
+    model = fitted(x)
+    check = only("amortization_gap")
+    assert diagnose(jr.key(seed), model, Example(x), checks=check).findings == ()
+    found = diagnose(jr.key(seed), with_parts(model, shift=0.6), Example(x), checks=check)
+    assert names(found) == {"amortization_gap"}
+    # exactly: KL(q || posterior), half the squared distance in units of the posterior's scale
+    truth = 0.5 * np.sum((0.6 / np.exp(np.asarray(model.log_scale))) ** 2)
+    assert found.findings[0].measured == pytest.approx(truth, rel=0.1)

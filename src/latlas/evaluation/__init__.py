@@ -12,6 +12,7 @@ from latlas.evaluation._annealing import SigmoidTemperatures as SigmoidTemperatu
 from latlas.evaluation._annealing import annealed_log_evidence as annealed_log_evidence
 from latlas.evaluation._bracket import Bracket as Bracket
 from latlas.evaluation._bracket import bracket as bracket
+from latlas.evaluation._bracket import chi_bracket as chi_bracket
 from latlas.evaluation._bracket import simulated_bracket as simulated_bracket
 from latlas.evaluation._certificate import Certificate as Certificate
 from latlas.evaluation._certificate import certificate as certificate
@@ -24,6 +25,8 @@ from latlas.evaluation._cure_record import kept_run as kept_run
 from latlas.evaluation._curve import RateDistortionCurve as RateDistortionCurve
 from latlas.evaluation._curve import checked_betas as checked_betas
 from latlas.evaluation._curve import rate_distortion_curve as rate_distortion_curve
+from latlas.evaluation._decompose_rate import RateDecomposition as RateDecomposition
+from latlas.evaluation._decompose_rate import decompose_rate as decompose_rate
 from latlas.evaluation._diagnose import ALL_CHECKS as ALL_CHECKS
 from latlas.evaluation._diagnose import QUICK_CHECKS as QUICK_CHECKS
 from latlas.evaluation._diagnose import diagnose as diagnose

@@ -59,6 +59,31 @@ class Bracket:
         }
 
 
+def chi_bracket(evidence: EvidencePerExample) -> Bracket:
+    r"""A bracket from one set of importance weights: their mean from below, their chi estimate from above.
+
+    The upper side is $\frac12 \log \overline{w^2} = \log \bar w + \frac12 \log(S / ESS)$, the Renyi estimate of order -1
+    (see `renyi_bound`): an upper bound for infinitely many draws, an estimate that is too low for few. It costs nothing, and
+    the two sides are as far apart as the weights are uneven; where that is far, anneal.
+
+    Args:
+        evidence: what `importance_log_evidence`, `evaluate` or `annealed_log_evidence` found.
+
+    References:
+        Dieng, Tran, Ranganath, Paisley and Blei 2017, arXiv:1611.00328, eq. 2.
+    """
+    size = np.maximum(evidence.effective_sample_size, 1.0)
+    upper = EvidencePerExample(
+        evidence.log_evidence + 0.5 * np.log(evidence.num_samples / size),
+        evidence.standard_error,  # that of the mean weight, to first order in the spread of the weights
+        evidence.effective_sample_size,
+        2.0 * evidence.pareto_k,
+        evidence.num_samples,
+        None if evidence.pooled_pareto_k is None else 2.0 * evidence.pooled_pareto_k,
+    )
+    return Bracket(evidence, upper, upper_is_bound=False)
+
+
 def simulated_bracket(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

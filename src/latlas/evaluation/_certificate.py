@@ -83,11 +83,11 @@ class Certificate:
         """Figures over the examples as plain values, ready for JSON; `meaning` is the summary."""
         low, high = self.total_variation_within()
         return {
-            "kl": _over_examples(self.kl),
-            "kl_standard_error": _over_examples(self.kl_standard_error),
+            "kl": _over_examples(self.kl) | {"standard_error": _finite(_rms(self.kl_standard_error))},
             "total_variation": _over_examples(self.total_variation),
             "total_variation_low": _over_examples(low),
             "total_variation_high": _over_examples(high),
+            "vacuous": bool(np.mean(self.total_variation) > 1),
             "num_vacuous": int(np.sum(self.vacuous)),
             "num_examples": len(self.kl),
             "basis": self.basis,
@@ -123,6 +123,15 @@ def certificate(elbo: ElboPerExample, upper: EvidencePerExample | Bracket) -> Ce
 
 
 def _over_examples(values: Float[np.ndarray, " examples"]) -> dict[str, float | None]:
-    """Mean, median and largest; `None` for what is not finite."""
-    figures = {"mean": np.mean(values), "median": np.median(values), "largest": np.max(values)}
-    return {name: float(x) if np.isfinite(x) else None for name, x in figures.items()}
+    """Mean (`value`), median and largest; `None` for what is not finite."""
+    figures = {"value": np.mean(values), "median": np.median(values), "largest": np.max(values)}
+    return {name: _finite(x) for name, x in figures.items()}
+
+
+def _rms(errors: Float[np.ndarray, " examples"]) -> float:
+    """Standard error of the mean over the examples, whose Monte Carlo errors are independent."""
+    return float(np.sqrt(np.mean(np.square(errors)) / len(errors)))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -15,7 +15,7 @@ class Check:
         name: of the finding.
         find: measurements -> finding, or `None` where there is nothing to find or it was not measured.
         needs: what is measured only for those that need it, of `WEIGHTS` (many draws per example), `OTHERS` (every
-            example against the others), `RESIDUALS` and `TRAIN` in `_measurements`.
+            example against the others), `RESIDUALS`, `TRAIN` and `REFINEMENT` in `_measurements`.
     """
 
     name: str

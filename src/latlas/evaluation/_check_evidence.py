@@ -1,4 +1,4 @@
-"""Whether log p(x) from importance samples can be believed."""
+"""What stands between the ELBO and log p(x): weights that cannot be believed, and an encoder that is the bottleneck."""
 
 import numpy as np
 
@@ -8,8 +8,13 @@ from latlas.evaluation._measurements import Measurements
 
 # with fewer draws the tail of the weights cannot be told
 _FEWEST_SAMPLES = 21
-# k is estimated, and of good ones a few lie above the limit by chance
-UNRELIABLE_SHARE = 0.1
+# k is estimated, and of good ones up to a tenth lie above the limit by chance
+UNRELIABLE_SHARE = 0.2
+
+# nats that refining has to gain, as a share of the rate, standard errors that it has to stand above zero, and a floor
+AMORTIZATION_SHARE = 0.1
+_STANDARD_ERRORS = 3.0
+_SMALLEST_GAP = 0.5
 
 
 def find_unreliable_evidence(m: Measurements) -> Finding | None:
@@ -28,4 +33,25 @@ def find_unreliable_evidence(m: Measurements) -> Finding | None:
         f"{np.median(m.pareto_k):.2g}): log p(x) of these is too low, and its error bar too small.",
         "Refine the posteriors, take more samples, or measure with annealed importance sampling "
         "(`latlas evaluate --bound ais`); compare models by a bracket and not by this number.",
+    )
+
+
+def find_amortization_gap(m: Measurements) -> Finding | None:
+    """A posterior of its own for each example is much better than the one that the encoder guesses for it."""
+    gains = m.amortization
+    if gains is None or len(gains) < 2 or not np.isfinite(gains).all():
+        return None
+    gain, error = float(np.mean(gains)), float(np.std(gains, ddof=1) / np.sqrt(len(gains)))
+    threshold = max(_SMALLEST_GAP, AMORTIZATION_SHARE * float(np.mean(m.rate)))
+    if gain <= threshold or gain <= _STANDARD_ERRORS * error:
+        return None
+    return Finding(
+        "amortization_gap",
+        "warning",
+        gain,
+        threshold,
+        f"Refining the posterior of each example raises its ELBO by {gain:.3g} +- {error:.2g} nats ({len(gains)} examples): "
+        "the encoder places examples less well than the map allows.",
+        "Refine where it matters (evaluation.refine, `latlas encode --refine`); train with a wider encoder, several encoder "
+        "steps per decoder step, or on more data.",
     )

@@ -16,7 +16,7 @@ from latlas.evaluation._check_collapse import (
     find_posterior_collapse,
 )
 from latlas.evaluation._check_decoder import find_decoder_ignores_latent
-from latlas.evaluation._check_evidence import find_unreliable_evidence
+from latlas.evaluation._check_evidence import find_amortization_gap, find_unreliable_evidence
 from latlas.evaluation._check_generalisation import find_overfitting
 from latlas.evaluation._check_likelihood import find_wrong_likelihood_scale
 from latlas.evaluation._check_posterior import find_support_mismatch, find_vanishing_posterior_variance
@@ -28,7 +28,15 @@ from latlas.evaluation._check_training import (
 )
 from latlas.evaluation._finding import Diagnosis, Finding
 from latlas.evaluation._map_rows import Progress
-from latlas.evaluation._measurements import OTHERS, RESIDUALS, TRAIN, WEIGHTS, Measurements, measure
+from latlas.evaluation._measurements import (
+    OTHERS,
+    REFINEMENT,
+    RESIDUALS,
+    TRAIN,
+    WEIGHTS,
+    Measurements,
+    measure,
+)
 from latlas.evaluation._sampled_terms import Prepare, Sampling
 
 # enough for means over hundreds of examples; importance weights need more
@@ -52,11 +60,14 @@ ALL_CHECKS: tuple[Check, ...] = (
     _check("kl_underfitting", find_kl_underfitting),
     _check("wrong_likelihood_scale", find_wrong_likelihood_scale, RESIDUALS),
     _check("unreliable_evidence", find_unreliable_evidence, WEIGHTS),
+    _check("amortization_gap", find_amortization_gap, REFINEMENT),
     _check("too_few_epochs", find_too_few_epochs),
     _check("unstable_gradients", find_unstable_gradients),
 )
 
-QUICK_CHECKS: tuple[Check, ...] = tuple(check for check in ALL_CHECKS if WEIGHTS not in check.needs)
+QUICK_CHECKS: tuple[Check, ...] = tuple(
+    check for check in ALL_CHECKS if not check.needs & {WEIGHTS, REFINEMENT}
+)
 
 
 def diagnose(

@@ -14,13 +14,17 @@ from latlas.core import Estimate, Example, num_examples
 from latlas.evaluation._aggregate import aggregate_kl
 from latlas.evaluation._constant import constant_log_likelihood
 from latlas.evaluation._curves import Curves
+from latlas.evaluation._gap import gap
 from latlas.evaluation._map_rows import Progress, map_rows
 from latlas.evaluation._passes import Between, OfDraws
 from latlas.evaluation._residuals import spread_of_entries
 from latlas.evaluation._sampled_terms import Prepare, Sampling, map_examples
 
 # What costs something, and is measured for the checks that need it.
-WEIGHTS, OTHERS, RESIDUALS, TRAIN = "weights", "others", "residuals", "train"
+WEIGHTS, OTHERS, RESIDUALS, TRAIN, REFINEMENT = "weights", "others", "residuals", "train", "refinement"
+
+# how many examples are refined, and with how many draws both their ELBOs are taken
+_NUM_REFINED, _NUM_REFINED_DRAWS = 40, 500
 
 # with fewer examples nothing is said about how the latent tells them apart
 _FEWEST_EXAMPLES = 20
@@ -67,6 +71,7 @@ class Measurements:
             draws) squared: a ratio of variances.
         pareto_k: of each example's importance weights; `None` without a prior.
         aggregate_kl: KL(aggregate posterior || prior) from below, where there is one prior for all.
+        amortization: what refining gains in ELBO, of a few examples.
         train_elbo: the ELBO of each training example.
         constant_log_likelihood: of the training examples under the best prediction without z, mean.
         curves: the history of the training.
@@ -88,6 +93,7 @@ class Measurements:
     residual_ratio: Mapping[str, float]
     pareto_k: Float[np.ndarray, " examples"] | None
     aggregate_kl: Estimate | None
+    amortization: Float[np.ndarray, " few"] | None
     train_elbo: Float[np.ndarray, " examples"] | None
     constant_log_likelihood: float
     curves: Curves | None
@@ -132,7 +138,7 @@ def measure(
         model: any latent-variable model; the prior may be missing.
         batch: examples with a leading axis.
         sampling: draws per example.
-        needs: what to measure of `WEIGHTS`, `OTHERS`, `RESIDUALS`, `TRAIN`.
+        needs: what to measure of `WEIGHTS`, `OTHERS`, `RESIDUALS`, `TRAIN`, `REFINEMENT`.
         train: training examples, or `None`.
         history: of the training, or `None`.
         prepare: as in `evaluate`.
@@ -147,6 +153,9 @@ def measure(
         rows = (np.arange(total, dtype=np.int32), batch)
         between = map_rows(Between(found["z"], prepare), (key, model), rows)
         log_q, others = _float64((between["log_q"], between["others"]))
+    amortization = None
+    if REFINEMENT in needs and with_prior and _refinable(found):
+        amortization = _amortization(key, model, batch, prepare)
     train_elbo, constant = None, math.nan
     if TRAIN in needs and train is not None:
         on_train = map_examples(of_draws, key, model, train, sampling, prepare, None)
@@ -172,6 +181,7 @@ def measure(
         residual_ratio=_ratios(found["residuals"]),
         pareto_k=found["pareto_k"] if with_prior and WEIGHTS in needs else None,
         aggregate_kl=aggregate_kl(_codes(found), found["log_prior"], log_q) if one_prior else None,
+        amortization=amortization,
         train_elbo=train_elbo,
         constant_log_likelihood=constant,
         curves=Curves.of(history),
@@ -180,6 +190,24 @@ def measure(
 
 def _float64(tree: PyTree[np.ndarray]) -> PyTree[np.ndarray]:
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
+
+
+def _refinable(found: dict[str, Any]) -> bool:
+    """Whether the latent is one vector of real numbers under a posterior with moments, and the ELBO is finite."""
+    real = all(np.issubdtype(leaf.dtype, np.floating) for leaf in jax.tree.leaves(found["z"]))
+    moments = all(np.all(layer["variance"] > 0) for layer in found["layers"].values())
+    finite = np.isfinite(found["log_likelihood"]).all() and np.isfinite(found["rate"]).all()
+    return bool(real and moments and finite and len(found["layers"]) == 1)
+
+
+def _amortization(
+    key: PRNGKeyArray, model: Any, batch: Example, prepare: Prepare | None
+) -> Float[np.ndarray, " few"]:
+    few = jax.tree.map(lambda leaf: leaf[:_NUM_REFINED], batch)
+    # log p(x) is of no interest here: any numbers in its place spare its estimation
+    unknown = np.zeros(num_examples(few))
+    found = gap(key, model, few, log_evidence=unknown, num_elbo_samples=_NUM_REFINED_DRAWS, prepare=prepare)
+    return found.amortization
 
 
 def _codes(found: dict[str, Any]) -> Float[np.ndarray, "examples latent"]:

@@ -18,6 +18,7 @@ from latlas.stats._importance import standard_error as standard_error
 from latlas.stats._irs import irs as irs
 from latlas.stats._mig import mutual_information as mutual_information
 from latlas.stats._mig import mutual_information_gap as mutual_information_gap
+from latlas.stats._mmd import mmd_squared as mmd_squared
 from latlas.stats._modularity import explicitness as explicitness
 from latlas.stats._modularity import modularity as modularity
 from latlas.stats._psis import pareto_k as pareto_k
