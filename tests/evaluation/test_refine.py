@@ -8,9 +8,17 @@ import pytest
 
 from latlas.core import Example
 from latlas.distributions import FullGaussian, diagonal_normal
-from latlas.evaluation import Refinement, evaluate, gap, importance_log_evidence, refine
+from latlas.evaluation import (
+    Gap,
+    Refinement,
+    evaluate,
+    gap,
+    generalisation,
+    importance_log_evidence,
+    refine,
+)
 from latlas.latent import encode, posterior_scale, reconstruct
-from latlas.models import PPCA, AbstractRecognition, WithRecognition
+from latlas.models import PPCA, AbstractLatentModel, AbstractRecognition, WithRecognition
 
 LATENT = 3
 
@@ -20,6 +28,21 @@ class Off(AbstractRecognition):
 
     def __call__(self, example):
         return diagonal_normal(jnp.full(LATENT, 0.5), jnp.full(LATENT, 0.8))
+
+
+class Inexact(AbstractLatentModel):
+    """A model that does not know its log p(x)."""
+
+    model: PPCA
+
+    def prior(self, condition=None):
+        return self.model.prior(condition)
+
+    def posterior(self, example):
+        return Off()(example)
+
+    def likelihood(self, z, condition=None):
+        return self.model.likelihood(z, condition)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +72,7 @@ def precision(ppca):
 @pytest.fixture(scope="module")
 def diagonal(ppca, x, exact):
     refinement = Refinement(num_draws=32)
-    return gap(jr.key(0), WithRecognition(ppca, Off()), Example(x), refinement=refinement, log_evidence=exact)
+    return gap(jr.key(0), WithRecognition(ppca, Off()), Example(x), refinement=refinement)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +119,8 @@ def test_a_full_covariance_leaves_no_approximation_gap(full):
     assert np.abs(full.approximation).max() < 1e-3
 
 
-def test_a_bad_encoder_is_an_amortisation_gap_that_refining_removes(diagonal, full):
+def test_a_bad_encoder_is_an_amortisation_gap_that_refining_removes(exact, diagonal, full):
+    np.testing.assert_allclose(diagonal.log_evidence, exact, atol=1e-4)  # the model's own
     for found in (diagonal, full):
         assert found.amortization.min() > 0.1
         np.testing.assert_allclose(found.total, found.approximation + found.amortization, atol=1e-4)
@@ -138,15 +162,17 @@ def test_refined_posteriors_stand_wherever_a_posterior_does(ppca, x, exact, full
 
 
 def test_what_is_estimated_is_the_exact_gap_too(ppca, x, exact):
-    found = gap(jr.key(2), WithRecognition(ppca, Off()), Example(x[:8]), num_samples=2000)
-    # a heavy-tailed proposal's lucky draws lie up to 0.6 above
-    assert np.abs(found.log_evidence - exact[:8]).max() < 0.1
+    found = gap(jr.key(2), Inexact(ppca), Example(x[:8]), num_samples=2000)
+    # the larger of both estimates would lie 0.6 nats above in one of them, by lucky draws of the bad posterior
+    assert np.abs(found.log_evidence - exact[:8]).max() < 0.3
+    assert abs(found.log_evidence.mean() - exact[:8].mean()) < 0.1
     assert found.approximation.min() > 0  # Jensen, on the same draws
-    assert found.summary().reliable
+    assert found.summary().reliable == (found.pareto_k.max() < 0.7)
 
 
 def test_the_best_start_is_kept(ppca, x):
     exactly = refine(jr.key(0), ppca, Example(x[:4]), refinement=Refinement(FullGaussian(), max_steps=25))
+    assert (exactly.steps == 25).all()
     np.testing.assert_allclose(encode(exactly.model, exactly.batch), encode(ppca, Example(x[:4])), atol=0.02)
 
 
@@ -184,3 +210,21 @@ def test_evidence_of_another_number_of_examples_is_refused(ppca, x):
     refinement = Refinement(max_steps=1)
     with pytest.raises(ValueError, match="one number for each of the 4 examples"):
         gap(jr.key(0), ppca, Example(x[:4]), refinement=refinement, log_evidence=np.zeros(3))
+
+
+def test_a_loss_of_the_bound_is_split_into_model_and_inference(full):
+    def of(log_evidence, elbo, star):
+        arrays = (np.asarray(a, float) for a in (elbo, star, log_evidence))
+        return Gap(*arrays, None, full.refined)
+
+    train, test = of([-10, -12], [-13, -15], [-11, -13]), of([-14, -18], [-19, -23], [-15.5, -19.5])
+    found = generalisation(train, test)
+    assert found.bound.value == pytest.approx(7)
+    assert found.evidence.value == pytest.approx(5)
+    assert found.inference.value == pytest.approx(2)
+    assert found.approximation.value == pytest.approx(0.5)
+    assert found.amortization.value == pytest.approx(1.5)
+    # spreads over two examples of 1 and 2, as standard errors
+    assert found.evidence.standard_error == pytest.approx(np.hypot(1, 2))
+    assert found.amortization.standard_error == pytest.approx(0)
+    assert set(found.to_dict()["bound"]) == {"value", "standard_error"}

@@ -89,3 +89,16 @@ def test_a_latent_that_leaves_no_noise_is_refused(data, latent_dim):
 def test_data_without_noise_are_refused(data):
     with pytest.raises(ValueError, match="lie exactly in 2 dimensions"):
         PPCA.maximum_likelihood((data - LOC) @ np.linalg.pinv(WEIGHT).T @ WEIGHT.T, 2)
+
+
+def test_holes_are_left_out(model, data):
+    observed = np.array([True, False, True, True])
+    example = Example(
+        jnp.asarray(np.where(observed, data[0], np.nan), jnp.float32), observed=jnp.asarray(observed)
+    )
+    covariance = (WEIGHT @ WEIGHT.T + NOISE**2 * np.eye(4))[np.ix_(observed, observed)]
+    truth = multivariate_normal(LOC[observed], covariance).logpdf(data[0, observed])
+    assert float(model.log_evidence(example)) == pytest.approx(truth, rel=1e-5)
+    z = jnp.array([0.3, -0.8])
+    bayes = model.log_joint(example, z) - model.log_evidence(example)
+    assert float(model.posterior(example).log_prob(z)) == pytest.approx(float(bayes), abs=2e-5)

@@ -128,8 +128,7 @@ def test_the_lagrangian_and_its_gradients():
     for a, b in zip(jax.tree.leaves(gradient.model), jax.tree.leaves(model_gradient), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
     found = [gradient.log_multipliers[c.name] for c in CONSTRAINTS]
-    np.testing.assert_allclose(found, -np.clip(violations, -1, 1), rtol=1e-4)
-    assert np.abs(violations).max() > 1  # so that the clipping was seen
+    np.testing.assert_allclose(found, -violations, rtol=1e-4)
     assert float(terms["multiplier_kl"]) == pytest.approx(1.0)  # 3 per violation of 3 nats
     assert float(terms["constraint_kl"]) == float(terms["kl"])
     assert float(terms["objective"]) == pytest.approx(-float(terms["elbo"]), rel=1e-5)

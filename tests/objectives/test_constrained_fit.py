@@ -92,14 +92,14 @@ def test_the_best_code_of_a_rate_is_the_same_and_a_constraint_that_does_not_bind
 
 def test_a_quantity_may_be_kept_above_its_tolerance():
     found = _fit(Rate(), Constraint("kl", 1.5, at_least=True), num_steps=1000)
-    assert _end(found, "constraint_kl") == pytest.approx(1.5, rel=0.01)
+    assert _end(found, "constraint_kl") == pytest.approx(1.5, rel=0.02)
     # one more nat of the tolerance costs one nat of the objective
-    assert found.outcomes["kl"].price == pytest.approx(1.0, rel=0.05)
+    assert _end(found, "multiplier_kl") == pytest.approx(1.0, rel=0.1)
 
 
 def test_what_cannot_be_met_is_said_and_the_multipliers_stop_at_their_bound(caplog):
     constraints = (Constraint("kl", 0.1), Constraint(ReconstructionError(), 0.1))
-    control = ProportionalIntegral(rate=0.05, lower=-9.0, upper=5.0)
+    control = ProportionalIntegral(rate=0.05, integral_limit=0.5, lower=-9.0, upper=5.0)
     with caplog.at_level(logging.WARNING, logger="latlas"):
         found = _fit(Rate(), *constraints, num_steps=500, control=control)
     assert not found.met

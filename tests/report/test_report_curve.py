@@ -167,6 +167,13 @@ def test_odd_curves_are_drawn_in_both_themes(change, report):
         assert to_svg(rate_distortion_figure(data, theme))
 
 
+def test_a_share_that_did_not_converge_and_lucky_draws_are_said(report):
+    text = split(report(evaluation=with_gap(converged=0.75, reliable=False)))
+    assert "had not come to its end for 25 % of the examples" in text
+    assert "rests on a few lucky draws" in text
+    assert "come to its end" not in split(report(evaluation=with_gap(converged=1.0, reliable=True)))
+
+
 @pytest.mark.parametrize("name", ["a.png", "b.svg"])
 def test_the_curve_is_saved_as_a_picture_with_the_same_bytes(name, tmp_path):
     save_rate_distortion(tmp_path / name, curve())

@@ -99,6 +99,30 @@ def test_a_vacuous_bound_is_said_to_be_vacuous(report):
     assert certainty(report()) == ""
 
 
+def test_a_certificate_over_examples_tells_its_median_and_the_share_that_is_vacuous(report):
+    def spread(middle):
+        return {"mean": 2 * middle, "median": middle, "largest": None}
+
+    certificate = {
+        "kl": spread(0.5),
+        "total_variation": spread(0.5),
+        "total_variation_low": spread(0.42),
+        "total_variation_high": spread(0.57),
+        "num_vacuous": 30,
+        "num_examples": 120,
+        "basis": "estimate",
+        "reliable": False,
+    }
+    text = certainty(report(evaluation=full_evaluation(certificate=certificate)))
+    assert "at most 0.5000 nats" in text
+    assert "0.5000 (0.42 to 0.57 within two standard errors)" in text
+    assert "For 25 % of the examples that bound is vacuous" in text
+    assert "None of this is reliable yet" in text
+    exact = certainty(report(evaluation=full_evaluation(certificate=certificate | {"basis": "exact"})))
+    assert exact.startswith("The cloud of places")
+    assert "differs from the exact one by 0.5000 nats" in exact
+
+
 def test_findings_stand_the_worst_first_with_number_threshold_meaning_and_remedy(report):
     page = Page(render(report(evaluation=full_evaluation())))
     assert [row.severity for row in findings(report(evaluation=full_evaluation()))] == ["serious", "note"]

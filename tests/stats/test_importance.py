@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from latlas.stats import effective_sample_size, log_mean_exp, log_mean_exp_standard_error, standard_error
+from latlas.stats import (
+    effective_sample_size,
+    log_mean_exp,
+    log_mean_exp_standard_error,
+    renyi_log_mean,
+    standard_error,
+)
 
 ROW = np.random.default_rng(0).normal(scale=2.0, size=50)
 
@@ -49,3 +55,22 @@ def test_delta_method_error_is_the_spread_of_repeated_estimates():
     estimates = jax.vmap(log_mean_exp)(rows)
     claimed = jax.vmap(log_mean_exp_standard_error)(rows)
     np.testing.assert_allclose(claimed.mean(), estimates.std(), rtol=0.045)
+
+
+@pytest.mark.parametrize("alpha", [-1.0, -0.3, 0.0, 0.5, 2.0])
+def test_the_renyi_mean_is_its_formula(alpha):
+    log_weights = np.random.default_rng(0).normal(size=50) - 300.0
+    found = renyi_log_mean(jnp.asarray(log_weights, jnp.float32), alpha)
+    truth = np.log(np.mean(np.exp((1 - alpha) * (log_weights + 300)))) / (1 - alpha) - 300
+    assert float(found) == pytest.approx(truth, rel=1e-6)
+
+
+def test_the_renyi_mean_falls_with_alpha_through_the_elbo():
+    log_weights = jnp.asarray(np.random.default_rng(1).normal(size=50))
+    found = [
+        float(renyi_log_mean(log_weights, alpha)) for alpha in (-40.0, -1.0, 0.0, 0.999, 1.0, 1.001, 3.0)
+    ]
+    assert found == sorted(found, reverse=True)
+    assert found[4] == pytest.approx(float(jnp.mean(log_weights)))
+    np.testing.assert_allclose(found[3:6], found[4], atol=2e-3)
+    assert found[0] == pytest.approx(float(jnp.max(log_weights)), abs=0.15)

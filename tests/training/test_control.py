@@ -22,12 +22,16 @@ ERRORS = np.random.default_rng(0).normal(0.3, 1.0, size=30).astype("f")
 
 
 def test_a_controller_follows_its_recursion_within_its_bounds():
-    control = ProportionalIntegral(rate=0.2, damping=0.5, decay=0.8, lower=-1.0, upper=1.5)
+    control = ProportionalIntegral(
+        rate=0.2, damping=0.5, decay=0.8, error_limit=1.2, integral_limit=0.6, lower=-1.0, upper=1.5
+    )
     found = np.array([p["a"] for p in _path(control, {"a": jnp.float32(0.25)}, [{"a": -e} for e in ERRORS])])
-    integral, average, expected = 0.25, float(ERRORS[0]), []
-    for error in ERRORS:
-        average = 0.8 * average + 0.2 * float(error)
-        integral = np.clip(integral + 0.2 * average, -1.0, 1.5)
+    errors = np.clip(ERRORS.astype(float), -1.2, 1.2)
+    assert (np.abs(ERRORS) > 1.2).any()
+    integral, average, expected = 0.25, errors[0], []
+    for error in errors:
+        average = 0.8 * average + 0.2 * error
+        integral = np.clip(integral + 0.2 * np.clip(average, -0.6, 0.6), -1.0, 1.5)
         expected.append(np.clip(integral + 0.5 * average, -1.0, 1.5))
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (found == 1.5).any()
@@ -36,7 +40,7 @@ def test_a_controller_follows_its_recursion_within_its_bounds():
 
 def test_a_controller_brings_a_slow_process_to_its_goal_without_an_error_left():
     # the process follows its input with a time constant of 100 steps; descent on a fixed price would leave an error
-    control, value = ProportionalIntegral(), 5.0
+    control, value = ProportionalIntegral(integral_limit=0.1), 5.0
     params = {"a": jnp.float32(0.0)}
     state, update = control.init(params), jax.jit(control.update)
     errors = []

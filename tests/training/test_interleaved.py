@@ -5,11 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from latlas.training import Adam, Interleaved, Trainer, global_norm
+from latlas.training import Adam, Interleaved, Partitioned, Trainer, global_norm
 
 
-def often(params):
+def encoder(params):
     return params["encoder"]
+
+
+def interleaved(every, until=None):
+    adam = Adam(0.1, clip_ratio=None)
+    return Partitioned(encoder, adam, Interleaved(adam, every, until))
 
 
 def run(optimizer, num_steps, bad=()):
@@ -31,7 +36,7 @@ def alone():
 
 
 def test_the_rest_moves_at_every_third_step_as_it_would_alone(alone):
-    path = run(Interleaved(Adam(0.1, clip_ratio=None), often, 3), 12)
+    path = run(interleaved(3), 12)
     for i, params in enumerate(path):
         assert np.allclose(params["encoder"], alone[i]["encoder"], rtol=1e-6)
         turns = (i + 1) // 3
@@ -41,21 +46,20 @@ def test_the_rest_moves_at_every_third_step_as_it_would_alone(alone):
 
 
 def test_after_so_many_steps_everything_moves():
-    path = run(Interleaved(Adam(0.1), often, 100, until=4), 6)
+    path = run(interleaved(100, until=4), 6)
     moved = [not np.array_equal(params["decoder"][0], np.ones(2)) for params in path]
     assert moved == [False] * 4 + [True] * 2
 
 
 def test_a_step_that_is_not_finite_is_nobodys_turn():
-    optimizer = Interleaved(Adam(0.1), often, 2)
-    skipping, plain = run(optimizer, 8, bad=(1, 4))[-1], run(optimizer, 6)[-1]
+    skipping, plain = run(interleaved(2), 8, bad=(1, 4))[-1], run(interleaved(2), 6)[-1]
     assert all(
         np.array_equal(a, b) for a, b in zip(jax.tree.leaves(skipping), jax.tree.leaves(plain), strict=True)
     )
 
 
 def test_it_trains_a_pytree_some_of_which_is_frozen(objective, model, rows):
-    optimizer = Interleaved(Adam(0.05), lambda line: line.weight, 2)
+    optimizer = Interleaved(Adam(0.05), 2)
     trainer = Trainer(objective, optimizer, num_steps=300, batch_size=10, frozen=lambda line: line.bias)
     found = trainer.fit(jax.random.key(0), model, rows).model
     assert float(found.bias) == 0.0
@@ -64,4 +68,4 @@ def test_it_trains_a_pytree_some_of_which_is_frozen(objective, model, rows):
 
 def test_no_step_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
-        Interleaved(Adam(), often, 0)
+        Interleaved(Adam(), 0)

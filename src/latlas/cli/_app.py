@@ -53,6 +53,8 @@ def fit(
     hidden: Numbers | None = None,
     validation_fraction: float = 0.1,
     patience: int = 20,
+    max_error: float | None = None,
+    cure: Literal["auto"] | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     seed: int = 0,
     resume: bool = False,
@@ -75,6 +77,8 @@ def fit(
         hidden: sizes of the hidden layers, or channels of the convolutions; by default 200 200, and 32 64.
         validation_fraction: of the data, held out to choose the best epoch.
         patience: stop after this many reports without a better validation loss; 0 for never.
+        max_error: largest root mean square error of a reconstruction, in the data's unit; a constraint on the fit.
+        cure: `auto` watches the fit, treats what is found wrong with it, and says what it did.
         precision: of the matrix products.
         seed: seed of everything random.
         resume: go on with an interrupted run.
@@ -93,6 +97,8 @@ def fit(
         "hidden": hidden,
         "validation_fraction": validation_fraction,
         "patience": patience or None,
+        "max_error": max_error,
+        "cure": cure,
         "precision": precision,
         "random_state": seed,
     }
@@ -100,17 +106,52 @@ def fit(
 
 
 @app.command
-def evaluate(run: Path, data: Path, *, num_samples: int = 1000, seed: int = 0, json: bool = False) -> int:
+def evaluate(
+    run: Path,
+    data: Path,
+    *,
+    bound: Literal["iwae", "ais", "bracket"] | None = None,
+    gap: bool = False,
+    num_samples: int = 1000,
+    temperatures: int = 1000,
+    chains: int = 16,
+    max_examples: int = 100,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
     """Measure the evidence of DATA under a fitted run: log p(x) with its error, ELBO, rate, distortion, active units.
 
     Args:
         run: a run directory.
         data: examples that the run has not seen.
+        bound: log p(x) from both sides as well: `iwae` from the importance samples, `ais` by annealed importance sampling,
+            `bracket` by annealing from both ends, which says how far each end is to be trusted.
+        gap: split the distance from the ELBO to log p(x) into what the family of q costs and what the encoder costs.
         num_samples: importance samples per example.
+        temperatures: of the annealing.
+        chains: of the annealing, per example.
+        max_examples: on which `ais`, `bracket` and `gap` are measured, drawn from DATA: they cost a thousand times more.
         seed: seed of the samples.
         json: print one JSON object instead of text.
     """
-    return _verbs.evaluate(run, data, num_samples=num_samples, seed=seed, json=json)
+    dear = {"bound": bound, "gap": gap, "temperatures": temperatures, "chains": chains}
+    return _verbs.evaluate(
+        run, data, num_samples=num_samples, dear=dear | {"max_examples": max_examples}, seed=seed, json=json
+    )
+
+
+@app.command
+def diagnose(run: Path, data: Path, *, train: Path | None = None, seed: int = 0, json: bool = False) -> int:
+    """Say what is wrong with a fitted run, by name, with the number that shows it and what to do.
+
+    Args:
+        run: a run directory.
+        data: examples that the run has not seen.
+        train: examples that it was fitted on, to tell overfitting; without them its history is asked.
+        seed: seed of the draws.
+        json: print one JSON object instead of text.
+    """
+    return _verbs.diagnose(run, data, train=train, seed=seed, json=json)
 
 
 @app.command
@@ -151,17 +192,28 @@ def sample(
 
 
 @app.command
-def encode(run: Path, data: Path, *, out: Path, overwrite: bool = False, json: bool = False) -> int:
+def encode(
+    run: Path,
+    data: Path,
+    *,
+    out: Path,
+    refine: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
     """Write the posterior means of DATA (.npy), or means and scales (.npz with `mean` and `scale`).
 
     Args:
         run: a run directory.
         data: the examples.
         out: the file to write.
+        refine: go on from the encoder's guess to the best posterior of each example: slower, and closer to the truth.
+        seed: seed of the draws of `--refine`.
         overwrite: replace the file that is there.
         json: print one JSON object instead of text.
     """
-    return _verbs.encode(run, data, out=out, overwrite=overwrite, json=json)
+    return _verbs.encode(run, data, out=out, refine=refine, seed=seed, overwrite=overwrite, json=json)
 
 
 @app.command

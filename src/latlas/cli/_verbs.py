@@ -9,6 +9,7 @@ import numpy as np
 
 from latlas import data as readers
 from latlas.cli import _words
+from latlas.cli._evidence import check_dear, measured_dearly
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
 from latlas.core import RequestError, RunDirectory
@@ -67,24 +68,52 @@ def fit(
         "elbo": atlas.summary()["elbo"],
         "seconds": round(time.monotonic() - started, 3),
     }
+    if options.get("cure"):
+        found["treatments"] = atlas.treatments_
     if show:
         print(_words.fit(atlas, found))
     return found
 
 
 @verb
-def evaluate(run: Path, data: Path, *, num_samples: int, seed: int, show: bool) -> dict[str, Any]:
+def evaluate(
+    run: Path, data: Path, *, num_samples: int, dear: dict[str, Any], seed: int, show: bool
+) -> dict[str, Any]:
     """Evidence of data under a run, kept in its evaluation.json."""
     if num_samples < 1:
         raise RequestError(f"--num-samples must be at least 1, and {num_samples} came.")
+    check_dear(dear)
     directory = RunDirectory.open(run)
     atlas = load(directory)
-    evaluation = _measure(atlas, readers.read(data).x, num_samples=num_samples, seed=seed)
+    table = readers.read(data)
+    evaluation = _measure(atlas, table.x, num_samples=num_samples, seed=seed)
+    evaluation |= measured_dearly(atlas, table.x, num_samples=num_samples, seed=seed, **dear)
     with directory.lock():
-        directory.write_evaluation(evaluation)
+        known = directory.read_evaluation() or {}
+        kept = evaluation | {name: known[name] for name in ("diagnosis",) if name in known}
+        directory.write_evaluation(kept)
+        _write_report(directory, atlas, table.x, table.label, kept, table.name)
     if show:
         print(_words.evaluation(evaluation))
     return evaluation
+
+
+@verb
+def diagnose(run: Path, data: Path, *, train: Path | None, seed: int, show: bool) -> dict[str, Any]:
+    """What is wrong with a run, kept in its evaluation.json."""
+    directory = RunDirectory.open(run)
+    atlas = load(directory)
+    seen = None if train is None else readers.read(train).x
+    table = readers.read(data)
+    with rows_done("diagnose") as told:
+        found = atlas.diagnose(table.x, train=seen, random_state=seed, progress=told).to_dict()
+    with directory.lock():
+        kept = (directory.read_evaluation() or {}) | {"diagnosis": found}
+        directory.write_evaluation(kept)
+        _write_report(directory, atlas, table.x, table.label, kept, table.name)
+    if show:
+        print(_words.diagnosis(found))
+    return found
 
 
 @verb
@@ -123,10 +152,12 @@ def sample(
 
 
 @verb
-def encode(run: Path, data: Path, *, out: Path, overwrite: bool, show: bool) -> dict[str, Any]:
+def encode(
+    run: Path, data: Path, *, out: Path, refine: bool, seed: int, overwrite: bool, show: bool
+) -> dict[str, Any]:
     """Posterior means, with their scales in an `.npz`."""
     check_free(out, overwrite=overwrite)
-    loc, scale = load(run).encode(readers.read(data).x)
+    loc, scale = load(run).encode(readers.read(data).x, refine=refine, random_state=seed)
     arrays = {"mean": loc, "scale": scale} if out.suffix == ".npz" else {"mean": loc}
     readers.write(out, **arrays)
     if show:
@@ -183,7 +214,14 @@ def _write_report(
 ) -> Path:
     versions = run.config["versions"] | {"device": jax.default_backend()}
     data = collect(
-        atlas, x, title=title, labels=label, evaluation=evaluation, versions=versions, run=str(run.path)
+        atlas,
+        x,
+        title=title,
+        labels=label,
+        evaluation=evaluation,
+        treatments=atlas.treatments_,
+        versions=versions,
+        run=str(run.path),
     )
     return run.write_report(render(data))
 

@@ -23,6 +23,24 @@ def evaluation(found: dict[str, Any]) -> str:
         f"active units  {found['active_units']}",
         _verdict(evidence),
     ]
+    lines += _bracket(found["bracket"], found["certificate"]) if "bracket" in found else []
+    lines += _gap(found["gap"]) if "gap" in found else []
+    return "\n".join(lines)
+
+
+def diagnosis(found: dict[str, Any]) -> str:
+    """Every finding with its meaning and its remedy."""
+    if not found["findings"]:
+        return "Nothing was found: the fit is healthy."
+    lines = []
+    for finding in found["findings"]:
+        measured, threshold = (_short(finding[name]) for name in ("measured", "threshold"))
+        lines += [
+            f"{finding['severity'].upper()} {finding['name']} (measured {measured}, threshold {threshold})",
+            f"  {finding['meaning']}",
+            f"  Remedy: {finding['remedy']}",
+        ]
+    lines.append("The fit is healthy." if found["healthy"] else "The fit is not healthy.")
     return "\n".join(lines)
 
 
@@ -34,8 +52,18 @@ def fit(atlas: Any, found: dict[str, Any]) -> str:
         f"Likelihood: {found['likelihood'].replace('_', ' ')}. {atlas.likelihood_reason_}",
         f"ELBO: {_number(elbo['train'])} nats per example in training{held_out}, after {found['epochs']} epochs "
         f"and {found['seconds']:.0f} s.",
+        *_treatments(found.get("treatments")),
         f"Run: {found['run']}; open {found['run']}/report.html, or go on with `latlas evaluate {found['run']} DATA`.",
     ])  # fmt: skip
+
+
+def _treatments(treatments: list[dict[str, Any]] | None) -> list[str]:
+    """What a cure did, a line each."""
+    if treatments is None:
+        return []
+    if not treatments:
+        return ["Nothing was found wrong while fitting."]
+    return [f"Treated {t['finding']} by {t['remedy']}: {t['why']} {t['outcome']}" for t in treatments]
 
 
 def demo(atlas: Any, found: dict[str, Any], out: Path, picture: Path, seconds: float) -> str:
@@ -75,6 +103,36 @@ def _with_error(estimate: dict[str, Any]) -> str:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
+
+
+def _short(value: float | None) -> str:
+    return "infinite" if value is None else f"{value:.3g}"
+
+
+def _bracket(bracket: dict[str, Any], certified: dict[str, Any]) -> list[str]:
+    """Where log p(x) lies, and what that says of q."""
+    upper = "upper bound" if bracket["upper_is_bound"] else "from above (an estimate, no bound)"
+    lines = [
+        f"On {bracket['num_examples']:,} of them, log p(x) from below {_with_error(bracket['lower'])}, "
+        f"{upper} {_with_error(bracket['upper'])}."
+    ]
+    if bracket.get("exact") is not None:
+        lines.append(f"This model's log p(x) is known exactly: {_number(bracket['exact'])}.")
+    if bracket.get("simulated_width") is not None:
+        width = _with_error(bracket["simulated_width"])
+        lines.append(
+            f"On data drawn from the model, where both sides are bounds, they lie {width} nats apart."
+        )
+    return [*lines, certified["meaning"]]
+
+
+def _gap(gap: dict[str, Any]) -> list[str]:
+    """Where the nats between the ELBO and log p(x) go."""
+    return [
+        f"gap           {_with_error(gap['total'])} from the ELBO to log p(x), on {gap['num_examples']:,} examples",
+        f"  the family  {_with_error(gap['approximation'])} that no q of its kind can reach (approximation)",
+        f"  the encoder {_with_error(gap['amortization'])} that a q of its own for each example gains (amortisation)",
+    ]
 
 
 def _verdict(evidence: dict[str, Any]) -> str:

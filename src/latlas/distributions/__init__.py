@@ -12,6 +12,7 @@ from latlas.distributions._degrees import FixedDegrees as FixedDegrees
 from latlas.distributions._degrees import LearnedDegrees as LearnedDegrees
 from latlas.distributions._discretised_logistic import DiscretisedLogistic as DiscretisedLogistic
 from latlas.distributions._family import AbstractFamily as AbstractFamily
+from latlas.distributions._family_flow import CouplingFlow as CouplingFlow
 from latlas.distributions._family_gaussian import DiagonalGaussian as DiagonalGaussian
 from latlas.distributions._family_gaussian import FullGaussian as FullGaussian
 from latlas.distributions._head import AbstractHead as AbstractHead

@@ -9,12 +9,14 @@ from latlas.core import Example
 from latlas.estimators._options import seed_of
 from latlas.evaluation import (
     Annealing,
+    Bracket,
     Diagnosis,
     Evaluation,
     EvidencePerExample,
     Gap,
     Refinement,
     annealed_log_evidence,
+    bracket,
     diagnose,
     evaluate,
     gap,
@@ -80,6 +82,34 @@ class MeasuresMixin:
             self._examples(X),
             annealing=annealing or Annealing(),
             proposal=self._model.posterior,
+            progress=progress,
+        )
+
+    def bracket(
+        self,
+        X: Any,
+        *,
+        annealing: Annealing | None = None,
+        num_simulated: int = 20,
+        random_state: Any = None,
+        progress: Any = None,
+    ) -> Bracket:
+        """Log p(x) from both sides: a lower bound, and an estimate from above that says how far to trust it.
+
+        Args:
+            X: data of the shape of those fitted. A row costs `num_temperatures * num_chains` transitions on either side.
+            annealing: temperatures, chains and transition; `evaluation.Annealing()` by default.
+            num_simulated: examples drawn from the model, on which both sides are bounds: their distance says how far
+                the sides are to be trusted on data.
+            random_state: as in scikit-learn; `None` for the seed of the fit.
+            progress: called with the rows done and the rows in all.
+        """
+        return bracket(
+            self._key(random_state),
+            self._model,
+            self._examples(X),
+            annealing=annealing or Annealing(),
+            num_simulated=num_simulated,
             progress=progress,
         )
 

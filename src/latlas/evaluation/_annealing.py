@@ -154,6 +154,25 @@ class Annealing(eqx.Module):
         )
         return AnnealedChains(log_weights, states.z, jnp.mean(acceptance, axis=0), tuning)
 
+    def stay(
+        self, key: PRNGKeyArray, path: GeometricPath, z: PyTree[Array], tuning: PyTree[Array]
+    ) -> PyTree[Array]:
+        """Where chains come to at the posterior itself, after as many transitions as there are temperatures.
+
+        Args:
+            key: draws the steps.
+            path: of one example.
+            z: where the chains start, one latent per chain.
+            tuning: of a walk forward on the same path; its last is used.
+        """
+        last = jax.tree.map(lambda leaf: leaf[-1], tuning)
+
+        def step(i, states):
+            posterior = jnp.int32(self.num_temperatures)
+            return self._step(jr.fold_in(key, i), path, posterior, last, states)
+
+        return jax.lax.fori_loop(0, self.num_temperatures, step, jax.vmap(self._start(path))(z)).z
+
     def _start(self, path):
         return lambda z: self.transition.init(path, z)
 

@@ -195,12 +195,10 @@ class _Cure:
         run = self.record.directory(number)
         callbacks = [*self.callbacks, *watch]
         try:
-            result = course.trainer.fit(
-                course.key, course.model, course.data, valid=self.valid, run=run, callbacks=callbacks
-            )
+            result = course.fit(self.valid, run=run, callbacks=callbacks)
         except NonFiniteError as error:
             return _Attempt(number, course, -np.inf, _failed(error), error.step, error=error)
-        judge, step = self._judge(course), int(result.state.step)
+        judge, step = self._judge(course), result.history[-1]["step"]
         if any(look.stop for w in watch for look in w.looks):
             return _Attempt(number, course, -np.inf, Diagnosis(()), step)  # judged by its last look
         diagnosis = judge.diagnosis(result.model, result.history)

@@ -13,6 +13,7 @@ from latlas.distributions import has_closed_form, kl_divergence, kl_per_dimensio
 from latlas.evaluation._map_rows import Progress
 from latlas.evaluation._sampled_terms import Prepare, SampledTerms, Sampling, map_examples
 from latlas.models import AbstractLatentModel
+from latlas.stats import standard_error
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class ElboPerExample:
         distortion: -E_q[log p(x | z)].
         kl_per_dimension: mean over the examples of the KL of each latent dimension, where q and p factorise
             over them and it has a closed form; else `None`. Its sum is the mean rate.
+        standard_error: of each example's ELBO, from its draws.
     """
 
     rate: Float[np.ndarray, " examples"]
     distortion: Float[np.ndarray, " examples"]
     kl_per_dimension: Float[np.ndarray, " latent"] | None
+    standard_error: Float[np.ndarray, " examples"]
 
     @property
     def elbo(self) -> Float[np.ndarray, " examples"]:
@@ -61,6 +64,7 @@ class ElboTerms(NamedTuple):
     rate: Scalar
     distortion: Scalar
     kl_per_dimension: Float[Array, " latent"] | None
+    standard_error: Scalar
 
 
 def elbo_terms(q: Any, p: Any, terms: SampledTerms) -> ElboTerms:
@@ -71,16 +75,17 @@ def elbo_terms(q: Any, p: Any, terms: SampledTerms) -> ElboTerms:
     which for an exact rate is the mean of -log p(x | z) with log q(z) - log p(z) - KL, of mean zero, as
     control variate.
     """
-    bound = jnp.mean(terms.log_likelihood + terms.log_ratio)
+    log_weights = terms.log_likelihood + terms.log_ratio
+    bound = jnp.mean(log_weights)
     rate = kl_divergence(q, p) if has_closed_form(q, p) else -jnp.mean(terms.log_ratio)
-    return ElboTerms(rate, -bound - rate, kl_per_dimension(q, p))
+    return ElboTerms(rate, -bound - rate, kl_per_dimension(q, p), standard_error(log_weights))
 
 
 def elbo_per_example(found: ElboTerms) -> ElboPerExample:
     """The arrays of all examples as a result."""
     per_dimension = found.kl_per_dimension
     mean = None if per_dimension is None else np.mean(per_dimension, axis=0, dtype=np.float64)
-    return ElboPerExample(found.rate, found.distortion, mean)
+    return ElboPerExample(found.rate, found.distortion, mean, found.standard_error)
 
 
 def elbo(

@@ -5,16 +5,18 @@ log p(x) - ELBO(q) = [log p(x) - ELBO(q*)] + [ELBO(q*) - ELBO(q)]: what the best
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jax import random as jr
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray, Scalar
 
 from latlas.core import PARETO_K_LIMIT, Estimate, Example, num_examples
 from latlas.evaluation._elbo import mean_estimate
-from latlas.evaluation._importance import weight_statistics
+from latlas.evaluation._exact import exact_log_evidence
+from latlas.evaluation._importance import WeightStatistics, weight_statistics
 from latlas.evaluation._map_rows import Progress
 from latlas.evaluation._refine import Refined, Refinement, refine
 from latlas.evaluation._sampled_terms import Prepare, Sampling, map_examples
@@ -121,7 +123,8 @@ def gap(
     """How far the ELBO of each example lies below its log p(x), and which part of it is whose fault.
 
     Both ELBOs are means of log-weights over draws of the same noise, so that their difference is known better than
-    either. Where log p(x) is not given, it is estimated by importance weights with the model's own posterior as
+    either. Where log p(x) is not given, it is the model's own where that
+    is exact (`exact_log_evidence`); elsewhere it is estimated by importance weights with the model's own posterior as
     proposal and with the refined one, and of the two estimates the one with the tamer weights counts (the smaller
     Pareto k): both are lower bounds in expectation, but the larger of two is not, and a wild proposal's few lucky
     draws would be picked by it.
@@ -163,28 +166,42 @@ def gap(
         prepare=prepare,
         progress=progress,
     )
-    estimated = log_evidence is None
-    sampling = Sampling(num_samples if estimated else num_elbo_samples, chunk_size)
+    known = log_evidence is not None or exact_log_evidence(model) is not None
+    sampling = Sampling(num_elbo_samples if known else num_samples, chunk_size)
     rows = (refined.batch, batch.index)
-    bounds, evidence = map_examples(
-        _MeasureGap(sampling, estimated), measure_key, refined.model, rows, sampling, None, progress
+    found = map_examples(
+        _MeasureGap(sampling, known), measure_key, refined.model, rows, sampling, None, progress
     )
-    elbo, refined_elbo = (np.asarray(bound, np.float64) for bound in bounds)
-    if not estimated:
-        return Gap(elbo, refined_elbo, np.asarray(log_evidence, np.float64), None, refined)
-    own, star = evidence
-    better = star.pareto_k <= own.pareto_k
-    value = np.where(better, star.log_evidence, own.log_evidence).astype(np.float64)
-    return Gap(elbo, refined_elbo, value, np.where(better, star.pareto_k, own.pareto_k), refined)
+    elbo, refined_elbo, exact = (
+        None if leaf is None else leaf.astype(np.float64)
+        for leaf in (found.elbo, found.refined_elbo, found.exact)
+    )
+    if known:
+        truth = exact if log_evidence is None else np.asarray(log_evidence, np.float64)
+        return Gap(elbo, refined_elbo, truth, None, refined)
+    own, star = found.weights
+    tamer = star.pareto_k <= own.pareto_k
+    value = np.where(tamer, star.log_evidence, own.log_evidence).astype(np.float64)
+    return Gap(elbo, refined_elbo, value, np.where(tamer, star.pareto_k, own.pareto_k), refined)
+
+
+class _Measured(NamedTuple):
+    """Of one example: both bounds, what their weights say where log p(x) is not known, and log p(x) where it is exact."""
+
+    elbo: Scalar
+    refined_elbo: Scalar
+    weights: tuple[WeightStatistics, WeightStatistics] | None
+    exact: Scalar | None
 
 
 class _MeasureGap(eqx.Module):
     sampling: Sampling
-    estimated: bool = eqx.field(static=True)
+    known: bool = eqx.field(static=True)
 
     def __call__(self, key, refined_model, row):
         example, own_index = row
-        own = refined_model.model.posterior(
+        model = refined_model.model
+        own = model.posterior(
             Example(example.x, example.observed, example.condition, example.label, own_index)
         )
         # the same key, so the same noise behind both
@@ -193,5 +210,9 @@ class _MeasureGap(eqx.Module):
             for q in (own, refined_model.posterior(example))
         ]
         weights = [terms.log_likelihood + terms.log_ratio for terms in found]
-        statistics = tuple(map(weight_statistics, weights)) if self.estimated else None
-        return tuple(w.mean() for w in weights), statistics
+        exact = exact_log_evidence(model)
+        return _Measured(
+            *(jnp.mean(w) for w in weights),
+            None if self.known else tuple(map(weight_statistics, weights)),
+            None if exact is None else exact(example),
+        )

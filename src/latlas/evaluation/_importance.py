@@ -14,6 +14,9 @@ from latlas.evaluation._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.stats import effective_sample_size, log_mean_exp, log_mean_exp_standard_error, pareto_k
 
+# nats: the log of a mean with a relative error of a half is about an eighth too low
+_LARGEST_ERROR = 0.5
+
 
 @dataclass(frozen=True)
 class EvidencePerExample:
@@ -45,8 +48,8 @@ class EvidencePerExample:
         example.
 
         Reliable is what has a Pareto k below 0.7 for 95 % of the examples. Where k is that of all examples'
-        weights pooled, it is the k of the summary, and must lie below $\min(1 - 1/\log_{10} S, 0.7)$ for the S
-        samples of each: 0.17 for 16.
+        weights pooled, it must be below 0.7 and 95 % of the standard errors below 0.5 nats: beyond, one weight
+        dominates its example, the delta method fails, and the estimate is too low.
         """
         n = len(self.log_evidence)
         spread = np.var(self.log_evidence, ddof=1, dtype=np.float64) if n > 1 else np.inf
@@ -54,18 +57,18 @@ class EvidencePerExample:
         known = [variance for variance in (spread, monte_carlo) if np.isfinite(variance)]
         # whole values rather than interpolated ones: some may be infinite
         worst = float(np.quantile(self.pareto_k, 0.95, method="higher"))
-        limit = PARETO_K_LIMIT
+        tame = worst < PARETO_K_LIMIT
         if self.pooled_pareto_k is not None:
-            # Vehtari et al. 2024, section 3.2.4: the k that so many samples can bear
-            few = -np.inf if self.num_samples < 2 else 1.0 - 1.0 / np.log10(self.num_samples)
-            worst, limit = self.pooled_pareto_k, min(few, PARETO_K_LIMIT)
+            worst = self.pooled_pareto_k
+            largest_error = np.quantile(self.standard_error, 0.95, method="higher")
+            tame = worst < PARETO_K_LIMIT and largest_error < _LARGEST_ERROR
         return Evidence(
             value=float(np.mean(self.log_evidence, dtype=np.float64)),
             standard_error=float(np.sqrt(max(known) / n)) if known else float("inf"),
             num_samples=self.num_samples,
             effective_sample_size=float(np.median(self.effective_sample_size)),
             pareto_k=worst,
-            reliable=bool(worst < limit),
+            reliable=bool(tame),
         )
 
 

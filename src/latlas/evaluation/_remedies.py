@@ -6,13 +6,16 @@ from latlas.evaluation._remedies_model import (
     SoftenPrior,
     WidenPosterior,
 )
-from latlas.evaluation._remedies_run import (
-    LowerLearningRate,
-    MoreEncoderSteps,
-    MoreEpochs,
+from latlas.evaluation._remedies_objective import (
+    AddFreeBits,
+    AnnealCapacity,
+    ConstrainRate,
+    CyclicalWarmUp,
+    DemandRate,
     UnitBeta,
     WarmUp,
 )
+from latlas.evaluation._remedies_run import LowerLearningRate, MoreEncoderSteps, MoreEpochs
 from latlas.evaluation._remedy import AbstractRemedy
 
 REMEDIES: tuple[AbstractRemedy, ...] = (
@@ -21,8 +24,13 @@ REMEDIES: tuple[AbstractRemedy, ...] = (
     LearnLikelihoodScale(),
     WidenPosterior(),
     WarmUp(),
+    AddFreeBits(),
     SmallDecoderInit(),
     MoreEncoderSteps(),
+    DemandRate(),
+    CyclicalWarmUp(),
+    ConstrainRate(),
+    AnnealCapacity(),
     LowerLearningRate(),
     MoreEpochs(),
 )

@@ -16,7 +16,7 @@ from latlas.evaluation._remedy import AbstractRemedy, Course, nodes, replaced
 from latlas.models import AbstractPrior, AbstractRecognition, SoftenedPrior, WidenedRecognition
 from latlas.networks import AbstractNetwork, small_output_init
 
-_COLLAPSE = ("posterior_collapse", "collapsed_dimensions", "collapsed_layer", "decoder_ignores_latent")
+COLLAPSE = ("posterior_collapse", "collapsed_dimensions", "collapsed_layer", "decoder_ignores_latent")
 # rows that the data's spread is taken from
 _ROWS = 1000
 
@@ -35,7 +35,7 @@ class LearnLikelihoodScale(AbstractRemedy):
         "vanishing_posterior_variance",
         "kl_underfitting",
         "aggregate_posterior_mismatch",
-        *_COLLAPSE,
+        *COLLAPSE,
     )
     keeps_structure: ClassVar[bool] = False
 
@@ -120,7 +120,7 @@ class SmallDecoderInit(AbstractRemedy):
     sentence: ClassVar[str] = (
         "The decoder starts nearly constant in the latent (small weights in its last layer)."
     )
-    findings: ClassVar[tuple[str, ...]] = (*_COLLAPSE, "unstable_gradients")
+    findings: ClassVar[tuple[str, ...]] = (*COLLAPSE, "unstable_gradients")
     keeps_structure: ClassVar[bool] = True
 
     def apply(self, course: Course) -> Course | None:

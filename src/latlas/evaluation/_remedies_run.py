@@ -1,78 +1,15 @@
-"""Remedies that change how a model is trained: the price of the rate, its schedule, the optimizer, the length."""
+"""Remedies that change how a model is trained: the steps of its parts, the learning rate, the length."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from latlas.core import AbstractSchedule, LinearWarmUp
-from latlas.evaluation._remedies_model import _COLLAPSE, recognitions
-from latlas.evaluation._remedy import AbstractRemedy, Course, replaced
-from latlas.objectives import Elbo
-from latlas.training import AbstractOptimizer, Adam, Interleaved, Schedule
+from latlas.evaluation._remedies_model import COLLAPSE, recognitions
+from latlas.evaluation._remedy import AbstractRemedy, Course, nodes, replaced
+from latlas.training import AbstractOptimizer, Adam, Interleaved, Partitioned, Schedule
 
 _LENGTHS = ("decay_steps", "transition_steps", "warmup_steps")
 _RATES = ("init_value", "peak_value", "end_value", "value")
-
-
-class UnitBeta(AbstractRemedy):
-    """The rate is priced at 1, by which the ELBO is the ELBO: a large beta collapses, a small one never pays.
-
-    It changes what was asked for, and says so.
-
-    Attributes:
-        fraction: share of the run over which beta rises to 1.
-    """
-
-    fraction: float = 0.1
-
-    name: ClassVar[str] = "unit_beta"
-    sentence: ClassVar[str] = (
-        "The objective is changed: beta ends at 1, the price at which the bound is the ELBO."
-    )
-    findings: ClassVar[tuple[str, ...]] = (
-        *_COLLAPSE,
-        "vanishing_posterior_variance",
-        "aggregate_posterior_mismatch",
-        "kl_underfitting",
-        "overfitting",
-        "unreliable_evidence",
-    )
-    keeps_structure: ClassVar[bool] = True
-
-    def apply(self, course: Course) -> Course | None:
-        """The course with beta rising to 1 early, where it ended elsewhere or came late."""
-
-        def change(beta: AbstractSchedule) -> AbstractSchedule | None:
-            # "late": not there when half of the run is done
-            there = abs(float(beta(1.0)) - 1.0) < 1e-3 and abs(float(beta(0.5)) - 1.0) < 0.5
-            return None if there else LinearWarmUp(self.fraction)
-
-        return _with_betas(course, change)
-
-
-class WarmUp(AbstractRemedy):
-    """Beta rises from 0 over a share of the run (Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016).
-
-    Attributes:
-        fraction: share of the run.
-    """
-
-    fraction: float = 0.3
-
-    name: ClassVar[str] = "warm_up"
-    sentence: ClassVar[str] = "KL warm-up: beta rises from 0 over the first part of the run."
-    findings: ClassVar[tuple[str, ...]] = (*_COLLAPSE, "kl_underfitting")
-    keeps_structure: ClassVar[bool] = True
-
-    def apply(self, course: Course) -> Course | None:
-        """The course with a warm-up to the beta that was asked for, where it had a shorter one or none."""
-
-        def change(beta: AbstractSchedule) -> AbstractSchedule | None:
-            end = float(beta(1.0))
-            slower = float(beta(0.5 * self.fraction)) <= 0.6 * end
-            return None if slower else LinearWarmUp(self.fraction, end=end)
-
-        return _with_betas(course, change)
 
 
 class MoreEncoderSteps(AbstractRemedy):
@@ -92,16 +29,17 @@ class MoreEncoderSteps(AbstractRemedy):
     sentence: ClassVar[str] = (
         "The encoder is given several steps for each step of the decoder, early in the run."
     )
-    findings: ClassVar[tuple[str, ...]] = (*_COLLAPSE, "amortization_gap")
+    findings: ClassVar[tuple[str, ...]] = (*COLLAPSE, "amortization_gap")
     keeps_structure: ClassVar[bool] = True
 
     def apply(self, course: Course) -> Course | None:
-        """The course with the optimizer wrapped by `Interleaved`, where the model has a recognition."""
+        """The course with an `Interleaved` optimizer for all but the recognitions, where the model has any."""
         optimizer = course.trainer.optimizer
-        if isinstance(optimizer, Interleaved) or not recognitions(course.model):
+        if nodes(optimizer, Partitioned) or not recognitions(course.model):
             return None
         until = max(1, round(self.fraction * course.num_steps))
-        return _with_optimizer(course, Interleaved(optimizer, recognitions, self.every, until))
+        rest = Interleaved(optimizer, self.every, until)
+        return _with_optimizer(course, Partitioned(recognitions, optimizer, rest))
 
 
 class LowerLearningRate(AbstractRemedy):
@@ -158,19 +96,6 @@ class MoreEpochs(AbstractRemedy):
 
         optimizer = replaced(trainer.optimizer, Schedule, change) or trainer.optimizer
         return replace(course, trainer=replace(trainer, optimizer=optimizer, **longer))
-
-
-def _with_betas(
-    course: Course, change: Callable[[AbstractSchedule], AbstractSchedule | None]
-) -> Course | None:
-    def at(bound: Elbo) -> Elbo | None:
-        beta = change(bound.beta)
-        return None if beta is None else replace(bound, beta=beta)
-
-    objective = replaced(course.trainer.objective, Elbo, at)
-    return (
-        None if objective is None else replace(course, trainer=replace(course.trainer, objective=objective))
-    )
 
 
 def _with_optimizer(course: Course, optimizer: AbstractOptimizer) -> Course:

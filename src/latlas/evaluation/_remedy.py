@@ -1,16 +1,17 @@
 """A remedy: a function from the set-up of a fit to another one, named by what it is good for."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 from jaxtyping import PRNGKeyArray, PyTree
 
-from latlas.core import Example, num_examples
+from latlas.core import Example, RunDirectory, num_examples
 from latlas.evaluation._finding import Finding
-from latlas.training import Trainer
+from latlas.objectives import Constraint, constrained_fit
+from latlas.training import FitResult, Trainer
 
 
 class Course(eqx.Module):
@@ -21,12 +22,14 @@ class Course(eqx.Module):
         model: at its start, before the first step.
         trainer: objective, optimizer, length.
         data: the training rows.
+        constraints: that the fit must keep (`objectives.constrained_fit`); none for `trainer.fit`.
     """
 
     key: PRNGKeyArray
     model: Any
     trainer: Trainer
     data: Example
+    constraints: tuple[Constraint, ...] = ()
 
     @property
     def num_steps(self) -> int:
@@ -35,6 +38,28 @@ class Course(eqx.Module):
             return self.trainer.num_steps
         rows, batch_size = num_examples(self.data), self.trainer.batch_size
         return self.trainer.num_epochs * (1 if batch_size is None else rows // min(batch_size, rows))
+
+    def fit(
+        self, valid: Example | None, *, run: RunDirectory | None = None, callbacks: Sequence[Any] = ()
+    ) -> FitResult:
+        """The fit.
+
+        Args:
+            valid: validation rows, by which the best model is kept; under constraints the last one is.
+            run: where checkpoints and metrics are kept.
+            callbacks: see `FitCallback`.
+
+        Returns:
+            As `Trainer.fit`; under constraints without a state, whose model would hold the multipliers too.
+        """
+        if not self.constraints:
+            return self.trainer.fit(
+                self.key, self.model, self.data, valid=valid, run=run, callbacks=callbacks
+            )
+        found = constrained_fit(
+            self.key, self.trainer, self.model, self.data, self.constraints, run=run, callbacks=callbacks
+        )
+        return FitResult(found.model, None, found.history, "finished")
 
 
 class AbstractRemedy(eqx.Module):

@@ -7,10 +7,10 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from latlas.core import Example
 from latlas.distributions import FixedScale, Gaussian, Likelihood
-from latlas.models._latent_model import AbstractLatentModel
+from latlas.models._exact_model import AbstractExactModel
 
 
-class PPCA(AbstractLatentModel):
+class PPCA(AbstractExactModel):
     r"""z ~ N(0, I), x | z ~ N(W z + loc, noise^2 I) (Tipping and Bishop 1999, J. R. Stat. Soc. B 61).
 
     Its evidence and posterior are exact, which makes it the truth that estimates are held against:
@@ -34,9 +34,10 @@ class PPCA(AbstractLatentModel):
 
     def posterior(self, example: Example) -> dist.Distribution:
         """p(z | x), exact, event shape `(latent,)`."""
+        weight, x = self._observed(example)
         variance = self.noise_scale**2
-        precision = (self.weight.T @ self.weight) / variance + jnp.eye(self.weight.shape[1])
-        loc = jnp.linalg.solve(precision, self.weight.T @ (jnp.ravel(example.x) - self.loc) / variance)
+        precision = (weight.T @ weight) / variance + jnp.eye(weight.shape[1])
+        loc = jnp.linalg.solve(precision, weight.T @ (x - self.loc) / variance)
         return dist.MultivariateNormal(loc, precision_matrix=precision)
 
     def likelihood(self, z: Float[Array, " latent"], condition: PyTree[Array] | None = None) -> Likelihood:
@@ -44,11 +45,21 @@ class PPCA(AbstractLatentModel):
         return Likelihood(Gaussian(FixedScale(self.noise_scale)), self.weight @ z + self.loc)
 
     def log_evidence(self, example: Example) -> Scalar:
-        """Log p(x), exact, in nats."""
-        marginal = dist.LowRankMultivariateNormal(
-            self.loc, self.weight, jnp.full_like(self.loc, self.noise_scale**2)
-        )
-        return marginal.log_prob(jnp.ravel(example.x).astype(self.loc.dtype))
+        """Log p(x) of the observed entries, exact, in nats."""
+        weight, x = self._observed(example)
+        noise = jnp.full_like(self.loc, self.noise_scale**2)
+        if example.observed is not None:
+            # a missing entry stands at its mean; with this variance its density there is 1
+            noise = jnp.where(jnp.ravel(example.observed), noise, 1 / (2 * jnp.pi))
+        return dist.LowRankMultivariateNormal(self.loc, weight, noise).log_prob(x)
+
+    def _observed(self, example):
+        """W and x in which a missing entry says nothing: no weight, and the value of its mean."""
+        x = jnp.ravel(example.x).astype(self.loc.dtype)
+        if example.observed is None:
+            return self.weight, x
+        observed = jnp.ravel(example.observed)
+        return jnp.where(observed[:, None], self.weight, 0.0), jnp.where(observed, x, self.loc)
 
     @classmethod
     def maximum_likelihood(cls, x: Float[np.ndarray, "examples features"], latent_dim: int) -> "PPCA":

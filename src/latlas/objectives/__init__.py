@@ -7,6 +7,10 @@ from latlas.objectives._constrained_fit import ConstrainedFit as ConstrainedFit
 from latlas.objectives._constrained_fit import ConstraintOutcome as ConstraintOutcome
 from latlas.objectives._constrained_fit import constrained_fit as constrained_fit
 from latlas.objectives._constraint import Constraint as Constraint
+from latlas.objectives._decomposition import DimensionwiseKL as DimensionwiseKL
+from latlas.objectives._decomposition import IndexCodeInformation as IndexCodeInformation
+from latlas.objectives._decomposition import TotalCorrelation as TotalCorrelation
+from latlas.objectives._dip import DIP as DIP
 from latlas.objectives._draws import AbstractDraws as AbstractDraws
 from latlas.objectives._draws import MonteCarlo as MonteCarlo
 from latlas.objectives._elbo import Elbo as Elbo
@@ -17,6 +21,8 @@ from latlas.objectives._gradients import Reparameterised as Reparameterised
 from latlas.objectives._gradients import StickingTheLanding as StickingTheLanding
 from latlas.objectives._importance_weighted import ImportanceWeighted as ImportanceWeighted
 from latlas.objectives._importance_weighted import log_weights as log_weights
+from latlas.objectives._measured import measured as measured
+from latlas.objectives._mmd import MMD as MMD
 from latlas.objectives._objective import AbstractObjective as AbstractObjective
 from latlas.objectives._objective import Terms as Terms
 from latlas.objectives._objective import map_over_batch as map_over_batch
@@ -25,6 +31,12 @@ from latlas.objectives._quantity import AbstractQuantity as AbstractQuantity
 from latlas.objectives._quantity import MeanOf as MeanOf
 from latlas.objectives._quantity import ReconstructionError as ReconstructionError
 from latlas.objectives._rate import Rate as Rate
+from latlas.objectives._rate_parts import AbstractAggregate as AbstractAggregate
+from latlas.objectives._rate_parts import MinibatchStratified as MinibatchStratified
+from latlas.objectives._rate_parts import MinibatchWeighted as MinibatchWeighted
+from latlas.objectives._rate_parts import RateParts as RateParts
+from latlas.objectives._rate_parts import parts_of_latent as parts_of_latent
+from latlas.objectives._rate_parts import rate_parts as rate_parts
 from latlas.objectives._rate_penalties import CapacityPenalty as CapacityPenalty
 from latlas.objectives._rate_penalties import FreeBits as FreeBits
 from latlas.objectives._rate_penalties import MinimumRate as MinimumRate

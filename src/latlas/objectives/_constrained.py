@@ -65,9 +65,9 @@ class Constrained(AbstractObjective):
     r"""An objective F subject to $E[quantity_i] \le tolerance_i$: $\min_\theta \max_\lambda F + \sum_i \lambda_i c_i$.
 
     $c_i$ is the relative violation and $\lambda_i > 0$ its multiplier. It is trained on a `WithMultipliers`: the gradient
-    of $\theta$ is that of the Lagrangian, and that of $\log \lambda_i$ is $-c_i$ (clipped to [-1, 1]), so that a
-    multiplier grows by a factor while its constraint is violated and shrinks while it is met with room. `constrained_fit`
-    pairs it with a controller of the log-multipliers; plain descent on them is GECO's own update.
+    of $\theta$ is that of the Lagrangian, and that of $\log \lambda_i$ is $-c_i$, so that a multiplier grows by a factor
+    while its constraint is violated and shrinks while it is met with room. `constrained_fit` pairs it with a controller of
+    the log-multipliers; plain descent on them is GECO's own update.
 
     The multipliers may be driven by other rows than those that the model is trained on: a model fits the rows of its
     training better than new ones, so that a tolerance kept there is exceeded elsewhere; a multiplier that sees new rows
@@ -115,7 +115,7 @@ class Constrained(AbstractObjective):
             name, logarithm = constraint.name, model.log_multipliers[constraint.name]
             multiplier = jax.lax.stop_gradient(jnp.exp(logarithm))
             lagrangian += multiplier * constraint.violation(values[name])
-            drive = jax.lax.stop_gradient(jnp.clip(constraint.violation(measured[name]), -1.0, 1.0))
+            drive = jax.lax.stop_gradient(constraint.violation(measured[name]))
             # of value zero, and with the gradient -drive
             lagrangian += drive * (jax.lax.stop_gradient(logarithm) - logarithm)
             own |= {f"constraint_{name}": measured[name], f"multiplier_{name}": multiplier / constraint.scale}

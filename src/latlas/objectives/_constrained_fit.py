@@ -17,8 +17,11 @@ from latlas.objectives._constraint import Constraint
 from latlas.objectives._measured import measured
 from latlas.training import Partitioned, ProportionalIntegral, Trainer
 
-# per relative violation of one: a price of e^-9 nats is none, and one of e^14 (a million) leaves nothing of the objective
-CONTROL = ProportionalIntegral(rate=0.01, damping=1.0, decay=0.9, lower=-9.0, upper=14.0)
+# Per relative violation of one: a price of e^-9 nats is none, and one of e^14 (a million) leaves nothing of the objective.
+# However far the goal, a multiplier moves by a factor e in 200 steps at most, and the damping adds a factor e^2 at most.
+CONTROL = ProportionalIntegral(
+    rate=0.05, damping=2.0, decay=0.9, error_limit=1.0, integral_limit=0.1, lower=-9.0, upper=14.0
+)
 _log = logging.getLogger("latlas")
 
 

@@ -58,7 +58,8 @@ class Gap(NamedTuple):
         elbo: the network's.
         refined_elbo: the best of the family.
         log_evidence: log p(x).
-        converged: whether the search for the best came to its end; None where nobody said.
+        converged: share of the examples for which the search for the best came to its end; NaN where nobody said.
+        reliable: whether log p(x) can be believed; None where nobody said.
     """
 
     total: Measured
@@ -67,21 +68,28 @@ class Gap(NamedTuple):
     elbo: Measured | None
     refined_elbo: Measured | None
     log_evidence: Measured | None
-    converged: bool | None
+    converged: float
+    reliable: bool | None
 
 
 class Certificate(NamedTuple):
-    """Upper bounds on how far the posterior is from the exact one.
+    """Upper bounds on how far the posterior is from the exact one, for the median example.
 
     Attributes:
         kl: KL(q || posterior), nats per example.
         total_variation: of any probability, by Pinsker's inequality; None where it was not measured.
-        vacuous: whether the latter is above 1 and says nothing.
+        between: the same at two standard errors of the KL below and above; None where they are unknown.
+        vacuous: share of the examples for which it is above 1 and says nothing.
+        is_exact: whether they are the divergences themselves and not bounds.
+        reliable: whether the upper side behind them can be believed; None where nobody said.
     """
 
     kl: Measured
     total_variation: Measured | None
-    vacuous: bool
+    between: tuple[float, float] | None
+    vacuous: float
+    is_exact: bool
+    reliable: bool | None
 
 
 class FindingRow(NamedTuple):
@@ -129,26 +137,44 @@ def gap(data: ReportData) -> Gap | None:
     approximation, amortization = measured(entry.get("approximation")), measured(entry.get("amortization"))
     if approximation is None or amortization is None:
         return None
-    converged = entry.get("converged")
+    reliable = entry.get("reliable")
     return Gap(
         measured(entry.get("total")) or Measured(approximation.value + amortization.value, math.nan),
         approximation,
         amortization,
         *(measured(entry.get(name)) for name in ("elbo", "refined_elbo", "log_evidence")),
-        converged if isinstance(converged, bool) else None,
+        decimal(entry.get("converged")),
+        reliable if isinstance(reliable, bool) else None,
     )
 
 
 def certificate(data: ReportData) -> Certificate | None:
     """The certificate, if it bounds anything."""
     entry = _part(data, "certificate")
-    kl, variation = measured(entry.get("kl")), measured(entry.get("total_variation"))
+    kl, variation = _middle(entry.get("kl")), _middle(entry.get("total_variation"))
     if kl is None:
         return None
-    vacuous = entry.get("vacuous")
-    if not isinstance(vacuous, bool):
-        vacuous = variation is not None and variation.value > 1
-    return Certificate(kl, variation, vacuous)
+    low, high = (_middle(entry.get(f"total_variation_{end}")) for end in ("low", "high"))
+    count, total = decimal(entry.get("num_vacuous")), decimal(entry.get("num_examples"))
+    vacuous = float(variation is not None and variation.value > 1)
+    if isinstance(entry.get("vacuous"), bool):
+        vacuous = float(entry["vacuous"])
+    elif math.isfinite(count) and total > 0:
+        vacuous = count / total
+    reliable = entry.get("reliable")
+    return Certificate(
+        kl,
+        variation,
+        None if low is None or high is None else (low.value, high.value),
+        vacuous,
+        entry.get("basis") == "exact",
+        reliable if isinstance(reliable, bool) else None,
+    )
+
+
+def _middle(entry: Any) -> Measured | None:
+    """A number with its error, or the median of many."""
+    return measured(entry["median"] if isinstance(entry, Mapping) and "median" in entry else entry)
 
 
 def findings(data: ReportData) -> list[FindingRow] | None:

@@ -7,6 +7,7 @@ from latlas.report._figures_evidence import bounds, evidence_figure
 from latlas.report._figures_gap import gap_figure
 from latlas.report._panel import Panel
 from latlas.report._text import number, with_error
+from latlas.report._words import ALL
 
 
 def _has_bracket(data: ReportData) -> bool:
@@ -58,7 +59,7 @@ def _gap_caption(data: ReportData) -> str:
         f"{_at(found.refined_elbo, 'the best such cloud reaches ')}. Plain: lost by the network that places the "
         "examples; a wider encoder, or `latlas encode --refine`, brings it back."
     )
-    if found.converged is False:
+    if found.converged < ALL:
         text += (
             " The search for the best clouds had not come to its end: the plain part is at least this much."
         )

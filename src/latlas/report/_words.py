@@ -9,6 +9,8 @@ from latlas.report._evaluation import Bracket, Gap, bracket, certificate, gap, m
 from latlas.report._text import decimal, number, with_error
 from latlas.report._trust import crosses
 
+ALL = 0.995  # of the examples: what rounds to 100 %
+
 
 def learned(data: ReportData) -> str:
     """What the model is, in two sentences."""
@@ -117,10 +119,15 @@ def _lost(found: Gap) -> str:
         f"{with_error(*found.amortization[:2])} because the network that places examples misses the best such "
         "cloud (amortisation)."
     )
-    if found.converged is False:
-        return text + (
-            " The search for the best clouds had not come to its end, so the second part is in truth larger and "
-            "the first smaller."
+    if found.reliable is False:
+        text += (
+            " The figure for log p(x) rests on a few lucky draws, so that the whole and the first part are "
+            "probably larger."
+        )
+    if found.converged < ALL:
+        text += (
+            f" The search for the best clouds had not come to its end for {100 * (1 - found.converged):.0f} % of "
+            "the examples, so the second part is in truth larger and the first smaller."
         )
     return text
 
@@ -131,23 +138,36 @@ def certainty(data: ReportData) -> str:
     if found is None:
         return ""
     known = bracket(data)
-    start = "The" if known is None or known.upper_is_bound else "If the upper side is right, the"
-    text = (
-        f"{start} cloud of places that the map gives an example differs from the exact one by at most "
-        f"{with_error(*found.kl[:2])} nats on average (KL divergence)."
+    start = (
+        "The"
+        if found.is_exact or known is None or known.upper_is_bound
+        else "If the upper side is right, the"
     )
-    if found.vacuous:
-        value = "" if found.total_variation is None else f" of {number(found.total_variation.value)}"
-        return text + (
-            f" The bound{value} that follows for probabilities read off the map is vacuous: above 1 it promises "
-            "nothing."
+    most = "" if found.is_exact else "at most "
+    parts = [
+        f"{start} cloud of places that the map gives an example differs from the exact one by {most}"
+        f"{with_error(*found.kl[:2])} nats (KL divergence)."
+    ]
+    if found.total_variation is not None and found.vacuous < ALL:
+        within = ""
+        if found.between is not None:
+            within = f" ({number(found.between[0], 2)} to {number(found.between[1], 2)} within two standard errors)"
+        parts.append(
+            "So a probability read off the map, such as that an example lies in some region, is off by at most "
+            f"{with_error(*found.total_variation[:2])}{within} (total variation, by Pinsker's inequality)."
         )
-    if found.total_variation is None:
-        return text
-    return text + (
-        " So a probability read off the map, such as that an example lies in some region, is off by at most "
-        f"{with_error(*found.total_variation[:2])} on average (total variation, by Pinsker's inequality)."
-    )
+    if found.vacuous >= ALL:
+        value = "" if found.total_variation is None else f" of {number(found.total_variation.value)}"
+        parts.append(
+            f"The bound{value} that follows for probabilities read off the map is vacuous: above 1 it promises nothing."
+        )
+    elif found.vacuous > 0:
+        parts.append(
+            f"For {100 * found.vacuous:.0f} % of the examples that bound is vacuous: above 1 it promises nothing."
+        )
+    if found.reliable is False:
+        parts.append("None of this is reliable yet: a few lucky draws decide the upper side.")
+    return " ".join(parts)
 
 
 def _reason(reason: str | None) -> str:

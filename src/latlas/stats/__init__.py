@@ -13,10 +13,12 @@ from latlas.stats._factor_vae import factor_vae_score as factor_vae_score
 from latlas.stats._importance import effective_sample_size as effective_sample_size
 from latlas.stats._importance import log_mean_exp as log_mean_exp
 from latlas.stats._importance import log_mean_exp_standard_error as log_mean_exp_standard_error
+from latlas.stats._importance import renyi_log_mean as renyi_log_mean
 from latlas.stats._importance import standard_error as standard_error
 from latlas.stats._irs import irs as irs
 from latlas.stats._mig import mutual_information as mutual_information
 from latlas.stats._mig import mutual_information_gap as mutual_information_gap
+from latlas.stats._mmd import mmd_squared as mmd_squared
 from latlas.stats._modularity import explicitness as explicitness
 from latlas.stats._modularity import modularity as modularity
 from latlas.stats._psis import pareto_k as pareto_k

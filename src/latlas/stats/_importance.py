@@ -45,6 +45,31 @@ def log_mean_exp_standard_error(log_weights: Float[Array, " samples"]) -> Float[
     return jnp.where(jnp.isneginf(top), jnp.inf, standard_error(weights) / jnp.mean(weights))
 
 
+def renyi_log_mean(log_weights: Float[Array, " samples"], alpha: float) -> Float[Array, ""]:
+    r"""The variational Renyi bound of order alpha: $\frac{1}{1-\alpha} \log \frac1S \sum_s w_s^{1-\alpha}$.
+
+    It falls with alpha: `log_mean_exp` at 0, the mean log weight (the ELBO) at 1, the largest log weight towards
+    minus infinity.
+
+    Args:
+        log_weights: log w_s in nats; -inf is a weight of zero.
+        alpha: any number.
+
+    Returns:
+        A scalar in nats.
+
+    References:
+        Li and Turner 2016, arXiv:1602.02311, eq. 6.
+
+    >>> import jax.numpy as jnp
+    >>> [round(float(renyi_log_mean(jnp.log(jnp.array([1.0, 4.0])), alpha)), 4) for alpha in (-1.0, 0.0, 1.0)]
+    [1.07, 0.9163, 0.6931]
+    """
+    if alpha == 1.0:
+        return jnp.mean(log_weights)
+    return log_mean_exp((1.0 - alpha) * log_weights) / (1.0 - alpha)
+
+
 def effective_sample_size(log_weights: Float[Array, " samples"]) -> Float[Array, ""]:
     r"""Number of equally weighted samples worth as much, $1 / \sum_s \bar w_s^2$ of the normalised weights.
 

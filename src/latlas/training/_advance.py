@@ -63,13 +63,12 @@ def batch_at(recipe: Recipe, data: PyTree[Array], key: PRNGKeyArray, step: Int[A
 def loss_and_terms(
     recipe: Recipe,
     model: PyTree,
-    data: PyTree[Array],
+    batch: PyTree[Array],
     key: PRNGKeyArray,
     step: Int[Array, ""],
     total: Int[Array, ""],
 ) -> tuple[Scalar, dict[str, Scalar]]:
     """The loss of the batch of a step and its terms, the loss among them."""
-    batch = batch_at(recipe, data, key, step)
     step_key = jr.fold_in(jr.fold_in(key, 1), step)
     loss, terms = recipe.objective(step_key, model, batch, progress=step / total)
     return loss, {"loss": loss, **terms}
@@ -90,7 +89,7 @@ def start(
         TypeError: if the objective gives a loss or a term that is not a scalar.
     """
     params = eqx.filter(model, recipe.trained)
-    _, terms = eqx.filter_eval_shape(loss_and_terms, recipe, model, data, key, jnp.int32(0), total)
+    _, terms = eqx.filter_eval_shape(_first_loss, recipe, model, data, key, total)
     for name, term in terms.items():
         if jnp.shape(term) != ():
             raise TypeError(
@@ -108,6 +107,11 @@ def start(
         reported=zero,
         best=Best(jnp.asarray(jnp.inf), zero, copied(model)) if with_best else None,
     )
+
+
+def _first_loss(recipe, model, data, key, total):
+    step = jnp.int32(0)
+    return loss_and_terms(recipe, model, batch_at(recipe, data, key, step), key, step, total)
 
 
 def advance(
@@ -140,7 +144,8 @@ def advance(
 
     def one_step(carry):
         step, moving = carry
-        return step + 1, next_step(recipe, data, state.key, step, total, (fixed, opt_static), moving)
+        batch = batch_at(recipe, data, state.key, step)
+        return step + 1, next_step(recipe, batch, state.key, step, total, (fixed, opt_static), moving)
 
     moving = Moving(params, opt_arrays, state.sums, state.count, state.bad_steps)
     step, moving = jax.lax.while_loop(goes_on, one_step, (state.step, moving))
@@ -159,7 +164,7 @@ class Moving(NamedTuple):
 
 def next_step(
     recipe: Recipe,
-    data: PyTree[Array],
+    batch: PyTree[Array],
     key: PRNGKeyArray,
     step: Int[Array, ""],
     total: Int[Array, ""],
@@ -170,7 +175,7 @@ def next_step(
 
     Args:
         recipe: what a step does.
-        data: all rows.
+        batch: of this step.
         key: of the run.
         step: its number.
         total: steps of the whole run.
@@ -181,7 +186,7 @@ def next_step(
     params, opt_arrays, sums, count, bad_steps = moving
 
     def loss_fn(params):
-        return loss_and_terms(recipe, eqx.combine(params, fixed), data, key, step, total)
+        return loss_and_terms(recipe, eqx.combine(params, fixed), batch, key, step, total)
 
     (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
     norm = jnp.where(jnp.isfinite(loss), global_norm(grads), jnp.nan)

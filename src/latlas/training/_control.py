@@ -23,19 +23,24 @@ class ProportionalIntegral(AbstractOptimizer):
     At rest the error is zero, which descent with any moments does not promise. The proportional part answers at once and
     takes its answer back as the error goes: it damps the swing that the integral alone has around its goal (for
     multipliers of constraints: Stooke et al. 2020, arXiv:2007.03964, section 4). Integral and parameter stay within the
-    bounds, so that the integral cannot wind up while the goal is out of reach.
+    bounds, and a large error enters the integral as a small one: an integral that takes in all of the error of a far goal
+    winds up, and overshoots by as much.
 
     Attributes:
         rate: $k_I$, change of the parameter per step and unit of error.
         damping: $k_P$, change of the parameter per unit of error.
         decay: of the moving average; 0 takes each error as it comes.
+        error_limit: size up to which an error counts.
+        integral_limit: size up to which an error counts in the integral.
         lower: bound of the parameter.
         upper: bound of the parameter.
     """
 
-    rate: float | Float[Array, ""] = 0.01
-    damping: float | Float[Array, ""] = 1.0
+    rate: float | Float[Array, ""] = 0.05
+    damping: float | Float[Array, ""] = 2.0
     decay: float = 0.9
+    error_limit: float | Float[Array, ""] = jnp.inf
+    integral_limit: float | Float[Array, ""] = jnp.inf
     lower: float = -jnp.inf
     upper: float = jnp.inf
 
@@ -58,12 +63,18 @@ class ProportionalIntegral(AbstractOptimizer):
         decay = jnp.where(good, jnp.where(state.count == 0, 0.0, self.decay), 1.0)
         new = jnp.where(good, 1.0 - decay, 0.0)
         rate = jnp.where(good, self.rate, 0.0)
-        grads = jax.tree.map(lambda g: jnp.where(good, g, 0.0), grads)
-        average = jax.tree.map(lambda m, g: decay * m - new * g, state.average, grads)
-        integral = jax.tree.map(lambda i, m: self._bounded(i + rate * m), state.integral, average)
+        errors = jax.tree.map(lambda g: _within(self.error_limit, jnp.where(good, -g, 0.0)), grads)
+        average = jax.tree.map(lambda m, e: decay * m + new * e, state.average, errors)
+        integral = jax.tree.map(
+            lambda i, m: self._bounded(i + rate * _within(self.integral_limit, m)), state.integral, average
+        )
         goal = jax.tree.map(lambda i, m: self._bounded(i + self.damping * m), integral, average)
         updates = jax.tree.map(lambda p, q: jnp.where(good, q - p, 0.0), params, goal)
         return updates, ControlState(state.count + good, integral, average)
 
     def _bounded(self, value: Array) -> Array:
         return jnp.clip(value, self.lower, self.upper)
+
+
+def _within(limit: float | Scalar, value: Array) -> Array:
+    return jnp.clip(value, -limit, limit)

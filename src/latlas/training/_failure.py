@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from latlas.training._advance import Recipe, loss_and_terms
+from latlas.training._advance import Recipe, batch_at, loss_and_terms
 from latlas.training._state import TrainState
 
 
@@ -17,8 +17,10 @@ def likely_cause(recipe: Recipe, data: PyTree[Array], state: TrainState, total: 
         state: after the bad step, which changed neither model nor optimizer.
         total: steps of the whole run.
     """
+    step = state.step - 1
+    batch = eqx.filter_jit(batch_at)(recipe, data, state.key, step)
     loss, terms = eqx.filter_jit(loss_and_terms)(
-        recipe, state.model, data, state.key, state.step - 1, jnp.int32(total)
+        recipe, state.model, batch, state.key, step, jnp.int32(total)
     )
     bad = [name for name, value in terms.items() if name != "loss" and not jnp.isfinite(value)]
     if bad:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from latlas.core import RequestError
-from latlas.training._advance import Moving, Recipe, next_step, num_rows, start, stopped
+from latlas.training._advance import Moving, Recipe, batch_at, next_step, num_rows, start, stopped
 from latlas.training._callbacks import Callbacks, FitContext
 from latlas.training._pace import Pace
 from latlas.training._run import Plan
@@ -40,11 +40,7 @@ class Inputs(eqx.Module):
     keys: bool = eqx.field(static=True)
 
     def over_runs(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """`fn(recipe, key, per_run)` of every run: only what differs between runs is mapped.
-
-        What they share, a batch and its noise, is then computed once, and its product with the weights of all runs
-        is one product.
-        """
+        """`fn(recipe, key, per_run)` of every run."""
 
         def of_objective(objective, key, per_run):
             recipe = eqx.tree_at(lambda r: r.objective, self.recipe, objective)
@@ -53,6 +49,15 @@ class Inputs(eqx.Module):
         axes = (_OVER_RUNS if self.objectives else None, 0 if self.keys else None, _OVER_RUNS)
         mapped = eqx.filter_vmap(of_objective, in_axes=axes)
         return lambda key, per_run: mapped(self.recipe.objective, key, per_run)
+
+    def batches_at(self, key: PRNGKeyArray, step: Int[Array, ""], num_runs: int) -> PyTree[Array]:
+        """The batch of this step for every run; with one key it is made once."""
+        if self.keys:
+            return jax.vmap(lambda key: batch_at(self.recipe, self.data, key, step))(key)
+        # repeated, and not left out of the vmap: a product of one batch with the weights of all runs joins their
+        # columns, for which the first layer's weights, gradients and moments would be transposed at every step
+        batch = batch_at(self.recipe, self.data, key, step)
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (num_runs, *leaf.shape)), batch)
 
 
 class ManyRuns:
@@ -169,14 +174,17 @@ def _advanced(inputs: Inputs, states: TrainState, num_steps: Int[Array, ""]) -> 
     opt_arrays, opt_static = eqx.partition(states.opt_state, eqx.is_array)
     last = states.step + num_steps
 
+    num_runs = states.count.shape[0]
+
     def one_step(carry):
         step, moving = carry
 
         def of_run(recipe, key, per_run):
-            fixed, moving = per_run
-            return next_step(recipe, inputs.data, key, step, inputs.total, (fixed, opt_static), moving)
+            fixed, moving, batch = per_run
+            return next_step(recipe, batch, key, step, inputs.total, (fixed, opt_static), moving)
 
-        return step + 1, inputs.over_runs(of_run)(states.key, (fixed, moving))
+        batches = inputs.batches_at(states.key, step, num_runs)
+        return step + 1, inputs.over_runs(of_run)(states.key, (fixed, moving, batches))
 
     moving = Moving(params, opt_arrays, states.sums, states.count, states.bad_steps)
     carry = jax.lax.while_loop(lambda carry: carry[0] < last, one_step, (states.step, moving))

@@ -39,9 +39,10 @@ class Partitioned(AbstractOptimizer):
         part_grads, rest_grads = self._split(grads)
         part_params, rest_params = self._split(params)
         part_norm = jnp.where(jnp.isfinite(norm), global_norm(part_grads), jnp.nan)
-        # of the rest: from the two norms that are known, without another pass over a large model
+        # of the rest: from the two norms that are known, without another pass over a large model. Where it is too small a
+        # share to be told in float32 it is taken too large, never zero, which an optimizer that clips could not leave
         share = part_norm / jnp.maximum(norm, 1e-30)
-        rest_norm = norm * jnp.sqrt(jnp.maximum(1.0 - share**2, 0.0))
+        rest_norm = norm * jnp.sqrt(jnp.maximum(1.0 - share**2, 1e-6))
         part_updates, part_state = self.part.update(part_grads, state[0], part_params, part_norm)
         rest_updates, rest_state = self.rest.update(rest_grads, state[1], rest_params, rest_norm)
         return eqx.combine(part_updates, rest_updates), (part_state, rest_state)
