@@ -41,21 +41,17 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     # MNIST's rows are not in random order: its two sources of writers follow one another
     images = mnist()[np.random.default_rng(0).permutation(60_000)]
-    train, held_out = (
-        Example(jnp.asarray(part)) for part in (images[:-NUM_HELD_OUT], images[-NUM_HELD_OUT:])
-    )
-    test = Example(jnp.asarray(mnist_test()))
+    parts = (*np.split(images, (50_000, 55_000)), mnist_test())
+    train, held_out, aside, test = (Example(jnp.asarray(part)) for part in parts)
     found = []
     for tolerance in options.tolerances:
         found.append(_one(tolerance, options, train, held_out, {"aside": aside, "test": test}))
         print({name: value for name, value in found[-1].items() if name != "path"}, flush=True)
     _print(found)
-    reached = all(row["off"] <= GOAL for row in found)
-    print(
-        f"all within {GOAL:.0%} of what was asked on test images: {'reached' if reached else 'not reached'}"
-    )
+    worst = max(row["off"] for row in found)
+    print(f"all within {GOAL:.0%} of what was asked on the test images: {verdict(worst, GOAL)} ({worst:.1%})")
     print("written:", write(options.out, {"options": vars(options), "rows": found}))
-    return 0 if reached else 1
+    return 0 if worst <= GOAL else 1
 
 
 def _one(
@@ -101,17 +97,25 @@ def _print(found: Sequence[dict]) -> None:
         [
             f"{row['asked']:.3f}", _text(row["aside"]), f"{row['off_aside']:+.1%}", _text(row["test"]),
             f"{row['test']['value'] / row['asked'] - 1:+.1%}",
-            f"{row['rate']:.1f}", f"{row['multiplier_min']:.0f}", f"{row['multiplier_max']:.0f}",
-            f"{row['multiplier_last']:.0f}", f"{row['moved_in_last_tenth']:.1%}", f"{row['seconds']:.0f}",
-            verdict(row["off"], GOAL),
+            f"{row['rate']:.1f}",
+            " / ".join(f"{row['multiplier_' + which]:.0f}" for which in ("min", "max", "last")),
+            f"{row['moved_in_last_tenth']:.1%}", f"{row['seconds']:.0f}",
         ]
         for row in found
     ]  # fmt: skip
     columns = [
-        "asked", "kept aside", "off", "test images", "off", "rate", "price min", "max", "last", "last tenth", "s", "",
-    ]  # fmt: skip
+        "asked",
+        "kept aside",
+        "off",
+        "test images",
+        "off",
+        "rate",
+        "price: least / most / last",
+        "tenth",
+        "s",
+    ]
     show("Root mean square error per pixel asked and kept; the price in nats per unit of it", columns, rows)
 
 
 def _text(estimate: dict) -> str:
-    return f"{estimate['value']:.4f} ± {estimate['standard_error']:.4f}"
+    return f"{estimate['value']:.4f} ± {estimate['standard_error']:.1g}"
