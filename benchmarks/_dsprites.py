@@ -16,18 +16,19 @@ SIDE = 64
 TRAIN_SEED, TEST_SEED = 1, 2
 
 
-def sprites(num_images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def sprites(num_images: int, seed: int, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Images drawn uniformly from the grid of factors.
 
     Args:
         num_images: how many, with replacement.
         seed: of the draw.
+        stride: keep every so many rows and columns of pixels, 1 or 2.
 
     Returns:
-        Bits, `uint8 (num_images, 512)`, eight pixels a byte; and factor indices, `(num_images, 5)`.
+        Bits, `uint8 (num_images, (64 / stride)^2 / 8)`, eight pixels a byte; and factor indices, `(num_images, 5)`.
     """
     images, factors = _generator().sample(num_images, seed)
-    return np.packbits(images.reshape(num_images, -1), axis=1), factors
+    return np.packbits(images[:, ::stride, ::stride].reshape(num_images, -1), axis=1), factors
 
 
 def factor_names() -> tuple[str, ...]:

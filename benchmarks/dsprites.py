@@ -53,9 +53,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--hidden", type=int, nargs="+", default=[256, 256])
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--activation", default="relu")
+    parser.add_argument("--stride", type=int, choices=(1, 2), default=1, help="2 for 32 x 32 pixels")
     options = parser.parse_args(arguments)
-    train, _ = sprites(options.images, TRAIN_SEED)
-    test, factors = sprites(options.test_images, TEST_SEED)
+    train, _ = sprites(options.images, TRAIN_SEED, options.stride)
+    test, factors = sprites(options.test_images, TEST_SEED, options.stride)
     bias = _output_bias(train)
     methods = {
         "ELBO": Elbo(),
@@ -86,7 +88,7 @@ def _run(name, objective, seed: int, options, bias, train, test, factors) -> dic
         batch_size=options.batch_size,
         prepare=unpacked,
     )
-    model = trainer.fit(run_key, _model(init_key, options.hidden, bias), Example(jnp.asarray(train))).model
+    model = trainer.fit(run_key, _model(init_key, options, bias), Example(jnp.asarray(train))).model
     trained = time.perf_counter()
     data = Example(jnp.asarray(test))
     nats = rate_distortion(score_key, model, data, num_samples=1, prepare=unpacked)
@@ -95,7 +97,8 @@ def _run(name, objective, seed: int, options, bias, train, test, factors) -> dic
     rows = np.stack([traverse(model, codes.mean(axis=0), place, TRAVERSED) for place in range(LATENT_DIM)])
     RESULTS.mkdir(parents=True, exist_ok=True)
     picture = RESULTS / f"dsprites-{name.replace(' ', '-')}-{seed}.png"
-    save_traversals(picture, rows.reshape(*rows.shape[:2], SIDE, SIDE), TRAVERSED,
+    side = SIDE // options.stride
+    save_traversals(picture, rows.reshape(*rows.shape[:2], side, side), TRAVERSED,
                     kl_per_dimension=nats.kl_per_dimension)  # fmt: skip
     informed = mutual_information(codes, factors)
     row = {
@@ -119,11 +122,11 @@ def _run(name, objective, seed: int, options, bias, train, test, factors) -> dic
     return row
 
 
-def _model(key: PRNGKeyArray, hidden: Sequence[int], bias: jax.Array) -> VAE:
+def _model(key: PRNGKeyArray, options: argparse.Namespace, bias: jax.Array) -> VAE:
     encoder_key, decoder_key = jr.split(key)
-    options = {"activation": "relu", "precision": "bfloat16"}
-    encoder = MLP(SIDE * SIDE, 2 * LATENT_DIM, tuple(hidden), key=encoder_key, **options)
-    decoder = MLP(LATENT_DIM, SIDE * SIDE, tuple(hidden[::-1]), key=decoder_key, **options)
+    style = {"activation": options.activation, "precision": "bfloat16"}
+    encoder = MLP(bias.size, 2 * LATENT_DIM, tuple(options.hidden), key=encoder_key, **style)
+    decoder = MLP(LATENT_DIM, bias.size, tuple(options.hidden[::-1]), key=decoder_key, **style)
     return VAE(
         StandardNormal(LATENT_DIM), GaussianRecognition(encoder), with_output_bias(decoder, bias), Bernoulli()
     )

@@ -169,7 +169,9 @@ def gap(
     known = log_evidence is not None or exact_log_evidence(model) is not None
     sampling = Sampling(num_elbo_samples if known else num_samples, chunk_size)
     rows = (refined.batch, batch.index)
-    found = map_examples(_MeasureGap(sampling), measure_key, refined.model, rows, sampling, None, progress)
+    found = map_examples(
+        _MeasureGap(sampling, known), measure_key, refined.model, rows, sampling, None, progress
+    )
     elbo, refined_elbo, exact = (
         None if leaf is None else leaf.astype(np.float64)
         for leaf in (found.elbo, found.refined_elbo, found.exact)
@@ -177,24 +179,24 @@ def gap(
     if known:
         truth = exact if log_evidence is None else np.asarray(log_evidence, np.float64)
         return Gap(elbo, refined_elbo, truth, None, refined)
-    own, star = found.own_weights, found.refined_weights
+    own, star = found.weights
     tamer = star.pareto_k <= own.pareto_k
     value = np.where(tamer, star.log_evidence, own.log_evidence).astype(np.float64)
     return Gap(elbo, refined_elbo, value, np.where(tamer, star.pareto_k, own.pareto_k), refined)
 
 
 class _Measured(NamedTuple):
-    """Of one example: both bounds, what their weights say, and log p(x) where it is exact."""
+    """Of one example: both bounds, what their weights say where log p(x) is not known, and log p(x) where it is exact."""
 
     elbo: Scalar
     refined_elbo: Scalar
-    own_weights: WeightStatistics
-    refined_weights: WeightStatistics
+    weights: tuple[WeightStatistics, WeightStatistics] | None
     exact: Scalar | None
 
 
 class _MeasureGap(eqx.Module):
     sampling: Sampling
+    known: bool = eqx.field(static=True)
 
     def __call__(self, key, refined_model, row):
         example, own_index = row
@@ -211,6 +213,6 @@ class _MeasureGap(eqx.Module):
         exact = exact_log_evidence(model)
         return _Measured(
             *(jnp.mean(w) for w in weights),
-            *map(weight_statistics, weights),
+            None if self.known else tuple(map(weight_statistics, weights)),
             None if exact is None else exact(example),
         )
