@@ -11,6 +11,7 @@ BENCHMARKS = {
     "exact": ("fits and bounds against closed forms", "1 min", True),
     "faults": ("kills, signals and resumes", "10 min", False),
     "dsprites": ("disentanglement of the ELBO and of beta-TCVAE, five seeds each", "12 min", False),
+    "betas": ("a path of betas: one program against eleven fits, its curve, pruning", "15 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
     "clinic": ("eight sick fits named and cured, three healthy ones left alone", "10 min", False),
 }

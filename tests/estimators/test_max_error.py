@@ -6,7 +6,14 @@ import pytest
 from latlas.core import RequestError
 from latlas.estimators import Atlas
 
-OPTIONS = {"latent_dim": 2, "hidden": (32,), "epochs": 150, "batch_size": 50, "random_state": 0, "warm_up": 0.0}
+OPTIONS = {
+    "latent_dim": 2,
+    "hidden": (32,),
+    "epochs": 150,
+    "batch_size": 50,
+    "random_state": 0,
+    "warm_up": 0.0,
+}
 
 
 @pytest.fixture(scope="module")
