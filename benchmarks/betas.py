@@ -172,7 +172,7 @@ def _deaths() -> dict[str, Any]:
         return VAE(StandardNormal(len(EIGENVALUES)), GaussianRecognition(encoder), decoder, head)
 
     prices = jnp.asarray(betas, jnp.float32)
-    trainer = Trainer(Elbo(), Adam(3e-3), num_steps=12_000, batch_size=200)
+    trainer = Trainer(Elbo(), Adam(1e-2), num_steps=3_000, batch_size=200)
     models, _ = trainer.fit_many(jr.key(3), init, Example(x), objectives=Elbo(Constant(prices)))
     curve = rate_distortion_curve(jr.key(4), models, betas, Example(x), num_samples=20)
     exact = gaussian_rate_distortion(betas, eigenvalues, NOISE_SCALE, len(EIGENVALUES))
