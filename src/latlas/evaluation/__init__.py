@@ -48,7 +48,6 @@ from latlas.evaluation._hmc import HMC as HMC
 from latlas.evaluation._importance import EvidencePerExample as EvidencePerExample
 from latlas.evaluation._importance import importance_log_evidence as importance_log_evidence
 from latlas.evaluation._map_rows import map_rows as map_rows
-from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._refine import Refined as Refined
 from latlas.evaluation._refine import Refinement as Refinement
 from latlas.evaluation._refine import refine as refine
@@ -69,6 +68,7 @@ from latlas.evaluation._remedies_run import MoreEncoderSteps as MoreEncoderSteps
 from latlas.evaluation._remedies_run import MoreEpochs as MoreEpochs
 from latlas.evaluation._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation._remedy import Course as Course
+from latlas.evaluation._renyi import renyi_bound as renyi_bound
 from latlas.evaluation._support import check_support as check_support
 from latlas.evaluation._transition import AbstractTransition as AbstractTransition
 from latlas.evaluation._transition import ChainState as ChainState

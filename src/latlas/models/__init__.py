@@ -3,9 +3,9 @@
 from latlas.models._autoencoder import Autoencoder as Autoencoder
 from latlas.models._conditional import ConditionalGaussian as ConditionalGaussian
 from latlas.models._exact_model import AbstractExactModel as AbstractExactModel
-from latlas.models._latent_class import LatentClassModel as LatentClassModel
 from latlas.models._free_posteriors import FreePosteriors as FreePosteriors
 from latlas.models._free_posteriors import free_posteriors as free_posteriors
+from latlas.models._latent_class import LatentClassModel as LatentClassModel
 from latlas.models._latent_model import AbstractLatentModel as AbstractLatentModel
 from latlas.models._linear import linear_autoencoder as linear_autoencoder
 from latlas.models._linear import linear_vae as linear_vae
