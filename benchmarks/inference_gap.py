@@ -39,6 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--splits", nargs="+", default=["test", "train"], choices=("test", "train"))
     parser.add_argument("--samples", type=int, default=5000, help="importance samples per image")
     parser.add_argument("--widths", type=int, nargs="+", default=[200, 400], help="of the encoder's layers")
+    parser.add_argument("--epochs", type=int, default=400, help="of the trained models")
+    parser.add_argument(
+        "--validated", action="store_true", help="keep the epoch that is best on the validation images"
+    )
     parser.add_argument("--annealed", action="store_true", help="estimate log p(x) by annealing too")
     parser.add_argument("--no-flow", action="store_true", help="leave the flow's q* out")
     parser.add_argument(
@@ -48,10 +52,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, default=RESULTS / "spine", help="of the trained models")
     options = parser.parse_args(arguments)
     data = binarized_mnist()
-    models = {width: trained(width, folder=options.folder) for width in options.widths}
+    kind = {"epochs": options.epochs, "validated": options.validated, "folder": options.folder}
+    models = {width: trained(width, **kind) for width in options.widths}
     figures: dict[str, Any] = {"images": options.images, "samples": options.samples}
     for split in options.splits if options.images else ():
-        x = data[split][: options.images].astype(np.float32)
+        # drawn: the test images are sorted by class
+        rows = np.random.default_rng(0).permutation(len(data[split]))[: options.images]
+        x = data[split][rows].astype(np.float32)
         found = {width: gaps(model, x, options) for width, model in models.items()}
         table = {
             f"encoder {width}": {name: estimate(values) for name, values in rows.items()}
