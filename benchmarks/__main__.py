@@ -14,6 +14,7 @@ BENCHMARKS = {
     "inference_gap": ("the gap beside Cremer et al.'s, and the speed of refining", "30 min", False),
     "dsprites": ("disentanglement of the ELBO and of beta-TCVAE, five seeds each", "12 min", False),
     "geco": ("five reconstruction errors asked on MNIST, and what new images have", "8 min", False),
+    "betas": ("a path of betas: one program against eleven fits, its curve, pruning", "15 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
     "clinic": ("eight sick fits named and cured, three healthy ones left alone", "10 min", False),
 }

@@ -110,7 +110,9 @@ def agreement(
 ) -> dict[str, Any]:
     """Both estimates of the same test images, and the bracket's width on the model's own data."""
     model = trained(encoder_width, folder=folder)
-    batch = Example(binarized_mnist()["test"][:images])
+    test = binarized_mnist()["test"]
+    # drawn: the test images are sorted by class
+    batch = Example(test[np.random.default_rng(0).permutation(len(test))[:images]])
     annealing = Annealing(
         num_temperatures=temperatures, num_chains=CHAINS, transition=HMC(num_leapfrog=LEAPFROG)
     )

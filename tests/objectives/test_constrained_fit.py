@@ -49,10 +49,10 @@ DATA = _rows()
 MODEL = Diagonal(jnp.full(4, 0.3), jnp.full(4, -1.0), jnp.ones(4))
 
 
-def _fit(objective, *constraints, num_steps=NUM_STEPS, **options):
+def _fit(objective, *constraints, num_steps=NUM_STEPS, model=MODEL, **options):
     rate = Schedule("cosine_decay_schedule", init_value=0.02, decay_steps=num_steps)
     trainer = Trainer(objective, Adam(rate), num_steps=num_steps, batch_size=None, report_every=100)
-    return constrained_fit(jr.key(1), trainer, MODEL, DATA, constraints, **options)
+    return constrained_fit(jr.key(1), trainer, model, DATA, constraints, **options)
 
 
 def _end(found, name):
@@ -95,6 +95,8 @@ def test_a_quantity_may_be_kept_above_its_tolerance():
     assert _end(found, "constraint_kl") == pytest.approx(1.5, rel=0.02)
     # one more nat of the tolerance costs one nat of the objective
     assert _end(found, "multiplier_kl") == pytest.approx(1.0, rel=0.1)
+    again = _fit(Rate(), Constraint("kl", 1.5, at_least=True), num_steps=1000, model=found.trained)
+    assert again.history[0]["train"]["multiplier_kl"] == pytest.approx(1.0, rel=0.2)
 
 
 def test_what_cannot_be_met_is_said_and_the_multipliers_stop_at_their_bound(caplog):

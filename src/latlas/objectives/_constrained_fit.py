@@ -100,7 +100,7 @@ def constrained_fit(
     Args:
         key: everything random in the run follows from it.
         trainer: objective, optimizer of the model, length, batches; as for a fit without constraints.
-        model: what is trained.
+        model: what is trained; a `WithMultipliers`, such as an earlier fit's `trained`, goes on from its multipliers.
         data: the training rows.
         constraints: one or several, with names that differ.
         held_out: rows of the same form that drive the multipliers instead of the training rows, so that the tolerance is
@@ -127,7 +127,7 @@ def constrained_fit(
         optimizer=Partitioned(_log_multipliers, control, trainer.optimizer),
         frozen=None if trainer.frozen is None else lambda trained: trainer.frozen(trained.model),
     )
-    start = WithMultipliers.start(model, constraints)
+    start = model if isinstance(model, WithMultipliers) else WithMultipliers.start(model, constraints)
     result = ours.fit(fit_key, start, data, run=run, callbacks=callbacks)
     judged = data if held_out is None else held_out
     values = measured(

@@ -22,7 +22,7 @@ class ProportionalIntegral(AbstractOptimizer):
 
     At rest the error is zero, which descent with any moments does not promise. The proportional part answers at once and
     takes its answer back as the error goes: it damps the swing that the integral alone has around its goal (for
-    multipliers of constraints: Stooke et al. 2020, arXiv:2007.03964, section 4). Integral and parameter stay within the
+    multipliers of constraints: Stooke et al. 2020, arXiv:2007.03964). Integral and parameter stay within the
     bounds, and a large error enters the integral as a small one: an integral that takes in all of the error of a far goal
     winds up, and overshoots by as much.
 
