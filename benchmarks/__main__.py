@@ -9,10 +9,12 @@ BENCHMARKS = {
     "evidence_speed": ("W4: importance-weighted log p(x), beside PyTorch", "3 min", False),
     "startup": ("import, --help, start to first step, second fit", "1 min", True),
     "exact": ("fits and bounds against closed forms", "1 min", True),
+    "annealing": ("annealed log p(x): speed against its products, agreement with IWAE", "1 to 25 min", False),
     "faults": ("kills, signals and resumes", "10 min", False),
     "inference_gap": ("the gap beside Cremer et al.'s, and the speed of refining", "30 min", False),
     "dsprites": ("disentanglement of the ELBO and of beta-TCVAE, five seeds each", "12 min", False),
     "geco": ("five reconstruction errors asked on MNIST, and what new images have", "8 min", False),
+    "betas": ("a path of betas: one program against eleven fits, its curve, pruning", "15 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
     "clinic": ("eight sick fits named and cured, three healthy ones left alone", "10 min", False),
 }

@@ -28,13 +28,23 @@ def untrained(key, train: np.ndarray, encoder_width: int = 200) -> VAE:
 
 
 def trained(
-    encoder_width: int = 200, *, epochs: int = 400, seed: int = 0, folder: Path = RESULTS / "spine"
+    encoder_width: int = 200,
+    *,
+    epochs: int = 400,
+    validated: bool = False,
+    seed: int = 0,
+    folder: Path = RESULTS / "spine",
 ) -> VAE:
-    """The model after so many epochs of Adam from 1e-3 down a cosine; what was trained before is read."""
-    train = binarized_mnist()["train"]
+    """The model after so many epochs of Adam from 1e-3 down a cosine; what was trained before is read.
+
+    With `validated` the epoch with the best ELBO on the 10,000 validation images is kept instead of the last one.
+    """
+    splits = binarized_mnist()
+    train = splits["train"]
     key = jax.random.key(seed)
     model = untrained(key, train, encoder_width)
-    path = folder / f"encoder-{encoder_width}-epochs-{epochs}-seed-{seed}"
+    name = f"encoder-{encoder_width}-epochs-{epochs}-seed-{seed}{'-validated' if validated else ''}"
+    path = folder / name
     run = (
         RunDirectory.open(path)
         if (path / "config.json").exists()
@@ -47,7 +57,8 @@ def trained(
     trainer = Trainer(Elbo(), Adam(rate), num_epochs=epochs, batch_size=BATCH_SIZE, prepare=binary_to_float)
     started = time.monotonic()
     with run.lock():
-        result = trainer.fit(key, model, Example(jnp.asarray(train)), run=run)
+        valid = Example(jnp.asarray(splits["valid"])) if validated else None
+        result = trainer.fit(key, model, Example(jnp.asarray(train)), valid=valid, run=run)
         run.save_model(named_arrays(result.model))
         run.finish()
     print(f"trained {path.name} in {time.monotonic() - started:.0f} s", flush=True)

@@ -31,7 +31,9 @@ def sick(case: Case, seed: int, max_attempts: int) -> dict[str, Any]:
     )
     seconds = time.monotonic() - began
     treatments = [treatment.to_dict() for treatment in cured.treatments]
-    named = sorted({treatment["finding"] for treatment in treatments})
+    named = {finding.name for finding in cured.first_diagnosis.findings if finding.severity != "note"}
+    # what was found before the first step is not in the diagnosis of the fit that came of it
+    named = sorted(named | {treatment["finding"] for treatment in treatments if treatment["attempt"] == 0})
     grid = {}
     for label, change in case.grid.items():
         changed = change(course)

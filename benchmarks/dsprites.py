@@ -20,14 +20,13 @@ from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks._dsprites import SIDE, TEST_SEED, TRAIN_SEED, factor_names, sprites, unpacked
 from benchmarks._results import RESULTS, show, verdict, write
-from benchmarks._total_correlation import TotalCorrelation
 from latlas.core import Example
 from latlas.distributions import Bernoulli
 from latlas.evaluation import rate_distortion
 from latlas.latent import encode, traverse
 from latlas.models import VAE, GaussianRecognition, StandardNormal
 from latlas.networks import MLP, with_output_bias
-from latlas.objectives import Elbo, Total
+from latlas.objectives import Elbo, Total, TotalCorrelation
 from latlas.report import save_traversals
 from latlas.stats import disentanglement, mutual_information
 from latlas.training import Adam, Trainer

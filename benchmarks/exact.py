@@ -15,6 +15,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from benchmarks._exact_estimates import exact_estimates
 from benchmarks._results import show, verdict, write
 from latlas.core import Example
 from latlas.distributions import diagonal_normal
@@ -119,7 +120,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks exact", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument(
+        "--estimates",
+        type=int,
+        metavar="SEEDS",
+        help="hold every estimate of log p(x) against the exact one instead",
+    )
     options = parser.parse_args(arguments)
+    if options.estimates:
+        print("written:", write("exact_estimates", exact_estimates(options.estimates)))
+        return 0
     features, latent_dim, rows = 12, 3, []
     for seed in range(options.seeds):
         train, test = ppca_data(seed, 5000, features, latent_dim)

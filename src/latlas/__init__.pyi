@@ -12,4 +12,5 @@ from . import report as report
 from . import stats as stats
 from . import training as training
 from .estimators import Atlas as Atlas
+from .estimators import BetaPath as BetaPath
 from .estimators import load as load

@@ -127,6 +127,7 @@ def test_a_healthy_run_is_left_as_it_is_bit_for_bit(rows):
     assert cured.treatments == ()
     assert cured.attempt == 0
     assert cured.diagnosis.healthy
+    assert cured.first_diagnosis == cured.diagnosis
     assert same(cured.result.state, alone.state)
     assert same(cured.result.model, alone.model)
     assert without_seconds(cured.result.history) == without_seconds(alone.history)
@@ -141,6 +142,7 @@ def test_a_beta_that_collapses_the_posterior_is_found_named_and_treated(collapse
     assert "objective is changed" in treatment.why
     assert collapsed.attempt == 1
     assert collapsed.diagnosis.healthy
+    assert collapsed.first_diagnosis.findings[0].name == "posterior_collapse"
     assert collapsed.course.trainer.objective.beta(1.0) == 1.0
 
 

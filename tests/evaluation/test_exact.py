@@ -3,6 +3,7 @@
 import jax.random as jr
 import numpy as np
 import pytest
+from benchmarks._exact_estimates import compare, latent_classes, ppca
 from benchmarks.exact import (
     as_ppca,
     bound_errors,
@@ -13,6 +14,7 @@ from benchmarks.exact import (
     subspace_angle,
 )
 
+from latlas.evaluation import Annealing, IndependentMetropolis
 from latlas.models import PPCA
 
 
@@ -47,3 +49,20 @@ def test_the_bound_of_a_fitted_model_rises_to_its_exact_evidence(data, vae):
     assert rows[0]["gap"] < -0.1
     assert abs(rows[1]["gap"]) < 3 * rows[1]["standard_error"]
     assert np.isfinite(rows[1]["pareto_k"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "annealing"),
+    [
+        pytest.param(ppca(), Annealing(), id="probabilistic PCA with ten latents"),
+        pytest.param(
+            latent_classes(),
+            Annealing(num_temperatures=50, num_chains=64, transition=IndependentMetropolis(2)),
+            id="latent classes",
+        ),
+    ],
+)
+def test_every_estimate_agrees_with_the_exact_evidence_over_twenty_seeds(model, annealing):
+    rows = compare(model, annealing, seeds=20, examples=40, num_samples=5000)
+    assert [row["estimate"] for row in rows if not row["holds"]] == []

@@ -47,6 +47,15 @@ from latlas.training import Adam, Interleaved, Optax, Partitioned, Schedule, Tra
 X = 3.0 * jr.normal(jr.key(9), (53, 4))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compile_quickly():
+    """Many small programs, each run for moments: XLA's optimisations cost more than they save."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 class Point(AbstractPrior):
     """All mass at one half."""
 

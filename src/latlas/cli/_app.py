@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 # the warning is about packages that load anyway; this one is small, and its heavy part is the module named here
 _verbs = lazy_loader.load("latlas.cli._verbs", suppress_warning=True)
+_path = lazy_loader.load("latlas.cli._path", suppress_warning=True)
 
 app = App(
     name="latlas",
@@ -47,6 +48,7 @@ def fit(
     epochs: int | None = None,
     batch_size: int = 100,
     beta: float = 1.0,
+    betas: str | None = None,
     warm_up: float = 0.1,
     learning_rate: float = 1e-3,
     network: Literal["mlp", "conv"] = "mlp",
@@ -71,6 +73,7 @@ def fit(
         epochs: passes over the data; by default chosen from their size.
         batch_size: examples per step.
         beta: price of a nat of information in the latent; 1 is the ELBO.
+        betas: several prices, such as 0.1,0.3,1,3,10: one run for each, their rate-distortion curve and the best of them.
         warm_up: fraction of the run over which beta rises from 0.
         learning_rate: of Adam.
         network: `mlp`, or `conv` for images and series.
@@ -102,6 +105,9 @@ def fit(
         "precision": precision,
         "random_state": seed,
     }
+    if betas is not None:
+        given = {"betas": betas, "resume": resume, "overwrite": overwrite}
+        return _path.fit(data, out=out, options=options, **given, json=json)
     return _verbs.fit(data, out=out, options=options, resume=resume, overwrite=overwrite, json=json)
 
 

@@ -17,6 +17,8 @@ from latlas.core._evidence import Evidence as Evidence
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
 from latlas.core._files import write_atomically as write_atomically
+from latlas.core._json import read_json as read_json
+from latlas.core._json import write_json as write_json
 from latlas.core._pytree import is_key as is_key
 from latlas.core._pytree import named_arrays as named_arrays
 from latlas.core._pytree import stop_gradient as stop_gradient

@@ -90,10 +90,10 @@ class Fit:
         """Trains, and writes the model where there is a run."""
         entry = LIKELIHOODS[self.spec.likelihood]
         model_key, run_key = jr.split(jr.key(self.seed))
-        train, valid = self._split()
-        model = self._initial(entry, train, model_key)
+        train, valid = self.split()
+        model = self.initial(entry, train, model_key)
         callbacks = [*callbacks, progress()] if self.options["verbose"] else callbacks
-        trainer, rows = self._trainer(entry, len(train)), Example(train)
+        trainer, rows = self.trainer(entry, len(train)), Example(train)
         options = {"valid": None if valid is None else Example(valid), "run": run, "callbacks": callbacks}
         treatments = None
         if self.options["max_error"] is not None:
@@ -127,7 +127,8 @@ class Fit:
         tolerance = jnp.asarray(self.options["max_error"], jnp.float32)
         return Constraint(ReconstructionError(unit=unit), tolerance, name=RECONSTRUCTION_ERROR)
 
-    def _split(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def split(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The rows to train on, and those kept apart (`None` where they would be too few)."""
         n = len(self.x)
         held = round(self.options["validation_fraction"] * n)
         if held < _FEWEST_VALIDATION_ROWS:
@@ -135,13 +136,15 @@ class Fit:
         order = np.random.default_rng(self.seed).permutation(n)
         return self.x[order[held:]], self.x[order[:held]]
 
-    def _initial(self, entry: Entry, train: np.ndarray, key: Any) -> VAE:
+    def initial(self, entry: Entry, train: np.ndarray, key: Any) -> VAE:
+        """The model before the first step."""
         model = with_units(_build(key, self.spec), self.units)
         bias = entry.bias(train, dict(self.spec.settings))
         decoder = with_output_bias(model.decoder, np.asarray(bias, np.float32))
         return eqx.tree_at(lambda m: m.decoder, model, decoder)
 
-    def _trainer(self, entry: Entry, rows: int) -> Trainer:
+    def trainer(self, entry: Entry, rows: int) -> Trainer:
+        """What trains it on so many rows."""
         o = self.options
         # as arrays, so that a search over them compiles one program
         beta, learning_rate = (jnp.asarray(o[name], jnp.float32) for name in ("beta", "learning_rate"))

@@ -19,7 +19,7 @@ def find_posterior_collapse(m: Measurements) -> Finding | None:
     return Finding(
         "posterior_collapse",
         "serious",
-        m.information,
+        max(m.information, 0.0),
         COLLAPSE_INFORMATION,
         f"The latent holds {max(m.information, 0.0):.2g} nats about the example it came from and {m.active} of "
         f"{m.latent_dim} dimensions are active: all examples get the same place on the map, and the model is no more "

@@ -39,6 +39,7 @@ class CuredFit:
         result: of the attempt that is kept.
         treatments: what was done, in order; empty where the first run was healthy.
         diagnosis: of the kept model.
+        first_diagnosis: of the first attempt, at its end or where it was stopped.
         course: the set-up that it came from.
         attempt: its number; 0 is the fit as it was asked for.
         elbo: its mean ELBO on the validation rows, in nats.
@@ -47,6 +48,7 @@ class CuredFit:
     result: FitResult
     treatments: tuple[Treatment, ...]
     diagnosis: Diagnosis
+    first_diagnosis: Diagnosis
     course: Course
     attempt: int
     elbo: float
@@ -143,7 +145,15 @@ class _Cure:
             raise best.error
         self.record.finish(best.number)
         treatments = tuple(self.record.treatments)
-        return CuredFit(best.result, treatments, best.diagnosis, best.course, best.number, best.elbo)
+        return CuredFit(
+            result=best.result,
+            treatments=treatments,
+            diagnosis=best.diagnosis,
+            first_diagnosis=first.diagnosis,
+            course=best.course,
+            attempt=best.number,
+            elbo=best.elbo,
+        )
 
     def _choice(self, best: _Attempt, tried: set[str]) -> tuple[Finding, AbstractRemedy, Course] | None:
         """The first remedy, for the most severe finding, that changes anything."""

@@ -109,18 +109,20 @@ def diagnose(
         raise ValueError(f"num_samples must be at least 2 for a spread to be known; {num_samples} came.")
     needs = frozenset().union(*(check.needs for check in checks))
     sampling = Sampling(num_samples if WEIGHTS in needs else min(num_samples, _QUICK_SAMPLES), chunk_size)
-    measured = measure(
-        key,
-        model,
-        _thinned(key, batch, max_examples),
-        sampling=sampling,
-        needs=needs,
-        train=None if train is None else _thinned(key, train, max_examples),
-        history=history,
-        prepare=prepare,
-        progress=progress,
-    )
-    findings = [finding for check in checks if (finding := check.find(measured)) is not None]
+    # a sick model is full of infinities, and each check says what it makes of them
+    with np.errstate(all="ignore"):
+        measured = measure(
+            key,
+            model,
+            _thinned(key, batch, max_examples),
+            sampling=sampling,
+            needs=needs,
+            train=None if train is None else _thinned(key, train, max_examples),
+            history=history,
+            prepare=prepare,
+            progress=progress,
+        )
+        findings = [finding for check in checks if (finding := check.find(measured)) is not None]
     return Diagnosis(tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))))
 
 

@@ -16,6 +16,7 @@ class LatentClassModel(AbstractExactModel):
 
     Evidence and posterior are sums over the classes: $\log p(x) = \log \sum_k \pi_k \, p(x \mid \theta_k)$.
 
+    >>> import jax.numpy as jnp
     >>> from latlas.distributions import Bernoulli
     >>> model = LatentClassModel(jnp.zeros(2), jnp.array([[0.0, 5.0], [0.0, -5.0]]), Bernoulli())
     >>> round(float(model.log_evidence(Example(jnp.array([1, 1])))), 4)  # log 1/4: either class, either pixel
