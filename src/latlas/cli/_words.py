@@ -102,7 +102,7 @@ def _with_error(estimate: dict[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
+    return "unknown" if value is None else f"{round(value, 2) + 0.0:.2f}"  # + 0.0: never -0.00
 
 
 def _short(value: float | None) -> str:
