@@ -124,7 +124,7 @@ def _holds(side, gap, of_seeds, errors):
 def exact_estimates(seeds: int, examples: int = 40) -> dict[str, list[dict]]:
     """Both models, shown and returned."""
     hmc = Annealing(num_temperatures=1000, num_chains=16, transition=HMC(num_leapfrog=10))
-    independent = Annealing(num_temperatures=50, num_chains=64, transition=IndependentMetropolis(2))
+    independent = Annealing(num_temperatures=400, num_chains=64, transition=IndependentMetropolis(2))
     found = {
         "probabilistic PCA, 10 latents": compare(ppca(), hmc, seeds, examples, 5000),
         "latent classes, 6": compare(latent_classes(), independent, seeds, examples, 5000),

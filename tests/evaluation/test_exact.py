@@ -58,7 +58,7 @@ def test_the_bound_of_a_fitted_model_rises_to_its_exact_evidence(data, vae):
         pytest.param(ppca(), Annealing(), id="probabilistic PCA with ten latents"),
         pytest.param(
             latent_classes(),
-            Annealing(num_temperatures=50, num_chains=64, transition=IndependentMetropolis(2)),
+            Annealing(num_temperatures=400, num_chains=64, transition=IndependentMetropolis(2)),
             id="latent classes",
         ),
     ],

@@ -6,13 +6,13 @@ from typing import Any
 
 from latlas import data as readers
 from latlas.cli._session import verb
-from latlas.core import RequestError
+from latlas.core import RequestError, RunDirectory, write_atomically
 from latlas.estimators import Atlas, BetaPath, run_name
 from latlas.evaluation import RateDistortionCurve, checked_betas
-from latlas.report import save_rate_distortion
+from latlas.report import collect, render, save_rate_distortion
 from latlas.training import progress
 
-_PICTURE = "rate_distortion.svg"
+_PICTURE, _REPORT = "rate_distortion.svg", "report.html"
 
 
 @verb
@@ -40,8 +40,20 @@ def fit(
     path.fit(table.x, run=out, overwrite=overwrite, callbacks=[progress()])
     chosen = path.chosen()
     columns = path.curve_.to_dict()
-    save_rate_distortion(out / _PICTURE, columns | {"chosen": chosen})
+    curve = columns | {"chosen": chosen}
+    save_rate_distortion(out / _PICTURE, curve)
     atlas = path.atlases_[chosen]
+    run = RunDirectory.open(out / run_name(path.betas_[chosen]))
+    page = collect(
+        atlas,
+        table.x,
+        title=table.name,
+        labels=table.label,
+        versions=run.config["versions"],
+        run=str(run.path),
+        curve=curve,
+    )
+    write_atomically(out / _REPORT, render(page).encode())
     found = {
         "run": str(out),
         "betas": path.betas_.tolist(),
@@ -52,6 +64,7 @@ def fit(
         "likelihood": atlas.likelihood_,
         "epochs": atlas.n_iter_,
         "picture": str(out / _PICTURE),
+        "report": str(out / _REPORT),
         "seconds": round(time.monotonic() - started, 3),
     }
     if show:
@@ -90,7 +103,7 @@ def _table(found: dict[str, Any]) -> str:
     return "\n".join([
         *lines,
         f"Nats per example. {found['epochs']} epochs of {len(found['betas'])} models took {found['seconds']:.0f} s.",
-        f"Look at {found['picture']}; go on with `latlas evaluate {chosen['run']} DATA` or another of the runs.",
+        f"Look at {found['report']}; go on with `latlas evaluate {chosen['run']} DATA` or another of the runs.",
     ])  # fmt: skip
 
 

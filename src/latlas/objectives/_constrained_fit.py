@@ -18,10 +18,12 @@ from latlas.objectives._measured import measured
 from latlas.training import Partitioned, ProportionalIntegral, Trainer
 
 # Per relative violation of one: a price of e^-9 nats is none, and one of e^14 (a million) leaves nothing of the objective.
-# However far the goal, a multiplier moves by a factor e in 200 steps at most, and the damping adds a factor e^2 at most.
+# However far the goal, a multiplier moves by a factor e in 400 steps at most, and the damping adds a factor e^2 at most.
 CONTROL = ProportionalIntegral(
-    rate=0.05, damping=2.0, decay=0.9, error_limit=1.0, integral_limit=0.1, lower=-9.0, upper=14.0
+    rate=0.05, damping=2.0, decay=0.9, error_limit=1.0, integral_limit=0.05, lower=-9.0, upper=14.0
 )
+# nats that a relative violation of one would save
+_NOTHING = 0.01
 _log = logging.getLogger("latlas")
 
 
@@ -171,7 +173,7 @@ def _outcome(
             "The multiplier was still moving when the run ended: train for longer. If the value no longer improves, the "
             "tolerance is out of this model's reach."
         )
-    elif logarithm <= control.lower + 0.01:
+    elif logarithm < math.log(_NOTHING):
         note = "The constraint costs nothing: the objective alone keeps it."
     return ConstraintOutcome(
         constraint.name, value, float(constraint.tolerance), constraint.at_least, price, met, note
