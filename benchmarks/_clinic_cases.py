@@ -82,9 +82,14 @@ def grey(seed: int) -> tuple[Example, ...]:
     return split(np.float32(digits().x.reshape(-1, FEATURES) / 16), seed)
 
 
-def sequences(seed: int) -> tuple[Example, ...]:
-    """Binary digits whose condition is the image itself: the decoder sees of it what comes before each pixel."""
-    return tuple(Example(rows.x, condition=rows.x) for rows in binary(seed))
+def with_a_copy(seed: int) -> tuple[Example, ...]:
+    """Binary digits whose condition is a copy of the image with one pixel in a hundred flipped."""
+    rng = np.random.default_rng(100 + seed)
+
+    def copied(x: Array) -> Array:
+        return jnp.where(rng.random(x.shape) < 0.01, 1.0 - x, x)
+
+    return tuple(Example(rows.x, condition=copied(rows.x)) for rows in binary(seed))
 
 
 def linear_rows(seed: int) -> tuple[Example, ...]:
@@ -95,16 +100,16 @@ def linear_rows(seed: int) -> tuple[Example, ...]:
 # --- parts
 
 
-class Before(AbstractLatentModel):
-    """p(x | z) = prod_i p(x_i | x_<i, z): a decoder strong enough to do without z (fully visible sigmoid belief net).
+class Shown(AbstractLatentModel):
+    """p(x | z, condition) with logits that are a sum of both: a decoder that is shown enough to do without z.
 
     Attributes:
         vae: prior, posterior, and a decoder whose logits are one part of the sum.
-        lower: logits that the pixels before give; only what lies below the diagonal counts.
+        weight: logits that each pixel of the condition gives.
     """
 
     vae: VAE
-    lower: Array
+    weight: Array
 
     def prior(self, condition=None):
         return self.vae.prior(None)
@@ -113,8 +118,7 @@ class Before(AbstractLatentModel):
         return self.vae.posterior(Example(example.x))
 
     def likelihood(self, z, condition=None):
-        logits = self.vae.decoder(z) + jnp.tril(self.lower, -1) @ condition
-        return Likelihood(self.vae.head, logits)
+        return Likelihood(self.vae.head, self.vae.decoder(z) + self.weight @ (2.0 * condition - 1.0))
 
 
 class Deterministic(AbstractRecognition):
@@ -259,14 +263,14 @@ def _deterministic(seed: int) -> VAE:
     return eqx.tree_at(lambda m: m.recognition, model, Deterministic(encoder, 1e-5))
 
 
-def _before(seed: int) -> Before:
-    return Before(vae(seed), jnp.zeros((FEATURES, FEATURES)))
+def _shown(seed: int) -> Shown:
+    return Shown(vae(seed), 2.0 * jnp.eye(FEATURES))
 
 
 NEVER = LinearWarmUp(1.0, end=0.01)  # beta is still at a hundredth when the run ends
 
 SICK = (
-    Case("strong decoder", lambda s: course(_before(s), sequences, s), sequences,
+    Case("strong decoder", lambda s: course(_shown(s), with_a_copy, s), with_a_copy,
          ("posterior_collapse",), WARM_UPS | {f"free bits {n}": with_free_bits(n) for n in (0.1, 0.3)}),
     Case("large beta", lambda s: course(vae(s), binary, s, 20.0), binary, ("posterior_collapse",), BETAS | WARM_UPS),
     Case("scale too small", lambda s: course(vae(s, Gaussian(FixedScale(0.003))), grey, s), grey,
