@@ -47,8 +47,8 @@ def dci(
     With importances $R_{jk}$ of dimension j for factor k, $\rho_j = \sum_k R_{jk} / \sum_{jk} R_{jk}$ and
     $\pi_k$ likewise over dimensions,
 
-    $$D = \sum_j \rho_j \Bigl(1 - \frac{H(R_{j\cdot})}{\log K}\Bigr), \qquad
-    C = \sum_k \pi_k \Bigl(1 - \frac{H(R_{\cdot k})}{\log J}\Bigr)$$
+    $D = \sum_j \rho_j \Bigl(1 - \frac{H(R_{j\cdot})}{\log K}\Bigr)$ and
+    $C = \sum_k \pi_k \Bigl(1 - \frac{H(R_{\cdot k})}{\log J}\Bigr)$
 
     with H the entropy of a row or column that was scaled to sum to 1. Unchanged, up to the learner's own
     draws, by permutation and sign of the dimensions, and by increasing functions where the learner is a tree.

@@ -11,7 +11,7 @@ def irs(codes: Codes, factors: Factors, *, quantile: float = 0.99) -> float:
     For dimension j and factor k let $m_{jk}(v)$ be the 0.99 quantile of $\lvert z_j - E[z_j \mid v_k = v] \rvert$
     among the rows with $v_k = v$, and $M_j$ the largest deviation of $z_j$ from its mean over all rows. Then
 
-    $$\mathrm{IRS} = \sum_j \frac{M_j}{\sum_i M_i} \max_k \Bigl(1 - \frac{E_v[m_{jk}(v)]}{M_j}\Bigr)$$
+    $\mathrm{IRS} = \sum_j \frac{M_j}{\sum_i M_i} \max_k \Bigl(1 - \frac{E_v[m_{jk}(v)]}{M_j}\Bigr)$
 
     with the mean over the values of a factor. Right where the factors were drawn independently of one another, which
     stands in for intervening on them. One dimension may hold its factor twice, or several dimensions the same.

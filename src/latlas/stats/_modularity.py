@@ -14,7 +14,7 @@ ROUNDING = 1e-12  # nats: less is the rounding of sums
 def modularity(codes: Codes, factors: Factors, *, num_bins: int = NUM_BINS, quantiles: bool = False) -> float:
     r"""Mean over latent dimensions of how little each tells of any factor but its own.
 
-    $$1 - \frac{\sum_{k \ne k_j} I(z_j; v_k)^2}{(K - 1)\, I(z_j; v_{k_j})^2}$$
+    $1 - \frac{\sum_{k \ne k_j} I(z_j; v_k)^2}{(K - 1)\, I(z_j; v_{k_j})^2}$
 
     with $k_j$ the factor of which dimension j tells most. 1 where every dimension tells of one factor; a
     dimension that tells nothing counts as 0. Several dimensions may hold the same factor, and a factor may be
