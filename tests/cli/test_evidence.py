@@ -75,3 +75,13 @@ def test_an_unknown_bound_is_refused(latlas, files):
     told = latlas("evaluate", files / "run", files / "test.npy", "--bound", "elbo")
     assert told.code == 2
     assert "iwae" in told.err
+
+
+def test_a_cured_fit_says_what_it_did(latlas, files, tmp_path):
+    arguments = ("fit", files / "train.npz", "--out", tmp_path / "run", "--epochs", 30, "--latent-dim", 2)
+    arguments += ("--hidden", 16, "--batch-size", 20, "--beta", 100, "--cure", "auto", "--json")
+    found = latlas(*arguments).json
+    names = {"finding", "measured", "remedy", "attempt", "step", "why", "outcome"}
+    assert found["treatments"]
+    assert all(set(treatment) == names for treatment in found["treatments"])
+    assert found["treatments"][0]["remedy"] in (tmp_path / "run" / "report.html").read_text()
