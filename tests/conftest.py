@@ -9,8 +9,22 @@ import itertools
 import os
 from pathlib import Path
 
+import jax
 import jax.random as jr
 import pytest
+
+# a process may have 65,530 memory maps on Linux; every compiled program takes some, and without one more the compiler
+# dies of a segmentation fault
+_MANY_MAPS = 25_000
+_MAPS = Path("/proc/self/maps")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_that_are_done_are_dropped():
+    """Forgets compiled programs between test files before their memory maps run out."""
+    yield
+    if _MAPS.exists() and len(_MAPS.read_bytes().splitlines()) > _MANY_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture
