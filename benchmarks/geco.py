@@ -22,7 +22,7 @@ from latlas.evaluation import rate_distortion
 from latlas.objectives import Constrained, Constraint, Rate, ReconstructionError, constrained_fit, measured
 from latlas.training import Adam, Schedule, Trainer
 
-TOLERANCES = (0.11, 0.125, 0.15, 0.175, 0.2)
+TOLERANCES = (0.1, 0.125, 0.15, 0.175, 0.2)
 GOAL = 0.02
 
 
