@@ -91,10 +91,10 @@ def test_reports_hold_one_number_per_run(trainer, rows):
 
 
 def test_other_objectives_and_keys_compile_nothing_more(trainer, rows, caplog):
-    others = Ridge(jnp.asarray(PENALTIES[::-1]))
+    others, key = Ridge(jnp.asarray(PENALTIES[::-1])), jr.key(1)
     trainer.fit_many(KEY, init, rows, objectives=Ridge(jnp.asarray(PENALTIES)))
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
-        trainer.fit_many(jr.key(1), init, rows, objectives=others)
+        trainer.fit_many(key, init, rows, objectives=others)
     assert not [r for r in caplog.records if "Finished XLA" in r.getMessage()]
 
 
