@@ -8,6 +8,8 @@ from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
+from latlas.bayes._stochastic_target import AbstractStochasticTarget as AbstractStochasticTarget
+from latlas.bayes._stochastic_target import FixedBatches as FixedBatches
 from latlas.bayes._target import AbstractTarget as AbstractTarget
 from latlas.bayes._target import DensityTarget as DensityTarget
 from latlas.bayes._warp import AbstractWarp as AbstractWarp
