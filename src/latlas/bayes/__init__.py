@@ -6,6 +6,7 @@ from latlas.bayes._approximation import AbstractTransport as AbstractTransport
 from latlas.bayes._density import Density as Density
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
+from latlas.bayes._engine_nuts import Nuts as Nuts
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
 from latlas.bayes._stochastic_target import AbstractStochasticTarget as AbstractStochasticTarget
