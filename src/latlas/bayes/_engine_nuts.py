@@ -41,8 +41,8 @@ class Nuts(AbstractEngine):
     """The no-U-turn sampler, BlackJAX's, on several chains in step.
 
     In whitened coordinates the metric is the identity and only the step size, which the chains share, is adapted; the
-    coordinates are whitened again by what the warm-up saw. It draws until split R-hat of every coordinate and of its square is
-    below 1.01 and their effective sample size makes the standard error of a mean half the tolerance (at least 400 draws'
+    coordinates are whitened again by what the warm-up saw. It draws until split R-hat of every coordinate and of its square
+    is below 1.01 and their effective sample size makes the standard error of a mean half the tolerance (at least 400 draws'
     worth), or until a limit.
 
     It minimises nothing. It fails where no step size serves everywhere (the neck of a funnel: divergent trajectories, which
