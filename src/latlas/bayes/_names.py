@@ -2,6 +2,8 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_laplace import Laplace
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
@@ -11,6 +13,8 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
     "full-rank": FullRank,
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
+    "laplace": Laplace,
+    "batch-and-match": BatchAndMatch,
     "nuts": Nuts,
 }
 
