@@ -1,0 +1,190 @@
+"""Twelve reference posteriors: errors, verdicts and seconds of `latlas.bayes`, beside NumPyro and BlackJAX.
+
+Each posterior and contender gets a fresh process of its own, one after the other, without a compilation cache on
+disk, and is killed at a time limit. 4,000 draws are held against long runs of Stan's NUTS.
+"""
+
+import argparse
+import json
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._posteriordb import compare, reference, scoreboard
+from benchmarks._posteriordb_names import POSTERIORS
+from benchmarks._race import ROOT, child_variables
+from benchmarks._results import RESULTS, machine, show
+
+ENGINES = ("auto", "laplace", "dadvi", "advi", "natural-gradient", "batch-and-match", "pathfinder", "inclusive",
+           "renyi", "svgd", "nuts")  # fmt: skip
+LIMIT = 120.0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A program beside its method; `limit` is in seconds and covers both fits of a process."""
+
+    name: str
+    module: str
+    method: str
+    limit: float = LIMIT
+    double: bool = True
+
+
+PEERS = (
+    Contender("AutoNormal", "_posteriordb_numpyro", "AutoNormal", 300),
+    Contender("AutoMultivariateNormal", "_posteriordb_numpyro", "AutoMultivariateNormal", 300),
+    Contender("AutoLowRank", "_posteriordb_numpyro", "AutoLowRankMultivariateNormal", 300),
+    Contender("BlackJAX-pathfinder", "_posteriordb_blackjax", "pathfinder", 300),
+    Contender("BlackJAX-multipathfinder", "_posteriordb_blackjax", "multipathfinder", 300),
+    Contender("NumPyro-NUTS", "_posteriordb_numpyro", "NUTS", 1800),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks posteriordb", description=__doc__)
+    parser.add_argument(
+        "--posteriors", default="all", help=f"names with commas between: {', '.join(POSTERIORS)}"
+    )
+    parser.add_argument(
+        "--engines", default="auto", help="ENGINE or ENGINE/FAMILY with commas between, 'all' or ''"
+    )
+    names = ", ".join(peer.name for peer in PEERS)
+    parser.add_argument("--peers", nargs="?", const="all", default="", help=f"all of them, or of {names}")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for a process of ours")
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS / "posteriordb.jsonl", help="one line per process"
+    )
+    options = parser.parse_args(arguments)
+    posteriors = list(POSTERIORS) if options.posteriors == "all" else options.posteriors.split(",")
+    if unknown := [name for name in posteriors if name not in POSTERIORS]:
+        parser.error(f"there is no posterior {unknown[0]!r}; there are {', '.join(POSTERIORS)}")
+    engines = ENGINES if options.engines == "all" else [name for name in options.engines.split(",") if name]
+    contenders = [
+        Contender(name, "_posteriordb_latlas", name, options.limit, double=False) for name in engines
+    ]
+    contenders += [peer for peer in PEERS if options.peers == "all" or peer.name in options.peers.split(",")]
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    records = []
+    with options.json.open("w") as file:
+        print(json.dumps({"machine": machine(), "commit": _commit()}), file=file, flush=True)
+        for posterior in posteriors:
+            for contender in contenders:
+                for seed in range(options.seeds):
+                    records.append(run(contender, posterior, seed))
+                    print(json.dumps(records[-1]), file=file, flush=True)
+                    print(f"  {_line(records[-1])}", file=sys.stderr, flush=True)
+            _print([record for record in records if record["posterior"] == posterior])
+    print("written:", options.json)
+    automatic = [record for record in records if record["contender"] == "auto"]
+    reached = [_print_scoreboard(automatic)] if automatic else []
+    return 0 if all(reached) else 1
+
+
+def run(contender: Contender, posterior: str, seed: int) -> dict[str, Any]:
+    """What one process found, or `failed`: how it ended and the last that it said."""
+    record: dict[str, Any] = {"posterior": posterior, "contender": contender.name, "seed": seed}
+    variables = {name: value for name, value in child_variables().items() if not name.startswith("JAX_")}
+    variables |= {"JAX_ENABLE_COMPILATION_CACHE": "0", "JAX_PLATFORMS": "cpu"}
+    variables |= {"JAX_ENABLE_X64": "1"} if contender.double else {}
+    with tempfile.TemporaryDirectory() as folder:
+        draws, log = Path(folder) / "draws.npy", Path(folder) / "log.txt"
+        command = [sys.executable, "-m", "benchmarks._posteriordb_child", contender.module, contender.method,
+                   posterior, str(seed), str(draws)]  # fmt: skip
+        with log.open("w") as errors:
+            child = subprocess.Popen(command, cwd=ROOT, env=variables, text=True, stdout=subprocess.PIPE,
+                                     stderr=errors, start_new_session=True)  # fmt: skip
+            try:
+                answer, _ = child.communicate(timeout=contender.limit)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.communicate()
+                return record | {"failed": f"killed after {contender.limit:g} s"}
+        if child.returncode:
+            said = log.read_text().strip().rsplit("\n", 1)[-1]
+            return record | {"failed": f"exit status {child.returncode}: {said[-300:]}"}
+        return record | json.loads(answer) | compare(np.load(draws), reference(posterior))
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def _line(record: dict[str, Any]) -> str:
+    head = f"{record['posterior']} {record['contender']} {record['seed']}:"
+    if "failed" in record:
+        return f"{head} {record['failed']}"
+    of = "/".join(record[key] for key in ("engine", "family") if key in record)
+    figures = f"rms {record['mean_rms']:.3f} sd {_sds([record])} {record['seconds_cold']:.1f} s"
+    return f"{head} {figures} {record.get('verdict', '')} {of}".rstrip()
+
+
+def _print(records: Sequence[dict[str, Any]]) -> None:
+    """One posterior: a row per contender, errors of the worst seed, medians of seconds and gradients."""
+    rows = []
+    for name in dict.fromkeys(record["contender"] for record in records):
+        mine = [record for record in records if record["contender"] == name]
+        done = [record for record in mine if "failed" not in record]
+        if len(done) < len(mine):
+            failures = [record["failed"] for record in mine if "failed" in record]
+            rows.append([name, "-", "-", "-", "-", "-", "-", f"{len(failures)} failed", ""])
+        if done:
+            rows.append([name, *_row(done)])
+    title = f"{records[0]['posterior']}: errors in posterior sds, worst of the seeds"
+    columns = [
+        "contender",
+        "mean rms, max",
+        "sd ratios",
+        "W1 mean, max",
+        "gradients",
+        "cold s",
+        "warm s",
+        "verdict",
+        "k",
+    ]
+    show(title, columns, rows)
+
+
+def _row(done: Sequence[dict[str, Any]]) -> list[str]:
+    worst = {key: max(record[key] for record in done)
+             for key in ("mean_rms", "mean_max", "distance_mean", "distance_max")}  # fmt: skip
+    middle = {key: statistics.median(record.get(key, math.nan) for record in done)
+              for key in ("gradients", "seconds_cold", "seconds_warm", "pareto_k")}  # fmt: skip
+    verdicts = dict.fromkeys(record.get("verdict", "") for record in done)
+    return [
+        f"{worst['mean_rms']:.2f} {worst['mean_max']:.2f}",
+        _sds(done),
+        f"{worst['distance_mean']:.2f} {worst['distance_max']:.2f}",
+        "" if math.isnan(middle["gradients"]) else f"{middle['gradients']:.0f}",
+        f"{middle['seconds_cold']:.1f}",
+        f"{middle['seconds_warm']:.2f}",
+        ", ".join(verdicts),
+        "" if math.isnan(middle["pareto_k"]) else f"{middle['pareto_k']:.2f}",
+    ]
+
+
+def _sds(records: Sequence[dict[str, Any]]) -> str:
+    least, most = min(record["sd_least"] for record in records), max(record["sd_most"] for record in records)
+    return f"{least:.2f}-{most:.2f}"
+
+
+def _print_scoreboard(records: Sequence[dict[str, Any]]) -> bool:
+    board = scoreboard(records)
+    rows = [
+        [row["figure"], row["value"], row["goal"], "reached" if row["reached"] else "not reached"]
+        for row in board
+    ]
+    show("auto: the figures to reach", ["figure", "measured", "goal", "verdict"], rows)
+    return all(row["reached"] for row in board)

@@ -1,0 +1,85 @@
+"""The arithmetic of the benchmarks: figures that are reported must be right themselves."""
+
+import numpy as np
+import pytest
+from benchmarks._posteriordb import Reference, compare, scoreboard
+from scipy.stats import norm
+
+
+@pytest.fixture
+def gaussian():
+    """A reference of two independent Gaussians, at quantiles instead of draws."""
+    standard = norm.ppf((np.arange(2000) + 0.5) / 2000)
+    draws = np.column_stack([5 + 0.1 * standard, 300 * standard])
+    return Reference(("a", "b"), np.array([5.0, 0.0]), np.array([0.1, 300.0]), draws)
+
+
+def test_equal_draws_have_no_error(gaussian):
+    found = compare(gaussian.draws, gaussian)
+    assert found["mean_max"] < 1e-12
+    assert found["sd_error"] < 5e-3
+    assert found["distance_max"] == 0
+
+
+def test_errors_are_in_sds_of_the_reference(gaussian):
+    moved = np.array([5.0, 0.0]) + (gaussian.draws - [5.0, 0.0]) * [2, 1] + [0, 90]
+    found = compare(moved, gaussian)
+    assert found["mean_max"] == pytest.approx(0.3)
+    assert found["mean_rms"] == pytest.approx(0.3 / np.sqrt(2))
+    assert (found["sd_least"], found["sd_most"]) == pytest.approx((1, 2), abs=5e-3)
+    # W1 of N(0, 1) and N(0, 4) is E|Z|; that of a shift is the shift
+    assert found["distance_max"] == pytest.approx(np.sqrt(2 / np.pi), abs=5e-3)
+    assert found["distance_mean"] == pytest.approx((np.sqrt(2 / np.pi) + 0.3) / 2, abs=5e-3)
+
+
+def test_one_draw_that_is_not_finite_makes_all_errors_infinite(gaussian):
+    draws = gaussian.draws.copy()
+    draws[7, 1] = np.nan
+    assert set(compare(draws, gaussian).values()) == {np.inf}
+    with pytest.raises(ValueError, match="2 parameters"):
+        compare(draws[:, :1], gaussian)
+
+
+def record(posterior, verdict="trust", **figures):
+    good = {
+        "mean_rms": 0.02,
+        "mean_max": 0.05,
+        "sd_error": 0.05,
+        "seconds_cold": 4.0,
+        "seconds_warm": 1.0,
+        "seed": 0,
+    }
+    return {"posterior": posterior, "verdict": verdict, **good, **figures}
+
+
+def reached(records):
+    return {row["figure"]: (row["value"], row["reached"]) for row in scoreboard(records)}
+
+
+def test_the_scoreboard_passes_good_runs():
+    board = scoreboard(
+        [record("garch"), record("diamonds", seconds_cold=14.0), record("hmm", "means only", sd_error=0.5)]
+    )
+    assert all(row["reached"] for row in board)
+
+
+@pytest.mark.parametrize(
+    ("run", "missed"),
+    [
+        (record("hmm", mean_rms=0.15), {"rms error", "'trust' was", "'trust' or 'means only', and"}),
+        (record("hmm", mean_max=0.25), {"'trust' with"}),
+        (record("hmm", sd_error=0.2), {"every sd", "'trust' was"}),
+        (record("hmm", sd_error=0.4), {"every sd", "'trust' was", "'trust' with"}),
+        (record("hmm", "means only", mean_rms=0.3, mean_max=0.9), {"rms error", "'trust' or 'means only', and"}),
+        (record("hmm", "do not trust", sd_error=9.0), {"'trust' or 'means only', the"}),
+        (record("hmm", seconds_cold=14.0, seconds_warm=3.0), {"fresh", "warm"}),
+        ({"posterior": "hmm", "seed": 0, "failed": "killed"},
+         {"rms error", "'trust' or 'means only', the", "fresh", "warm", "ended"}),
+    ],
+)  # fmt: skip
+def test_the_scoreboard_names_what_is_missed(run, missed):
+    board = reached([record("garch"), run])
+    assert {figure for figure, (_, good) in board.items() if not good} == {
+        figure for figure in board if figure.startswith(tuple(missed))
+    }
+    assert sum(not good for _, good in board.values()) == len(missed)
