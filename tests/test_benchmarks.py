@@ -1,8 +1,12 @@
 """The arithmetic of the benchmarks: figures that are reported must be right themselves."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from benchmarks._bayes_problems import PROBLEMS
 from benchmarks._posteriordb import Reference, compare, scoreboard
+from numpyro.infer.util import constrain_fn, potential_energy
 from scipy.stats import norm
 
 
@@ -83,3 +87,18 @@ def test_the_scoreboard_names_what_is_missed(run, missed):
         figure for figure in board if figure.startswith(tuple(missed))
     }
     assert sum(not good for _, good in board.values()) == len(missed)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_both_ways_of_writing_a_problem_are_one_posterior(name):
+    problem = PROBLEMS[name]()
+    with jax.enable_x64(True):
+        vectors = 0.3 * np.random.default_rng(1).normal(size=(3, problem.dimension))
+        difference = []
+        for vector in vectors:
+            unconstrained = problem.split(jnp.asarray(vector))
+            energy = potential_energy(problem.model, (), {}, unconstrained)
+            difference.append(float(problem.log_density(jnp.asarray(vector)) + energy))
+            values = constrain_fn(problem.model, (), {}, unconstrained)
+            np.testing.assert_allclose(problem.flat(values, constrained=True), vector, atol=1e-12)
+    np.testing.assert_allclose(difference, difference[0], rtol=1e-12)
