@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from benchmarks import _bayes_rows
 from benchmarks._bayes_problems import PROBLEMS
 from benchmarks._posteriordb import Reference, compare, scoreboard
+from benchmarks.bayes_size import goals
 from numpyro.infer.util import constrain_fn, potential_energy
 from scipy.stats import norm
 
@@ -102,3 +104,38 @@ def test_both_ways_of_writing_a_problem_are_one_posterior(name):
             values = constrain_fn(problem.model, (), {}, unconstrained)
             np.testing.assert_allclose(problem.flat(values, constrained=True), vector, atol=1e-12)
     np.testing.assert_allclose(difference, difference[0], rtol=1e-12)
+
+
+def test_newton_finds_the_posterior_of_rows_in_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(_bayes_rows, "CHUNK", 300)
+    _bayes_rows.generate(tmp_path, 1000)
+    features, outcome = _bayes_rows.load(tmp_path)
+    assert isinstance(features, np.memmap)
+    assert features.shape == (1000, _bayes_rows.NUM_WEIGHTS)
+    mean, sd = _bayes_rows.newton(features, outcome)
+
+    def minus_log_density(weights):
+        logits = jnp.asarray(features, jnp.float64) @ weights
+        return (
+            jax.nn.softplus(logits).sum()
+            - jnp.asarray(outcome, jnp.float64) @ logits
+            + 0.5 * weights @ weights
+        )
+
+    with jax.enable_x64(True):
+        mode = jnp.asarray(mean)
+        assert np.abs(jax.grad(minus_log_density)(mode)).max() < 1e-8
+        hessian = np.asarray(jax.hessian(minus_log_density)(mode))
+    np.testing.assert_allclose(sd, np.sqrt(np.diag(np.linalg.inv(hessian))), rtol=1e-9)
+
+
+def test_errors_count_only_where_they_are_claimed():
+    found = {
+        "resident": 1e9,
+        "anonymous": 3e9,
+        "mean": [0.0, 1.0],
+        "sd": [1.0, 1.0],
+        "verdict": "means only: narrow",
+    }
+    board = [row["verdict"] for row in goals(found, np.zeros(2), np.array([1.0, 2.0]))]
+    assert board == ["reached", "not reached", "not reached", "not reached", "not claimed"]
