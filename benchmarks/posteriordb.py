@@ -6,10 +6,8 @@ disk, and is killed at a time limit. 4,000 draws are held against long runs of S
 
 import argparse
 import json
-import math
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._posteriordb import compare, reference, scoreboard
+from benchmarks._posteriordb import compare, reference
 from benchmarks._posteriordb_names import POSTERIORS
+from benchmarks._posteriordb_report import line, markdown, print_posterior, print_scoreboard
 from benchmarks._race import ROOT, child_variables
-from benchmarks._results import RESULTS, machine, show
+from benchmarks._results import RESULTS, machine
 
 ENGINES = ("auto", "laplace", "dadvi", "advi", "natural-gradient", "batch-and-match", "pathfinder", "inclusive",
            "renyi", "svgd", "nuts")  # fmt: skip
@@ -66,7 +65,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--json", type=Path, default=RESULTS / "posteriordb.jsonl", help="one line per process"
     )
+    parser.add_argument(
+        "--read", type=Path, nargs="+", help="run nothing: tables from such files, and one in Markdown"
+    )
     options = parser.parse_args(arguments)
+    if options.read:
+        lines = [json.loads(text) for path in options.read for text in path.read_text().splitlines()]
+        records = [record for record in lines if "posterior" in record]
+        for posterior in dict.fromkeys(record["posterior"] for record in records):
+            print_posterior([record for record in records if record["posterior"] == posterior])
+        print(markdown(records))
+        return _judge(records)
     posteriors = list(POSTERIORS) if options.posteriors == "all" else options.posteriors.split(",")
     if unknown := [name for name in posteriors if name not in POSTERIORS]:
         parser.error(f"there is no posterior {unknown[0]!r}; there are {', '.join(POSTERIORS)}")
@@ -84,12 +93,19 @@ def main(arguments: Sequence[str]) -> int:
                 for seed in range(options.seeds):
                     records.append(run(contender, posterior, seed))
                     print(json.dumps(records[-1]), file=file, flush=True)
-                    print(f"  {_line(records[-1])}", file=sys.stderr, flush=True)
-            _print([record for record in records if record["posterior"] == posterior])
+                    print(f"  {line(records[-1])}", file=sys.stderr, flush=True)
+            print_posterior([record for record in records if record["posterior"] == posterior])
     print("written:", options.json)
-    automatic = [record for record in records if record["contender"] == "auto"]
-    reached = [_print_scoreboard(automatic)] if automatic else []
-    return 0 if all(reached) else 1
+    return _judge(records)
+
+
+def _judge(records: Sequence[dict[str, Any]]) -> int:
+    """The scoreboard of every contender that gives verdicts; what `auto` has missed is the exit status."""
+    missed = 0
+    for name in dict.fromkeys(record["contender"] for record in records if "verdict" in record):
+        reached = print_scoreboard(name, [record for record in records if record["contender"] == name])
+        missed |= name == "auto" and not reached
+    return int(missed)
 
 
 def run(contender: Contender, posterior: str, seed: int) -> dict[str, Any]:
@@ -120,71 +136,3 @@ def run(contender: Contender, posterior: str, seed: int) -> dict[str, Any]:
 def _commit() -> str:
     found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return found.stdout.strip()
-
-
-def _line(record: dict[str, Any]) -> str:
-    head = f"{record['posterior']} {record['contender']} {record['seed']}:"
-    if "failed" in record:
-        return f"{head} {record['failed']}"
-    of = "/".join(record[key] for key in ("engine", "family") if key in record)
-    figures = f"rms {record['mean_rms']:.3f} sd {_sds([record])} {record['seconds_cold']:.1f} s"
-    return f"{head} {figures} {record.get('verdict', '')} {of}".rstrip()
-
-
-def _print(records: Sequence[dict[str, Any]]) -> None:
-    """One posterior: a row per contender, errors of the worst seed, medians of seconds and gradients."""
-    rows = []
-    for name in dict.fromkeys(record["contender"] for record in records):
-        mine = [record for record in records if record["contender"] == name]
-        done = [record for record in mine if "failed" not in record]
-        if len(done) < len(mine):
-            failures = [record["failed"] for record in mine if "failed" in record]
-            rows.append([name, "-", "-", "-", "-", "-", "-", f"{len(failures)} failed", ""])
-        if done:
-            rows.append([name, *_row(done)])
-    title = f"{records[0]['posterior']}: errors in posterior sds, worst of the seeds"
-    columns = [
-        "contender",
-        "mean rms, max",
-        "sd ratios",
-        "W1 mean, max",
-        "gradients",
-        "cold s",
-        "warm s",
-        "verdict",
-        "k",
-    ]
-    show(title, columns, rows)
-
-
-def _row(done: Sequence[dict[str, Any]]) -> list[str]:
-    worst = {key: max(record[key] for record in done)
-             for key in ("mean_rms", "mean_max", "distance_mean", "distance_max")}  # fmt: skip
-    middle = {key: statistics.median(record.get(key, math.nan) for record in done)
-              for key in ("gradients", "seconds_cold", "seconds_warm", "pareto_k")}  # fmt: skip
-    verdicts = dict.fromkeys(record.get("verdict", "") for record in done)
-    return [
-        f"{worst['mean_rms']:.2f} {worst['mean_max']:.2f}",
-        _sds(done),
-        f"{worst['distance_mean']:.2f} {worst['distance_max']:.2f}",
-        "" if math.isnan(middle["gradients"]) else f"{middle['gradients']:.0f}",
-        f"{middle['seconds_cold']:.1f}",
-        f"{middle['seconds_warm']:.2f}",
-        ", ".join(verdicts),
-        "" if math.isnan(middle["pareto_k"]) else f"{middle['pareto_k']:.2f}",
-    ]
-
-
-def _sds(records: Sequence[dict[str, Any]]) -> str:
-    least, most = min(record["sd_least"] for record in records), max(record["sd_most"] for record in records)
-    return f"{least:.2f}-{most:.2f}"
-
-
-def _print_scoreboard(records: Sequence[dict[str, Any]]) -> bool:
-    board = scoreboard(records)
-    rows = [
-        [row["figure"], row["value"], row["goal"], "reached" if row["reached"] else "not reached"]
-        for row in board
-    ]
-    show("auto: the figures to reach", ["figure", "measured", "goal", "verdict"], rows)
-    return all(row["reached"] for row in board)
