@@ -1,0 +1,158 @@
+"""A target as the engines see it: compiled, in float64, in whitened coordinates, with its evaluations counted.
+
+Engines are loops on the host around one small compiled program, the batched value and gradient. That program
+compiles in a fraction of a second where a whole engine inside `lax.while_loop` takes several, and the loop around it costs
+some tens of microseconds a turn. Whatever needs the density inside its own program takes `log_prob`.
+"""
+
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Scalar
+
+from latlas.bayes._precision import in_float64
+from latlas.bayes._target import AbstractTarget
+from latlas.bayes._warp import AbstractWarp, Affine, Composed
+
+MAX_BATCH = 1024  # rows of one call of the compiled program
+
+
+@dataclass
+class Count:
+    """Gradient evaluations so far; a value alone or one column of a Hessian counts as one as well."""
+
+    num_evaluations: int = 0
+
+
+@dataclass(frozen=True)
+class Density:
+    """log p~(w) of a target in the coordinates w, u = warp(affine(w)).
+
+    Attributes:
+        target: the posterior on its own unconstrained coordinates u.
+        warp: a nonlinear map to u that is part of the compiled program, or None.
+        affine: the whitening, which the host applies: another one does not compile anything again. Or None.
+        count: shared by all densities derived from one another.
+    """
+
+    target: AbstractTarget
+    warp: AbstractWarp | None = None
+    affine: Affine | None = None
+    count: Count = field(default_factory=Count)
+
+    @property
+    def dim(self) -> int:
+        """Coordinates."""
+        return self.target.dim
+
+    def whitened(self, affine: Affine) -> "Density":
+        """The same density in coordinates w with (coordinates of self) = affine(w)."""
+        return Density(self.target, self.warp, _after(self.affine, affine), self.count)
+
+    def warped(self, warp: AbstractWarp) -> "Density":
+        """The target in coordinates u = warp(w), without this density's own whitening and warp."""
+        return Density(self.target, warp, None, self.count)
+
+    @property
+    def coordinates(self) -> AbstractWarp | None:
+        """The whole map w -> u, None where it is the identity."""
+        if self.warp is None or self.affine is None:
+            return self.warp or self.affine
+        return Composed(self.warp, self.affine)
+
+    def log_prob(self, w: Float[Array, " n"]) -> Scalar:
+        """For one w, traceable; evaluations are not counted."""
+        inner, shift = (w, 0.0) if self.affine is None else (self.affine(w), self.affine.log_det(w))
+        return _log_prob((self.target, self.warp), inner) + shift
+
+    def unconstrained(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+        """u of each row."""
+        return self._on_batches(_unconstrained, w, counts=0)
+
+    def value(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
+        """log p~ of each row in nats; as it comes, perhaps nan."""
+        return self._on_batches(_value, w) + self._shift
+
+    def value_and_grad(
+        self, w: Float[np.ndarray, "b n"]
+    ) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b n"]]:
+        """log p~ and its gradient with respect to w, of each row."""
+        value, grad = self._on_batches(_value_and_grad, w)
+        if self.affine is not None:
+            factor = np.asarray(self.affine.scale_tril)
+            grad = grad * factor if factor.ndim == 1 else grad @ factor
+        return value + self._shift, grad
+
+    def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:
+        """Second derivatives of log p~ with respect to w, of each row."""
+        hessian = self._on_batches(_hessian, w, counts=self.dim)
+        if self.affine is None:
+            return hessian
+        factor = np.asarray(self.affine.scale_tril)
+        return hessian * np.outer(factor, factor) if factor.ndim == 1 else factor.T @ hessian @ factor
+
+    @property
+    def _shift(self):
+        if self.affine is None:
+            return 0.0
+        factor = np.asarray(self.affine.scale_tril)
+        return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
+
+    @in_float64
+    def _on_batches(self, program, w, counts=1):
+        w = np.atleast_2d(np.asarray(w, np.float64))
+        self.count.num_evaluations += counts * len(w)
+        if self.affine is not None:
+            factor = np.asarray(self.affine.scale_tril)
+            w = np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
+        parts = [w[start : start + MAX_BATCH] for start in range(0, len(w), MAX_BATCH)]
+        results = [_trimmed(program((self.target, self.warp), _padded(part)), len(part)) for part in parts]
+        return results[0] if len(results) == 1 else jax.tree.map(lambda *a: np.concatenate(a), *results)
+
+
+def _trimmed(arrays, rows):
+    return jax.tree.map(lambda a: np.asarray(a)[:rows], arrays)
+
+
+def _after(outer, inner):
+    if outer is None:
+        return inner
+    if outer.scale_tril.ndim == inner.scale_tril.ndim == 1:
+        return Affine(outer(inner.loc), outer.scale_tril * inner.scale_tril)
+    return Affine(outer(inner.loc), outer.dense @ inner.dense)
+
+
+def _padded(w):
+    """To a power of two rows: few shapes, few programs."""
+    rows = 1 << (len(w) - 1).bit_length()
+    return w if rows == len(w) else np.concatenate([w, np.repeat(w[-1:], rows - len(w), axis=0)])
+
+
+def _log_prob(parts, v):
+    target, warp = parts
+    if warp is None:
+        return target.log_density(v)
+    return target.log_density(warp(v)) + warp.log_det(v)
+
+
+@jax.jit
+def _unconstrained(parts, v):
+    _, warp = parts
+    return v if warp is None else jax.vmap(warp)(v)
+
+
+@jax.jit
+def _value(parts, v):
+    return jax.vmap(_log_prob, in_axes=(None, 0))(parts, v)
+
+
+@jax.jit
+def _value_and_grad(parts, v):
+    return jax.vmap(jax.value_and_grad(_log_prob, argnums=1), in_axes=(None, 0))(parts, v)
+
+
+@jax.jit
+def _hessian(parts, v):
+    # one row after another: a batch of Hessians of a large data set would not fit into memory
+    return jax.lax.map(lambda row: jax.hessian(_log_prob, argnums=1)(parts, row), v)

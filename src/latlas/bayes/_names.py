@@ -1,0 +1,36 @@
+"""The names by which users call engines and families; every other place takes objects."""
+
+from latlas.bayes._approximation import AbstractFamily
+from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._family_gaussian import FullRank, MeanField
+from latlas.core import RequestError
+
+FAMILIES: dict[str, type[AbstractFamily]] = {
+    "mean-field": MeanField,
+    "full-rank": FullRank,
+}
+ENGINES: dict[str, type[AbstractEngine]] = {}
+
+
+def family_named(family: str | AbstractFamily) -> AbstractFamily:
+    """The family of that name with its defaults; a family itself passes through.
+
+    Raises:
+        RequestError: for a name that is none.
+    """
+    return family if isinstance(family, AbstractFamily) else _named("family", family, FAMILIES)
+
+
+def engine_named(engine: str | AbstractEngine) -> AbstractEngine:
+    """The engine of that name with its defaults; an engine itself passes through.
+
+    Raises:
+        RequestError: for a name that is none.
+    """
+    return engine if isinstance(engine, AbstractEngine) else _named("engine", engine, ENGINES)
+
+
+def _named(what, name, table):
+    if name not in table:
+        raise RequestError(f"{what} is {name!r}; known are {', '.join(table)}, or an object of your own.")
+    return table[name]()

@@ -1,0 +1,110 @@
+"""What is to be approximated: a log density on R^n, and the way from there to the parameters a user knows."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree, Scalar
+from numpyro.distributions.transforms import Transform
+
+
+class AbstractTarget(eqx.Module):
+    """An unnormalised log density on R^n with the bijection to the user's parameters.
+
+    Data are leaves of this pytree and code is static, so that a program compiled for one target serves every other with
+    the same code and the shapes of its data.
+    """
+
+    dim: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def log_density(self, u: Float[Array, " n"]) -> Scalar:
+        """log p(theta(u), data) + log |d theta / d u| in nats, for one unconstrained vector."""
+
+    @abc.abstractmethod
+    def constrain(self, u: Float[Array, " n"]) -> PyTree[Array]:
+        """The user's parameters at `u`, under their own names and in their own space."""
+
+
+class Layout(eqx.Module):
+    """How a pytree of arrays lies in one vector; hashable, so that it can be static.
+
+    Attributes:
+        treedef: of the pytree.
+        shapes: of its leaves.
+    """
+
+    treedef: Any = eqx.field(static=True)
+    shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, tree: PyTree) -> "Layout":
+        """The layout of a pytree of arrays or numbers."""
+        leaves, treedef = jax.tree.flatten(tree)
+        return cls(treedef, tuple(jnp.shape(leaf) for leaf in leaves))
+
+    @property
+    def size(self) -> int:
+        """Entries of the vector."""
+        return sum(_size(shape) for shape in self.shapes)
+
+    def unravel(self, u: Float[Array, " n"]) -> PyTree[Array]:
+        """The pytree whose entries `u` holds."""
+        leaves, start = [], 0
+        for shape in self.shapes:
+            stop = start + _size(shape)
+            leaves.append(u[start:stop].reshape(shape))
+            start = stop
+        return jax.tree.unflatten(self.treedef, leaves)
+
+
+class DensityTarget(AbstractTarget):
+    """A target from a function `log_density(params)` or `log_density(params, data)`.
+
+    Attributes:
+        function: returns a scalar in nats; constants may be left out.
+        layout: of the unconstrained parameters.
+        bijections: (parameter name, NumPyro transform from the unconstrained) pairs; none: every real number is valid.
+        data: the function's second argument, or None where it has only one.
+    """
+
+    function: Callable = eqx.field(static=True)
+    layout: Layout
+    bijections: tuple[tuple[str, Transform], ...]
+    data: PyTree
+
+    @property
+    def dim(self) -> int:
+        """Unconstrained entries."""
+        return self.layout.size
+
+    def log_density(self, u: Float[Array, " n"]) -> Scalar:
+        """The user's log density at the constrained parameters, plus the log determinant of the bijections."""
+        free = self.layout.unravel(u)
+        params, log_det = _constrained(self.bijections, free)
+        value = self.function(params) if self.data is None else self.function(params, self.data)
+        return value + log_det
+
+    def constrain(self, u: Float[Array, " n"]) -> PyTree[Array]:
+        """The parameters that the user's function takes."""
+        return _constrained(self.bijections, self.layout.unravel(u))[0]
+
+
+def _constrained(bijections, free):
+    if not bijections:
+        return free, 0.0
+    params, log_det = dict(free), 0.0
+    for name, bijection in bijections:
+        params[name] = bijection(free[name])
+        log_det += jnp.sum(bijection.log_abs_det_jacobian(free[name], params[name]))
+    return params, log_det
+
+
+def _size(shape):
+    size = 1
+    for length in shape:
+        size *= length
+    return size
