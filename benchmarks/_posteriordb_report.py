@@ -20,18 +20,22 @@ def line(record: dict[str, Any]) -> str:
 
 
 def print_posterior(records: Sequence[dict[str, Any]]) -> None:
-    """One posterior: a row per contender, errors of the worst seed, medians of seconds and gradients."""
+    """One posterior, a row per contender: the worst of the seeds' errors, the medians of all else.
+
+    Errors of the means are rms and largest, W1 mean and largest. `load` is how many cores other programs used in the
+    cold run: seconds beside a busy neighbour say little.
+    """
     rows = []
     for name in dict.fromkeys(record["contender"] for record in records):
         mine = [record for record in records if record["contender"] == name]
         done = [record for record in mine if "failed" not in record]
         if len(done) < len(mine):
             failures = [record["failed"] for record in mine if "failed" in record]
-            rows.append([name, "-", "-", "-", "-", "-", "-", f"{len(failures)} failed", ""])
+            rows.append([name, "-", "-", "-", "-", "-", "-", "-", f"{len(failures)} failed", ""])
         if done:
             rows.append([name, *_row(done)])
-    title = f"{records[0]['posterior']}: errors in posterior sds, worst of the seeds"
-    columns = "contender|mean rms, max|sd ratios|W1 mean, max|gradients|cold s|warm s|verdict|k".split("|")
+    title = f"{records[0]['posterior']}: errors in posterior sds (rms and largest, mean and largest), seconds"
+    columns = "contender|mean error|sd ratios|W1|grads|cold|warm|load|verdict|k".split("|")
     show(title, columns, rows)
 
 
@@ -39,7 +43,7 @@ def _row(done: Sequence[dict[str, Any]]) -> list[str]:
     worst = {key: max(record[key] for record in done)
              for key in ("mean_rms", "mean_max", "distance_mean", "distance_max")}  # fmt: skip
     middle = {key: statistics.median(record.get(key, math.nan) for record in done)
-              for key in ("gradients", "seconds_cold", "seconds_warm", "pareto_k")}  # fmt: skip
+              for key in ("gradients", "seconds_cold", "seconds_warm", "background_cold", "pareto_k")}  # fmt: skip
     verdicts = dict.fromkeys(record.get("verdict", "") for record in done)
     return [
         f"{worst['mean_rms']:.2f} {worst['mean_max']:.2f}",
@@ -48,6 +52,7 @@ def _row(done: Sequence[dict[str, Any]]) -> list[str]:
         "" if math.isnan(middle["gradients"]) else f"{middle['gradients']:.0f}",
         f"{middle['seconds_cold']:.1f}",
         f"{middle['seconds_warm']:.2f}",
+        "" if math.isnan(middle["background_cold"]) else f"{middle['background_cold']:.1f}",
         ", ".join(verdicts),
         "" if math.isnan(middle["pareto_k"]) else f"{middle['pareto_k']:.2f}",
     ]

@@ -42,10 +42,10 @@ class Contender:
 
 PEERS = (
     Contender("AutoNormal", "_posteriordb_numpyro", "AutoNormal", 300),
-    Contender("AutoMultivariateNormal", "_posteriordb_numpyro", "AutoMultivariateNormal", 300),
+    Contender("AutoMVN", "_posteriordb_numpyro", "AutoMultivariateNormal", 300),
     Contender("AutoLowRank", "_posteriordb_numpyro", "AutoLowRankMultivariateNormal", 300),
     Contender("BlackJAX-pathfinder", "_posteriordb_blackjax", "pathfinder", 300),
-    Contender("BlackJAX-multipathfinder", "_posteriordb_blackjax", "multipathfinder", 300),
+    Contender("BlackJAX-multipath", "_posteriordb_blackjax", "multipathfinder", 300),
     Contender("NumPyro-NUTS", "_posteriordb_numpyro", "NUTS", 1800),
 )
 
@@ -124,9 +124,11 @@ def run(contender: Contender, posterior: str, seed: int) -> dict[str, Any]:
             try:
                 answer, _ = child.communicate(timeout=contender.limit)
             except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.communicate()
                 return record | {"failed": f"killed after {contender.limit:g} s"}
+            finally:  # at an interruption too
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.communicate()
         if child.returncode:
             said = log.read_text().strip().rsplit("\n", 1)[-1]
             return record | {"failed": f"exit status {child.returncode}: {said[-300:]}"}
