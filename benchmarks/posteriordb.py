@@ -7,6 +7,7 @@ disk, and is killed at a time limit. 4,000 draws are held against long runs of S
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,7 +113,10 @@ def run(contender: Contender, posterior: str, seed: int) -> dict[str, Any]:
     """What one process found, or `failed`: how it ended and the last that it said."""
     record: dict[str, Any] = {"posterior": posterior, "contender": contender.name, "seed": seed}
     variables = {name: value for name, value in child_variables().items() if not name.startswith("JAX_")}
-    variables |= {"JAX_ENABLE_COMPILATION_CACHE": "0", "JAX_PLATFORMS": "cpu"}
+    variables |= {
+        "JAX_ENABLE_COMPILATION_CACHE": "0",
+        "JAX_PLATFORMS": "cpu",
+    }
     variables |= {"JAX_ENABLE_X64": "1"} if contender.double else {}
     with tempfile.TemporaryDirectory() as folder:
         draws, log = Path(folder) / "draws.npy", Path(folder) / "log.txt"
@@ -130,8 +134,12 @@ def run(contender: Contender, posterior: str, seed: int) -> dict[str, Any]:
                     os.killpg(child.pid, signal.SIGKILL)
                     child.communicate()
         if child.returncode:
-            said = log.read_text().strip().rsplit("\n", 1)[-1]
-            return record | {"failed": f"exit status {child.returncode}: {said[-300:]}"}
+            said = log.read_text().strip().splitlines() or [""]
+            error = next(
+                (text for text in reversed(said) if re.match(r"[\w.]+(Error|Exit|Exception)\b", text)),
+                said[-1],
+            )
+            return record | {"failed": f"exit status {child.returncode}: {error[:300]}"}
         return record | json.loads(answer) | compare(np.load(draws), reference(posterior))
 
 
