@@ -85,6 +85,7 @@ def main(arguments: Sequence[str]) -> int:
         Contender(name, "_posteriordb_latlas", name, options.limit, double=False) for name in engines
     ]
     contenders += [peer for peer in PEERS if options.peers == "all" or peer.name in options.peers.split(",")]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a running child ends with this process
     options.json.parent.mkdir(parents=True, exist_ok=True)
     records = []
     with options.json.open("w") as file:
