@@ -39,12 +39,16 @@ class Arguments(eqx.Module):
         Raises:
             DataError: for text in arrays, ragged lists and things that cannot be hashed, naming the place.
         """
-        places, treedef = jax.tree_util.tree_flatten_with_path(data, is_leaf=lambda node: isinstance(node, list))
+        places, treedef = jax.tree_util.tree_flatten_with_path(
+            data, is_leaf=lambda node: isinstance(node, list)
+        )
         leaves = [_leaf(f"data{jax.tree_util.keystr(path)}", value) for path, value in places]
         if frozen:
             return cls([], Skeleton(treedef, tuple(_Fixed(leaf) for leaf in leaves)))
-        arrays = [jnp.asarray(leaf) for leaf in leaves if _is_array(leaf)]
-        return cls(arrays, Skeleton(treedef, tuple(None if _is_array(leaf) else _Fixed(leaf) for leaf in leaves)))
+        arrays = [jnp.asarray(leaf) for leaf in leaves if is_array(leaf)]
+        return cls(
+            arrays, Skeleton(treedef, tuple(None if is_array(leaf) else _Fixed(leaf) for leaf in leaves))
+        )
 
     @property
     def data(self) -> PyTree:
@@ -74,12 +78,13 @@ class _Fixed:
     def __init__(self, value):
         self.value = value
         self.identity = (type(value).__name__, value)
-        if _is_array(value):
+        if is_array(value):
             host = np.asarray(value)
             self.identity = (type(value).__name__, host.shape, host.dtype.str, host.tobytes())
 
 
-def _is_array(value):
+def is_array(value: Any) -> bool:
+    """Whether it is an array of NumPy's or JAX's."""
     return isinstance(value, np.ndarray | jax.Array)
 
 

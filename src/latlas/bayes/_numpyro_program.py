@@ -44,7 +44,7 @@ class Program(eqx.Module):
         return sum(_size(site.free_shape) for site in self.anatomy.latent)
 
     def log_density(self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]) -> Scalar:
-        """log p(theta(u), data) + log |d theta / d u|, discrete sites summed out, on these rows of the plates that subsample."""
+        """log p(theta(u), data) + log |d theta / d u|, discrete sites summed out, on these rows of its plates."""
         return self._run(u, rows, jax.random.key(0), sum_out=bool(self.anatomy.discrete))[0]
 
     def constrain(self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]) -> OrderedDict[str, Array]:
@@ -54,23 +54,27 @@ class Program(eqx.Module):
         names = [site.name for site in self.anatomy.latent] + list(self.deterministic)
         return OrderedDict((name, jnp.asarray(record[name]["value"])) for name in names)
 
-    def site_log_densities(self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]) -> dict[str, Scalar]:
+    def site_log_densities(
+        self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]
+    ) -> dict[str, Scalar]:
         """The log density of each site at `u`; discrete latent ones at a draw from the prior."""
         record = self._run(u, rows, jax.random.key(0), sum_out=False)[1]
         sites = {name: site for name, site in record.items() if site["type"] == "sample"}
         return {
-            name: jnp.sum((1.0 if site["scale"] is None else site["scale"]) * site["fn"].log_prob(site["value"]))
+            name: jnp.sum(
+                (1.0 if site["scale"] is None else site["scale"]) * site["fn"].log_prob(site["value"])
+            )
             for name, site in sites.items()
         }
 
     def all_rows(self) -> dict[str, Int[np.ndarray, " n"]]:
         """Every row of each plate that subsamples."""
-        return {name: np.arange(size) for name, size, _ in self.anatomy.subsampled}
+        return all_rows(self.anatomy.subsampled)
 
     def _run(self, u, rows, key, *, sum_out):
         args, kwargs = call_of(self.model, self.arguments.data)
         model = handlers.substitute(self.model, data=self.params)
-        model = handlers.seed(_OnRows(model, rows), key)
+        model = handlers.seed(OnRows(model, rows), key)
         if sum_out:
             model = enumeration.enum(enumeration.config_enumerate(model), -self.anatomy.nesting - 1)
         with handlers.trace() as record:
@@ -101,7 +105,7 @@ class Program(eqx.Module):
         return {name for name, flag in zip(self.anatomy.deterministic, flags, strict=True) if flag}
 
 
-class _OnRows(handlers.substitute):
+class OnRows(handlers.substitute):
     """Chooses the rows of the plates that subsample; as many as are given, with the scale that follows."""
 
     def __init__(self, fn, rows):
@@ -111,6 +115,11 @@ class _OnRows(handlers.substitute):
         super().process_message(msg)
         if msg["type"] == "plate" and msg["name"] in self.data:
             msg["args"] = (msg["args"][0], len(self.data[msg["name"]]))
+
+
+def all_rows(plates: tuple[tuple[str, int, int], ...]) -> dict[str, Int[np.ndarray, " n"]]:
+    """Every row of each of these plates."""
+    return {name: np.arange(size) for name, size, _ in plates}
 
 
 def require_funsor(discrete: tuple[str, ...]) -> None:

@@ -3,11 +3,11 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpyro.distributions as dist
-from jaxtyping import PRNGKeyArray, PyTree
+from jaxtyping import PyTree
 from numpyro import handlers
 from numpyro.distributions.transforms import biject_to
 from numpyro.infer import init_to_uniform
@@ -15,6 +15,7 @@ from numpyro.infer import init_to_uniform
 from latlas.bayes._arguments import Arguments
 from latlas.core import LatlasError, RequestError
 
+T = TypeVar("T")
 CONTROL_FLOW = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
@@ -66,38 +67,54 @@ def call_of(model: Callable, data: PyTree) -> tuple[tuple, dict[str, Any]]:
         data = {}
     if not isinstance(data, dict | tuple):
         raise RequestError(
-            f"The data of a NumPyro model are a {type(data).__name__}; give a dict of its keyword arguments "
-            f"or a tuple of its positional ones. {_takes(model)}"
+            f"The data of a NumPyro model are a dict of its keyword arguments or a tuple of its positional ones; what "
+            f"came is of type {type(data).__name__}. {_takes(model)}"
         )
     args, kwargs = ((), data) if isinstance(data, dict) else (data, {})
     try:
         inspect.signature(model).bind(*args, **kwargs)
     except TypeError as error:
-        came = ", ".join(map(str, kwargs)) if isinstance(data, dict) else f"{len(args)} positional values"
-        raise RequestError(f"{_takes(model)} The data have {came or 'nothing'}: {error}.") from error
+        came = (
+            ", ".join(map(str, kwargs)) if kwargs else f"{len(args)} positional values" if args else "nothing"
+        )
+        raise RequestError(
+            f"{_takes(model)} The data have {came}{_mismatch(model, kwargs, error)}."
+        ) from error
     except ValueError:
         pass  # no signature to be had: the call itself will tell
     return args, kwargs
 
 
-def dissect(model: Callable, arguments: Arguments) -> Anatomy:
-    """The model's sites, without computing any number.
+def read_trace(model: Callable, data: PyTree, read: Callable[[dict[str, dict]], T]) -> tuple[Arguments, T]:
+    """Runs a model once without computing any number, and reads the trace.
+
+    Where the model decides on the values of its data while it is traced, they become constants of the program.
 
     Raises:
-        RequestError: for Python control flow on traced values, an error of the model's own, a support without bijection,
-            latent values that cannot be listed, or no latent site at all.
+        RequestError: for Python control flow on values of sites, an error of the model's own, a support without bijection.
     """
-    anatomy = []
+    arguments = Arguments.of(data)
+    try:
+        return arguments, _read(model, arguments, read)
+    except ControlFlowError as error:
+        arguments = Arguments.of(data, frozen=True)
+        try:
+            return arguments, _read(model, arguments, read)
+        except ControlFlowError:
+            raise error from None
+
+
+def _read(model, arguments, read):
+    found = []
 
     def run(arguments, key):
-        anatomy.append(_anatomy(execute(model, arguments.data, key)))
+        found.append(read(_execute(model, arguments.data, key)))
 
     jax.eval_shape(run, arguments, jax.eval_shape(lambda: jax.random.key(0)))
-    return anatomy[0]
+    return found[0]
 
 
-def execute(model: Callable, data: PyTree, key: PRNGKeyArray) -> dict[str, dict]:
-    """One trace of a model from its prior, unconstrained values uniform on (-2, 2), with errors as sentences."""
+def _execute(model, data, key):
     args, kwargs = call_of(model, data)
     recorder = handlers.trace()
     try:
@@ -136,15 +153,16 @@ def _start(site):
     return init_to_uniform(site)
 
 
-def _anatomy(record):
+def anatomy_of(record: dict[str, dict]) -> Anatomy:
+    """The sites of a trace.
+
+    Raises:
+        RequestError: for latent values that cannot be listed, those of a plate that subsamples, or no latent site at all.
+    """
     samples = [site for site in record.values() if site["type"] == "sample"]
     hidden = [site for site in samples if not site["is_observed"]]
     latent = [site for site in hidden if not site["fn"].support.is_discrete]
-    subsampled = tuple(
-        (site["name"], *site["args"])
-        for site in record.values()
-        if site["type"] == "plate" and site["args"][1] not in (None, site["args"][0])
-    )
+    subsampled = subsampled_plates(record)
     for site in hidden:
         _refuse_local(site, {name for name, _, _ in subsampled})
     for site in hidden:
@@ -167,6 +185,12 @@ def _anatomy(record):
     )
 
 
+def subsampled_plates(record: dict[str, dict]) -> tuple[tuple[str, int, int], ...]:
+    """(name, size, rows of a batch) of the plates that subsample."""
+    plates = [site for site in record.values() if site["type"] == "plate"]
+    return tuple((p["name"], *p["args"]) for p in plates if p["args"][1] not in (None, p["args"][0]))
+
+
 def _site(site):
     shape = tuple(site["value"].shape)
     return Site(site["name"], shape, tuple(biject_to(site["fn"].support).inverse_shape(shape)))
@@ -185,14 +209,18 @@ def _refuse_unlistable(site):
     name, kind = site["name"], type(site["fn"]).__name__
     if not site["fn"].has_enumerate_support:
         raise RequestError(
-            f"Site {name!r} is a latent {kind}, whose values are infinitely many or cannot be listed, so that they cannot be "
-            "summed out. If it is observed, give its data; else cut it off to a Categorical over 0..K, or sum it out by hand "
-            "and add the result with numpyro.factor."
+            f"Site {name!r} is a latent {kind}, whose values are infinitely many or cannot be listed, so that they cannot "
+            "be summed out. If it is observed, give its data; else cut it off to a Categorical over 0..K, or sum it out by "
+            "hand and add the result with numpyro.factor."
         )
     if site["infer"].get("enumerate", "parallel") != "parallel":
         raise RequestError(f"Site {name!r} asks for sequential enumeration; NumPyro has only 'parallel'.")
     frames = {frame.dim for frame in site["cond_indep_stack"]}
-    loose = [size for dim, size in zip(range(-1, -9, -1), site["fn"].batch_shape[::-1]) if size > 1 and dim not in frames]
+    loose = [
+        size
+        for dim, size in zip(range(-1, -9, -1), site["fn"].batch_shape[::-1], strict=False)
+        if size > 1 and dim not in frames
+    ]
     if loose and "_scan_current_index" not in site["infer"]:
         raise RequestError(
             f"Site {name!r} is discrete with a batch of {loose[0]} values outside any plate, which would be summed out "
@@ -208,6 +236,21 @@ def _takes(model):
         return f"{name} was called."
     words = [f"{p.name}{'' if p.default is p.empty else ' (may be left out)'}" for p in parameters]
     return f"{name} takes {', '.join(words) or 'no arguments'}."
+
+
+def _mismatch(model, kwargs, error):
+    parameters = inspect.signature(model).parameters
+    required = [
+        p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    missing = [name for name in required if name not in kwargs]
+    unknown = [name for name in kwargs if name not in parameters]
+    if not kwargs or not (missing or unknown):
+        return f": {error}"
+    words = [f"{', '.join(missing)} missing"] * bool(missing) + [f"{', '.join(unknown)} not known"] * bool(
+        unknown
+    )
+    return ": " + ", ".join(words)
 
 
 def _place(record):

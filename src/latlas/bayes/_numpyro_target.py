@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
 from numpyro import handlers
 
-from latlas.bayes._arguments import Arguments
 from latlas.bayes._numpyro_program import Program, require_funsor
-from latlas.bayes._numpyro_sites import ControlFlowError, call_of, dissect
+from latlas.bayes._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.bayes._precision import in_float64
 from latlas.bayes._stochastic_target import AbstractStochasticTarget
 from latlas.bayes._target import AbstractTarget
@@ -75,10 +74,12 @@ class SubsampledTarget(AbstractStochasticTarget):
         """Shape of each latent site's values."""
         return {site.name: site.shape for site in self.program.anatomy.latent}
 
-    def draw_batch(self, rng: np.random.Generator) -> dict[str, Int[np.ndarray, " b"]]:
+    def draw_batch(self, generator: np.random.Generator) -> dict[str, Int[np.ndarray, " b"]]:
         """Row numbers for each plate."""
         plates = self.program.anatomy.subsampled
-        return {name: rng.choice(size, rows, replace=False, shuffle=False) for name, size, rows in plates}
+        return {
+            name: generator.choice(size, rows, replace=False, shuffle=False) for name, size, rows in plates
+        }
 
     def log_density_on(self, u: Float[Array, " n"], batch: dict[str, Int[Array, " b"]]) -> Scalar:
         """The model's log density on those rows, each plate scaled by NumPyro to its full size."""
@@ -99,8 +100,8 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
 
     Constrained sites are mapped to R^n by NumPyro's bijections, also where a support depends on other sites. Discrete latent
     sites are summed out, in parallel; that needs funsor. `numpyro.param` sites keep their initial values: give a
-    parameter a prior to have it fitted. Data are computed with in float64. They may change without compiling again as long as
-    their shapes stay; a model that looks at the values of its data while it is traced (`np.unique(group)`) has them
+    parameter a prior to have it fitted. Data are computed with in float64. They may change without compiling again as long
+    as their shapes stay; a model that looks at the values of its data while it is traced (`np.unique(group)`) has them
     compiled in instead.
 
     Args:
@@ -123,8 +124,10 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
         raise RequestError(
             f"The model is a {type(model).__name__} that cannot be hashed; wrap it in a function."
         ) from error
-    arguments, anatomy = _dissected(model, data)
-    program = Program(model, anatomy, anatomy.deterministic, arguments, _params(key, model, arguments, anatomy))
+    arguments, anatomy = read_trace(model, data, anatomy_of)
+    program = Program(
+        model, anatomy, anatomy.deterministic, arguments, _params(key, model, arguments, anatomy)
+    )
     start = np.zeros(program.dim)
     if anatomy.discrete:
         require_funsor(anatomy.discrete)
@@ -134,18 +137,6 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
     target = SubsampledTarget(program) if anatomy.subsampled else NumPyroTarget(program)
     _refuse_what_does_not_run(target, start)
     return target
-
-
-def _dissected(model, data):
-    arguments = Arguments.of(data)
-    try:
-        return arguments, dissect(model, arguments)
-    except ControlFlowError as error:
-        arguments = Arguments.of(data, frozen=True)
-        try:
-            return arguments, dissect(model, arguments)
-        except ControlFlowError:
-            raise error from None
 
 
 def _params(key, model, arguments, anatomy):
