@@ -8,6 +8,7 @@ from tests.report.pages import EVIL, Page
 
 from latlas.report import DARK, LIGHT, bracket_figure, render
 from latlas.report._evaluation import bracket, findings
+from latlas.report._figures_bracket import bracket_rows
 from latlas.report._svg import to_svg
 from latlas.report._text import between
 from latlas.report._trust import trust
@@ -69,6 +70,18 @@ def test_sides_that_cross_by_more_than_chance_are_not_believed(width, crossed, r
     data = report(evaluation=with_bracket(width=measured(width, 0.06)))
     assert (trust(data).reliable is False) == crossed
     assert ("could not be enclosed" in quality(data)) == crossed
+
+
+def test_a_bracket_on_a_part_of_the_examples_is_held_against_the_elbo_of_that_part(report):
+    own = {"elbo": measured(-73.9, 0.8), "importance": measured(-71.7, 0.7), "num_examples": 100}
+    data = report(evaluation=with_bracket(**own))
+    assert [row.value.value for row in bracket_rows(data)] == [-73.9, -71.7, -71.62, -71.10]
+    assert "gives 100 of the 360 held-out examples lies between" in quality(data)
+    assert "gives 100 of the 360 held-out examples, log p(x)" in Page(render(data)).words
+    whole = report(evaluation=with_bracket())  # of a file that does not tell them apart
+    assert [row.value.value for row in bracket_rows(whole)][:2] == [-74.4, -71.314159]
+    assert "gives the 360 held-out examples lies" in quality(whole)
+    assert len(bracket_rows(report(evaluation=with_bracket(elbo=measured(None))))) == 3
 
 
 @pytest.mark.parametrize("side", ["lower", "upper"])
@@ -180,7 +193,7 @@ def test_parts_of_another_form_are_left_out(junk, report):
 
 
 def test_the_bracket_is_drawn_in_both_themes_with_or_without_errors(report):
-    bare = with_bracket(lower=measured(-2.0, None), upper=measured(-1.0, float("inf")), exact=-1.5)
+    bare = with_bracket(lower=measured(-2.0, None), upper=measured(-1.0, None), exact=-1.5)
     for evaluation in (full_evaluation(), bare, {"bracket": bare["bracket"]}):
         data = report(evaluation=evaluation)
         light, dark = (
@@ -189,6 +202,11 @@ def test_the_bracket_is_drawn_in_both_themes_with_or_without_errors(report):
         )
         assert LIGHT.text in light
         assert LIGHT.text not in dark
+
+
+def test_without_a_bracket_there_is_none_to_draw(report):
+    with pytest.raises(ValueError, match="no bracket"):
+        bracket_figure(report())
 
 
 def test_the_band_of_the_bracket_reaches_from_side_to_side(report):

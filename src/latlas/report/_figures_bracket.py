@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from latlas.report._data import ReportData
-from latlas.report._evaluation import Measured, bracket, measured
+from latlas.report._evaluation import Measured, bracket
 from latlas.report._text import number, with_error
 from latlas.report._theme import BLUE, GREEN, ORANGE, PURPLE, Theme, new_figure, themed
 
@@ -27,15 +27,17 @@ class Row(NamedTuple):
 
 
 def bracket_rows(data: ReportData) -> list[Row]:
-    """All estimates of log p(x) that were measured, the ELBO first and the upper side last."""
+    """All estimates of log p(x) on the examples of the bracket, the ELBO first and the upper side last."""
     found = bracket(data)
-    evaluation = data.evaluation or {}
-    rows = [("ELBO", measured(evaluation.get("elbo")), ORANGE, "o", True)]
-    rows.append(("importance-weighted", measured(evaluation.get("log_evidence")), PURPLE, "o", True))
-    if found is not None:
-        upper = "upper bound" if found.upper_is_bound else "upper estimate"
-        rows.append(("lower bound", found.lower, BLUE, ">", True))
-        rows.append((upper, found.upper, GREEN, "<", found.upper_is_bound))
+    if found is None:
+        return []
+    upper = "upper bound" if found.upper_is_bound else "upper estimate"
+    rows = (
+        ("ELBO", found.elbo, ORANGE, "o", True),
+        ("importance-weighted", found.importance, PURPLE, "o", True),
+        ("lower bound", found.lower, BLUE, ">", True),
+        (upper, found.upper, GREEN, "<", found.upper_is_bound),
+    )
     return [Row(name, value, *rest) for name, value, *rest in rows if value is not None]
 
 
@@ -45,19 +47,23 @@ def bracket_figure(data: ReportData, theme: Theme) -> Figure:
 
     The upper side is hollow where it is an estimate and no bound; a dotted line is the exact value, where the
     model knows it.
+
+    Raises:
+        ValueError: if the evaluation has no bracket.
     """
     rows, found = bracket_rows(data), bracket(data)
+    if found is None:
+        raise ValueError("The evaluation has no bracket, which this needs; evaluate with a bound asked for.")
     figure = new_figure(0.95 + 0.5 * len(rows))
     panel = figure.subplots()
     for place, row in enumerate(rows):
         _draw(panel, place, row, theme)
-    if found is not None:
-        panel.axvspan(found.lower.value, found.upper.value, color=BLUE, alpha=BAND, linewidth=0)
-        if found.exact is not None:
-            panel.axvline(found.exact.value, color=theme.text, linewidth=1.2, linestyle=":")
-            style = {"ha": "center", "va": "bottom", "fontsize": 10, "annotation_clip": False}
-            label = f"exact {number(found.exact.value, 5)}"
-            panel.annotate(label, (found.exact.value, 1), xycoords=("data", "axes fraction"), **style)
+    panel.axvspan(found.lower.value, found.upper.value, color=BLUE, alpha=BAND, linewidth=0)
+    if found.exact is not None:
+        panel.axvline(found.exact.value, color=theme.text, linewidth=1.2, linestyle=":")
+        style = {"ha": "center", "va": "bottom", "fontsize": 10, "annotation_clip": False}
+        label = f"exact {number(found.exact.value, 5)}"
+        panel.annotate(label, (found.exact.value, 1), xycoords=("data", "axes fraction"), **style)
     panel.set_yticks(range(len(rows)), [row.name for row in rows])
     panel.tick_params(axis="y", length=0, labelcolor=theme.text, labelsize=11)
     panel.set_ylim(-0.5, len(rows) - 0.3)

@@ -7,7 +7,7 @@ from latlas.report._figures_evidence import bounds, evidence_figure
 from latlas.report._figures_gap import gap_figure
 from latlas.report._panel import Panel
 from latlas.report._text import number, with_error
-from latlas.report._words import ALL
+from latlas.report._words import ALL, among
 
 
 def _has_bracket(data: ReportData) -> bool:
@@ -28,16 +28,14 @@ def _evidence_alt(data: ReportData) -> str:
 
 def _bracket_caption(data: ReportData) -> str:
     found = bracket(data)
-    hollow = (
-        ""
-        if found is None or found.upper_is_bound
-        else ", which is hollow because on real data it is no bound"
-    )
-    exact = "" if found is None or found.exact is None else " The dotted line is the exact value."
+    if found is None:
+        return ""
+    hollow = "" if found.upper_is_bound else ", which is hollow because on real data it is no bound"
+    exact = "" if found.exact is None else " The dotted line is the exact value."
     return (
-        "What the model really gives held-out data, log p(x), lies in the shaded range: between the lower side "
-        f"and the upper one{hollow}. The ELBO is the floor that training raises. Thick lines are one standard "
-        f"error, thin lines two.{exact}"
+        f"What the model really gives {among(data, found.num_examples)}, log p(x), lies in the shaded "
+        f"range: between the lower side and the upper one{hollow}. The ELBO is the floor that training raises. "
+        f"Thick lines are one standard error, thin lines two.{exact}"
     )
 
 
