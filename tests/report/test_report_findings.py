@@ -121,6 +121,7 @@ def test_a_certificate_over_examples_tells_its_median_and_the_share_that_is_vacu
         "total_variation": spread(0.5),
         "total_variation_low": spread(0.42),
         "total_variation_high": spread(0.57),
+        "vacuous": True,  # the mean over the examples, which is above 1 here
         "num_vacuous": 30,
         "num_examples": 120,
         "basis": "estimate",
@@ -131,6 +132,13 @@ def test_a_certificate_over_examples_tells_its_median_and_the_share_that_is_vacu
     assert "0.5000 (0.42 to 0.57 within two standard errors)" in text
     assert "For 25 % of the examples that bound is vacuous" in text
     assert "None of this is reliable yet" in text
+    most = certificate | {"total_variation": spread(1.3), "vacuous": False, "num_vacuous": 72}
+    text = certainty(report(evaluation=full_evaluation(certificate=most)))
+    assert "off by at most" not in text
+    assert (
+        "For 60 % of the examples the bound that follows for probabilities read off the map is vacuous"
+        in text
+    )
     exact = certainty(report(evaluation=full_evaluation(certificate=certificate | {"basis": "exact"})))
     assert exact.startswith("The cloud of places")
     assert "differs from the exact one by 0.5000 nats" in exact

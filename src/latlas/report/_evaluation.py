@@ -167,10 +167,10 @@ def certificate(data: ReportData) -> Certificate | None:
     low, high = (_middle(entry.get(f"total_variation_{end}")) for end in ("low", "high"))
     count, total = decimal(entry.get("num_vacuous")), decimal(entry.get("num_examples"))
     vacuous = float(variation is not None and variation.value > 1)
-    if isinstance(entry.get("vacuous"), bool):
-        vacuous = float(entry["vacuous"])
-    elif math.isfinite(count) and total > 0:
+    if math.isfinite(count) and total > 0:
         vacuous = count / total
+    elif isinstance(entry.get("vacuous"), bool):  # says only where the mean lies
+        vacuous = float(entry["vacuous"])
     reliable = entry.get("reliable")
     return Certificate(
         kl,

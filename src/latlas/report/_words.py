@@ -154,7 +154,9 @@ def certainty(data: ReportData) -> str:
         f"{start} cloud of places that the map gives an example differs from the exact one by {most}"
         f"{with_error(*found.kl[:2])} nats (KL divergence)."
     ]
-    if found.total_variation is not None and found.vacuous < ALL:
+    bound = "the bound that follows for probabilities read off the map"
+    if found.total_variation is not None and found.total_variation.value <= 1 and found.vacuous < ALL:
+        bound = "that bound"
         within = ""
         if found.between is not None:
             within = f" ({number(found.between[0], 2)} to {number(found.between[1], 2)} within two standard errors)"
@@ -169,7 +171,7 @@ def certainty(data: ReportData) -> str:
         )
     elif found.vacuous > 0:
         parts.append(
-            f"For {100 * found.vacuous:.0f} % of the examples that bound is vacuous: above 1 it promises nothing."
+            f"For {100 * found.vacuous:.0f} % of the examples {bound} is vacuous: above 1 it promises nothing."
         )
     if found.reliable is False:
         parts.append("None of this is reliable yet: a few lucky draws decide the upper side.")
