@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SHORT = ("--num-samples", 50, "--temperatures", 20, "--chains", 4, "--max-examples", 8)
 
 
