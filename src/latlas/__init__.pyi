@@ -1,3 +1,4 @@
+from . import bayes as bayes
 from . import cli as cli
 from . import core as core
 from . import data as data
