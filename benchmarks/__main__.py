@@ -16,6 +16,7 @@ BENCHMARKS = {
     "geco": ("five reconstruction errors asked on MNIST, and what new images have", "8 min", False),
     "betas": ("a path of betas: one program against eleven fits, its curve, pruning", "15 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
+    "cavi": ("coordinate ascent beside scikit-learn's: bounds and seconds", "10 min", False),
     "clinic": ("eight sick fits named and cured, three healthy ones left alone", "10 min", False),
 }
 
