@@ -278,6 +278,7 @@ class _Rows(eqx.Module):
     prior: GaussianMixturePosterior
 
 
+@eqx.filter_jit
 def _optimal(problem, masses):
     prior = problem.prior
     return GaussianMixturePosterior(
