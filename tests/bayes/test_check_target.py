@@ -19,6 +19,8 @@ from latlas.bayes import (
 )
 from latlas.core import DataError, RequestError
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def start(target):
     return starting_point(jr.key(0), Density(target))

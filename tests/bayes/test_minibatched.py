@@ -11,6 +11,8 @@ from numpyro.distributions import constraints
 from latlas.bayes import FixedBatches, minibatched
 from latlas.core import DataError, RequestError
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def log_prior(params):
     return -0.5 * jnp.sum(params["w"] ** 2) - params["s"]
@@ -40,6 +42,10 @@ def target_of(data, batch_size, **options):
     )
 
 
+def jitted(target, u):
+    return jax.jit(lambda target, u: target.log_density(u))(target, u)
+
+
 def test_the_average_over_all_batches_is_the_whole():
     data = rows(6)
     target = target_of(data, 2)
@@ -47,8 +53,10 @@ def test_the_average_over_all_batches_is_the_whole():
     chosen = np.array(list(itertools.combinations(range(6), 2)))
     batches = jax.tree.map(lambda a: a[chosen], data)
     with jax.enable_x64(True):
-        every = jax.vmap(lambda b: jax.value_and_grad(target.log_density_on)(jnp.asarray(u), b))(batches)
-        exact = jax.value_and_grad(target.log_density)(jnp.asarray(u))
+        every = jax.jit(jax.vmap(jax.value_and_grad(lambda u, b: target.log_density_on(u, b)), (None, 0)))(
+            jnp.asarray(u), batches
+        )
+        exact = jax.jit(jax.value_and_grad(lambda u: target.log_density(u)))(jnp.asarray(u))
     s, w = np.exp(u[0]), u[1:]
     by_hand = (
         -0.5 * np.sum(w**2) - s + u[0] - 3 * np.log(s) - 0.5 * np.sum((data["y"] - data["x"] @ w) ** 2) / s
@@ -71,9 +79,9 @@ def test_chunks_of_an_exact_evaluation_add_up(monkeypatch):
     data = rows(11)
     u = jnp.array([0.3, 0.5, -0.2])
     with jax.enable_x64(True):
-        at_once = float(target_of(data, 2).log_density(u))
+        at_once = float(jitted(target_of(data, 2), u))
         monkeypatch.setattr("latlas.bayes._minibatched.CHUNK", 4)
-        assert float(target_of(data, 2).log_density(u)) == pytest.approx(at_once, rel=1e-12)
+        assert float(jitted(target_of(data, 2), u)) == pytest.approx(at_once, rel=1e-12)
 
 
 def test_memory_maps_stay_on_file(tmp_path):

@@ -13,6 +13,8 @@ from scipy import stats
 from latlas.bayes import discrete_posterior, from_numpyro
 from latlas.core import RequestError
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 Y = np.array([0.1, 2.0, -1.0, 0.4, 0.5])
 
 
@@ -23,7 +25,9 @@ def value(target, u):
 
 def constrained(target, u):
     with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, target.constrain(jnp.asarray(u, jnp.float64)))
+        return jax.tree.map(
+            np.asarray, jax.jit(lambda t, u: t.constrain(u))(target, jnp.asarray(u, jnp.float64))
+        )
 
 
 def mixture(y):
