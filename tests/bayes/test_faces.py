@@ -6,16 +6,17 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from latlas.bayes import DensityTarget, MeanField, both_faces
-from latlas.bayes._target import Layout
+from latlas.bayes import MeanField, both_faces, from_log_density
 from latlas.core import RequestError
 from latlas.report import save_faces
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 PRECISION = np.array([[2.0, 1.5], [1.5, 2.0]])
 
 
 def target(log_density, dim):
-    return DensityTarget(log_density, Layout.of(jnp.zeros(dim)), (), None)
+    return from_log_density(log_density, jnp.zeros(dim))
 
 
 def two_modes(w):

@@ -12,6 +12,8 @@ from scipy import integrate, stats
 from latlas.bayes import Flow, _family_flow
 from latlas.core import RequestError
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 KINDS = {
     "coupling": Flow(num_layers=2, width=4),
     "autoregressive": Flow(num_layers=2, width=4, autoregressive=True),

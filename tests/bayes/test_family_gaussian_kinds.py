@@ -12,7 +12,6 @@ from scipy import integrate, stats
 
 from latlas.bayes import (
     Block,
-    DensityTarget,
     FullRank,
     LowRank,
     MeanField,
@@ -20,10 +19,13 @@ from latlas.bayes import (
     Structured,
     coordinates_of,
     dependence_of_model,
+    from_log_density,
+    from_numpyro,
 )
 from latlas.bayes._names import FAMILIES, family_named
-from latlas.bayes._target import Layout
 from latlas.core import RequestError
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 DIM = 5
 FUNNEL = (((2, 3), (0,)), ((4,), (2, 1)))
@@ -142,11 +144,13 @@ def test_the_low_rank_covariance_is_a_diagonal_plus_its_rank():
 
 
 def test_blocks_are_named_by_parameters():
-    layout = DensityTarget(lambda p: 0.0, Layout.of({"b": jnp.zeros(2), "a": jnp.zeros(3)}), (), None).layout
-    assert coordinates_of(layout) == {"a": (0, 1, 2), "b": (3, 4)}
-    assert Block.named(layout, (("b", "a"),)).groups == ((3, 4, 0, 1, 2),)
+    target = from_log_density(
+        lambda p: -jnp.sum(p["a"] ** 2) - jnp.sum(p["b"] ** 2), {"b": jnp.zeros(2), "a": jnp.zeros(3)}
+    )
+    assert coordinates_of(target) == {"a": (0, 1, 2), "b": (3, 4)}
+    assert Block.named(target, (("b", "a"),)).groups == ((3, 4, 0, 1, 2),)
     with pytest.raises(RequestError, match="No parameter is called 'c'"):
-        Block.named(layout, (("c",),))
+        Block.named(target, (("c",),))
 
 
 def test_the_dependence_of_a_model_is_read_off():
@@ -162,24 +166,28 @@ def test_the_dependence_of_a_model_is_read_off():
     assert dependence == (((0,), ()), ((1,), (0,)), ((2,), (0, 1)), ((3,), (0, 1)), ((4,), (0, 1)))
     q = Structured(dependence).init(jr.key(0), 5)
     assert (len(q.edges), q.depth) == (7, 3)
+    assert coordinates_of(from_numpyro(jr.key(0), model, (jnp.zeros(3),)))["theta"] == (2, 3, 4)
 
 
-def test_a_vector_site_and_a_shared_plate_are_read_off():
+def test_a_vector_site_a_shared_plate_and_a_discrete_site_are_read_off():
     def model(y):
         beta = numpyro.sample("beta", dist.Normal(0, 1).expand([2]).to_event(1))
+        p = numpyro.sample("p", dist.Dirichlet(jnp.ones(2)))
         with numpyro.plate("rows", 2):
             a = numpyro.sample("a", dist.Normal(0, 1))
             numpyro.sample("b", dist.Normal(a, 1))
-        numpyro.sample("y", dist.Normal(beta.sum(), 1), obs=y)
+        z = numpyro.sample("z", dist.Categorical(p))
+        numpyro.sample("y", dist.Normal(beta.sum() + z, 1), obs=y)
 
-    # a: 0 1, b: 2 3, beta: 4 5
+    # beta 0 1, p 2 (a simplex of two has one free number), a 3 4, b 5 6; beta and p meet in y, through z
     assert dict(dependence_of_model(model, (0.0,))) == {
-        (4,): (),
-        (5,): (4,),
         (0,): (),
-        (1,): (),
-        (2,): (0,),
-        (3,): (1,),
+        (1,): (0,),
+        (2,): (0, 1),
+        (3,): (),
+        (4,): (),
+        (5,): (3,),
+        (6,): (4,),
     }
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from latlas.bayes import Block, Density, DensityTarget, FullRank, Inclusive, LowRank, Mixture, Structured
+from latlas.bayes import Block, Density, FullRank, Inclusive, LowRank, Mixture, Structured, from_log_density
 from latlas.bayes._moments import matched
-from latlas.bayes._target import Layout
 from latlas.core import WorkError
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 LOC = np.array([0.7, -0.4, 0.2])
 COVARIANCE = np.array([[1.5, 0.9, 0.3], [0.9, 1.0, -0.1], [0.3, -0.1, 0.6]])
@@ -24,7 +25,7 @@ def in_float64():
 
 
 def density(log_density, dim):
-    return Density(DensityTarget(log_density, Layout.of(jnp.zeros(dim)), (), None))
+    return Density(from_log_density(log_density, jnp.zeros(dim)))
 
 
 def normal(w):

@@ -10,7 +10,6 @@ from scipy import integrate, optimize
 
 from latlas.bayes import (
     Density,
-    DensityTarget,
     Flow,
     FullRank,
     LowRank,
@@ -18,12 +17,14 @@ from latlas.bayes import (
     Mixture,
     Renyi,
     Structured,
+    from_log_density,
 )
 from latlas.bayes._engine_renyi import _Problem
 from latlas.bayes._flat import to_vector
 from latlas.bayes._noise import even_normal_draws
-from latlas.bayes._target import Layout
 from latlas.core import RequestError, WorkError
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 PRECISION = jnp.array([[2.0, 1.5], [1.5, 2.0]])
 LOC = jnp.array([0.5, -0.3])
@@ -37,7 +38,7 @@ def in_float64():
 
 
 def density(log_density, dim):
-    return Density(DensityTarget(log_density, Layout.of(jnp.zeros(dim)), (), None))
+    return Density(from_log_density(log_density, jnp.zeros(dim)))
 
 
 def normal(w):

@@ -1,32 +1,25 @@
-"""Which coordinates of the vector belong to which parameter."""
+"""Which coordinates of the unconstrained vector belong to which parameter."""
 
-import jax
-import numpy as np
-
-from latlas.bayes._target import Layout
+from latlas.bayes._check_target import coordinate_names
+from latlas.bayes._target import AbstractTarget
 from latlas.core import RequestError
 
 
-def coordinates_of(layout: Layout) -> dict[str, tuple[int, ...]]:
-    """Parameter name -> its places in the vector; names within names are joined by a dot.
-
-    Args:
-        layout: of the unconstrained parameters, as in `DensityTarget.layout`.
-    """
-    places = layout.unravel(np.arange(layout.size))
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="."): tuple(leaf.ravel().tolist())
-        for path, leaf in jax.tree_util.tree_flatten_with_path(places)[0]
-    }
+def coordinates_of(target: AbstractTarget) -> dict[str, tuple[int, ...]]:
+    """Parameter name -> its places in the unconstrained vector."""
+    places = {}
+    for place, name in enumerate(coordinate_names(target)):
+        places.setdefault(name.partition("[")[0], []).append(place)
+    return {name: tuple(found) for name, found in places.items()}
 
 
-def places_of(names: tuple[str, ...], layout: Layout) -> tuple[int, ...]:
+def places_of(names: tuple[str, ...], target: AbstractTarget) -> tuple[int, ...]:
     """Places of all these parameters, in order.
 
     Raises:
-        RequestError: for a name that the layout does not have.
+        RequestError: for a name that the target does not have.
     """
-    known = coordinates_of(layout)
+    known = coordinates_of(target)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise RequestError(

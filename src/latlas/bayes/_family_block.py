@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from latlas.bayes._approximation import AbstractFamily, AbstractTransport
 from latlas.bayes._coordinates import places_of
 from latlas.bayes._family_gaussian import FullRank, MeanField
-from latlas.bayes._target import Layout
+from latlas.bayes._target import AbstractTarget
 from latlas.core import Estimate, RequestError
 
 
@@ -79,23 +79,23 @@ class Block(AbstractFamily):
     groups: tuple[tuple[int, ...], ...] = eqx.field(static=True, default=())
 
     @classmethod
-    def named(cls, layout: Layout, groups: tuple[tuple[str, ...], ...]) -> "Block":
+    def named(cls, target: AbstractTarget, groups: tuple[tuple[str, ...], ...]) -> "Block":
         """Groups of parameters by name.
 
         Args:
-            layout: of the unconstrained parameters, as in `DensityTarget.layout`.
+            target: whose parameters they are.
             groups: names that belong together, such as `(("beta", "sigma"), ("theta",))`.
 
         Raises:
-            RequestError: for a name that the layout does not have.
+            RequestError: for a name that the target does not have.
         """
-        return cls(tuple(places_of(names, layout) for names in groups))
+        return cls(tuple(places_of(names, target) for names in groups))
 
     def init(self, key: PRNGKeyArray, dim: int) -> BlockGaussian:
         """The standard normal."""
         if not self.groups:
             raise RequestError(
-                "A block family needs its groups and has none; give Block(groups) or Block.named(layout, names)."
+                "A block family needs its groups and has none; give Block(groups) or Block.named(target, names)."
             )
         named = [place for group in self.groups for place in group]
         if len(set(named)) < len(named) or not set(named) <= set(range(dim)) or not all(self.groups):
