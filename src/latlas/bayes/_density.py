@@ -8,6 +8,7 @@ some tens of microseconds a turn. Whatever needs the density inside its own prog
 from dataclasses import dataclass, field
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
@@ -16,6 +17,10 @@ from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import AbstractWarp, Affine, Composed
 
 MAX_BATCH = 1024  # rows of one call of the compiled program
+MIN_BATCH = 32
+_IN_CACHE = (
+    1 << 18
+)  # numbers of an intermediate result that a cache holds: a call with more takes several times as long
 
 
 @dataclass
@@ -92,6 +97,18 @@ class Density:
         factor = np.asarray(self.affine.scale_tril)
         return hessian * np.outer(factor, factor) if factor.ndim == 1 else factor.T @ hessian @ factor
 
+    def hessian_product(
+        self, w: Float[np.ndarray, "b n"], direction: Float[np.ndarray, "b n"]
+    ) -> Float[np.ndarray, "b n"]:
+        """The Hessian of log p~ with respect to w of each row, times the same row of `direction`."""
+        factor = None if self.affine is None else np.asarray(self.affine.scale_tril)
+        if factor is not None:
+            direction = direction * factor if factor.ndim == 1 else direction @ factor.T
+        product = self._on_batches(_hessian_product, w, direction)
+        if factor is None:
+            return product
+        return product * factor if factor.ndim == 1 else product @ factor
+
     @property
     def _shift(self):
         if self.affine is None:
@@ -100,15 +117,30 @@ class Density:
         return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
 
     @in_float64
-    def _on_batches(self, program, w, counts=1):
+    def _on_batches(self, program, w, *others, counts=1):
         w = np.atleast_2d(np.asarray(w, np.float64))
         self.count.num_evaluations += counts * len(w)
         if self.affine is not None:
             factor = np.asarray(self.affine.scale_tril)
             w = np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
-        parts = [w[start : start + MAX_BATCH] for start in range(0, len(w), MAX_BATCH)]
-        results = [_trimmed(program((self.target, self.warp), _padded(part)), len(part)) for part in parts]
+        rows = _rows_a_call(self.target, len(w))
+        parts = [[a[start : start + rows] for a in (w, *others)] for start in range(0, len(w), rows)]
+        results = [
+            _trimmed(program((self.target, self.warp), *map(_padded, part)), len(part[0])) for part in parts
+        ]
         return results[0] if len(results) == 1 else jax.tree.map(lambda *a: np.concatenate(a), *results)
+
+
+def _rows_a_call(target, rows):
+    """As many as keep rows x (the longest axis of the data) in cache."""
+    if rows <= MIN_BATCH:
+        return MIN_BATCH
+    longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
+    return (
+        min(max(1 << (_IN_CACHE // longest).bit_length() - 1, MIN_BATCH), MAX_BATCH)
+        if longest < _IN_CACHE
+        else MIN_BATCH
+    )
 
 
 def _trimmed(arrays, rows):
@@ -155,4 +187,18 @@ def _value_and_grad(parts, v):
 @jax.jit
 def _hessian(parts, v):
     # one row after another: a batch of Hessians of a large data set would not fit into memory
-    return jax.lax.map(lambda row: jax.hessian(_log_prob, argnums=1)(parts, row), v)
+    return jax.lax.map(lambda row: _hessian_at(parts, row), v)
+
+
+def _hessian_at(parts, row):
+    # linearised once and pushed along every axis: what does not depend on the direction is computed once
+    _, along = jax.linearize(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), row)
+    return jax.vmap(along, out_axes=1)(jnp.eye(len(row)))
+
+
+@jax.jit
+def _hessian_product(parts, v, direction):
+    def one(row, along):
+        return jax.jvp(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), (row,), (along,))[1]
+
+    return jax.vmap(one)(v, direction)

@@ -2,6 +2,7 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
 
@@ -9,7 +10,9 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
     "mean-field": MeanField,
     "full-rank": FullRank,
 }
-ENGINES: dict[str, type[AbstractEngine]] = {}
+ENGINES: dict[str, type[AbstractEngine]] = {
+    "dadvi": DeterministicAdvi,
+}
 
 
 def family_named(family: str | AbstractFamily) -> AbstractFamily:
