@@ -7,10 +7,13 @@ from latlas.bayes._density import Density as Density
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
 from latlas.bayes._engine_dadvi import DeterministicAdvi as DeterministicAdvi
+from latlas.bayes._engine_natural import NaturalGradient as NaturalGradient
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
 from latlas.bayes._linear_response import MeanFieldResponse as MeanFieldResponse
 from latlas.bayes._linear_response import Response as Response
+from latlas.bayes._linearised import LinearisedFit as LinearisedFit
+from latlas.bayes._linearised import linearised_fit as linearised_fit
 from latlas.bayes._target import AbstractTarget as AbstractTarget
 from latlas.bayes._target import DensityTarget as DensityTarget
 from latlas.bayes._warp import AbstractWarp as AbstractWarp

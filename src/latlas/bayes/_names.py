@@ -3,6 +3,7 @@
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
 from latlas.bayes._engine_dadvi import DeterministicAdvi
+from latlas.bayes._engine_natural import NaturalGradient
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
 
@@ -12,6 +13,7 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
     "dadvi": DeterministicAdvi,
+    "natural-gradient": NaturalGradient,
 }
 
 
