@@ -15,13 +15,12 @@ from latlas.bayes import (
     AbstractEngine,
     Affine,
     Density,
-    DensityTarget,
     EngineResult,
     FullRank,
+    from_log_density,
     linearised_fit,
 )
 from latlas.bayes._names import engine_named
-from latlas.bayes._target import Layout
 from latlas.core import LatlasError
 
 NOISE = 0.1
@@ -132,14 +131,14 @@ def density(observed, start=0.0):
             2 * jnp.pi * NOISE
         )
 
-    whole = DensityTarget(log_density, Layout.of(jnp.zeros(1)), (), {"observed": jnp.asarray(observed)})
+    whole = from_log_density(log_density, jnp.zeros(1), data={"observed": observed})
     return Density(whole).whitened(Affine(jnp.full(1, start), jnp.full(1, 0.1)))
 
 
 def fitted(
     engine: str | AbstractEngine, observed: float, start: float
 ) -> tuple[float, float, EngineResult | None]:
-    """(mean, variance, result) of one engine that begins at x = `start` with standard deviation 0.1; nan where it refuses."""
+    """(mean, variance, result) of one engine that begins at x = `start` with sd 0.1; nan where it refuses."""
     with jax.enable_x64(True):
         try:
             result = engine_named(engine)(

@@ -62,22 +62,23 @@ class MeanFieldProblem:
             along_log_scale += scale * pull
         return -elbo, -np.concatenate([self.factor.T @ along_loc, along_log_scale / np.sqrt(2.0)])
 
-    def mean_error(self, x: Float[np.ndarray, " p"]) -> float:
-        """Standard error of the means that the choice of draws leaves, over all coordinates (rms), in posterior sds.
+    def error(self, x: Float[np.ndarray, " p"]) -> tuple[float, float]:
+        """Standard errors that the choice of draws leaves in means (in sds) and log sds, each rms over all coordinates.
 
         The sandwich estimate H^-1 S H^-1 over antithetic pairs, H being the curvature.
         """
         loc, log_scale = self.unpack(x)
-        _, grad = self.density.value_and_grad(loc + np.exp(log_scale) * self.noise)
+        offset = np.exp(log_scale) * self.noise
+        _, grad = self.density.value_and_grad(loc + offset)
         half = len(grad) // 2
-        if self.curvature is None:
-            factor = np.diag(np.exp(log_scale))
-        else:
-            factor = self.factor
+        known = self.curvature is not None
+        factor = self.factor if known else np.diag(np.exp(log_scale))
         pairs = 0.5 * (grad[:half] + grad[half:]) @ factor
-        moves = (pairs - pairs.mean(0)) @ factor.T
-        spread = np.sqrt(np.sum(factor**2, axis=1))
-        return float(np.sqrt(np.mean(np.sum((moves / spread) ** 2, axis=0) / (half * (half - 1.0)))))
+        moves = (pairs - pairs.mean(0)) @ factor.T / np.sqrt(np.sum(factor**2, axis=1))
+        # of the scales' gradient what the curvature explains is exact
+        explained = offset @ self.curvature if known else offset * np.exp(-2.0 * log_scale)
+        stretches = 0.5 * (grad[:half] - grad[half:]) * offset[:half] + explained[:half] * offset[:half]
+        return rms_error(moves), rms_error(0.5 * (stretches - stretches.mean(0)))
 
     def approximation(self, x: Float[np.ndarray, " p"]) -> DiagonalGaussian:
         """The distribution at `x`."""
@@ -112,3 +113,9 @@ class MeanFieldProblem:
         except np.linalg.LinAlgError:
             # not a maximum: scales alone, and no control variate from a curvature that is none
             self.factor, self.curvature = np.diag(np.exp(self.log_scale)), None
+
+
+def rms_error(deviations: Float[np.ndarray, "pairs n"]) -> float:
+    """Standard error of the mean of the rows, whose mean is zero, as the root mean square over columns."""
+    rows = len(deviations)
+    return float(np.sqrt(np.mean(np.sum(deviations**2, axis=0)) / (rows * (rows - 1.0))))

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from latlas.bayes._approximation import AbstractTransport
+from latlas.bayes._dadvi_mean_field import rms_error
 from latlas.bayes._density import Density
 from latlas.bayes._precision import in_float64
 from latlas.bayes._target import Layout
@@ -58,19 +59,21 @@ class TransportProblem:
         return x
 
     @in_float64
-    def mean_error(self, x: Float[np.ndarray, " p"]) -> float:
-        """Standard error of the means that the choice of draws leaves, over all coordinates (rms), in posterior sds.
+    def error(self, x: Float[np.ndarray, " p"]) -> tuple[float, float]:
+        """Standard errors that the choice of draws leaves in means (in sds) and log sds, each rms over all coordinates.
 
         The sandwich estimate over antithetic pairs, with the covariance of the draws as the inverse curvature.
         """
         w = np.asarray(_push(self._layout.unravel(x), self._static, self.noise))
         _, grad = self.density.value_and_grad(w)
-        half = len(grad) // 2
-        covariance = np.cov(w.T, bias=True).reshape(w.shape[1], -1)
+        half, offset = len(grad) // 2, w - w.mean(0)
+        covariance = offset.T @ offset / len(w)
         pairs = 0.5 * (grad[:half] + grad[half:])
-        moves = (pairs - pairs.mean(0)) @ covariance
-        variances = np.sum(moves**2, axis=0) / (half * (half - 1.0)) / np.diagonal(covariance)
-        return float(np.sqrt(np.mean(variances)))
+        moves = (pairs - pairs.mean(0)) @ covariance / np.sqrt(np.diagonal(covariance))
+        # of the scales' gradient what a normal posterior would have is exact
+        stretches = (grad + np.linalg.solve(covariance, offset.T).T) * offset
+        stretches = 0.5 * (stretches[:half] + stretches[half:])
+        return rms_error(moves), rms_error(0.5 * (stretches - stretches.mean(0)))
 
     @in_float64
     def approximation(self, x: Float[np.ndarray, " p"]) -> AbstractTransport:

@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
+from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._precision import in_float64
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import AbstractWarp, Affine, Composed
 
-MAX_BATCH = 1024  # rows of one call of the compiled program
-MIN_BATCH = 32
 _IN_CACHE = (
     1 << 18
-)  # numbers of an intermediate result that a cache holds: a call with more takes several times as long
+)  # numbers of an intermediate result that a cache holds; a call with more takes several times as long
+_MIN_ROWS = 32  # of one call, however long the data are
 
 
 @dataclass
@@ -73,6 +73,8 @@ class Density:
 
     def unconstrained(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
         """u of each row."""
+        if self.warp is None:
+            return self._unwhitened(w)
         return self._on_batches(_unconstrained, w, counts=0)
 
     def value(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
@@ -86,7 +88,8 @@ class Density:
         value, grad = self._on_batches(_value_and_grad, w)
         if self.affine is not None:
             factor = np.asarray(self.affine.scale_tril)
-            grad = grad * factor if factor.ndim == 1 else grad @ factor
+            with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
+                grad = grad * factor if factor.ndim == 1 else grad @ factor
         return value + self._shift, grad
 
     def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:
@@ -116,35 +119,28 @@ class Density:
         factor = np.asarray(self.affine.scale_tril)
         return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
 
+    def _unwhitened(self, w):
+        if self.affine is None:
+            return np.atleast_2d(w)
+        factor = np.asarray(self.affine.scale_tril)
+        return np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
+
     @in_float64
     def _on_batches(self, program, w, *others, counts=1):
         w = np.atleast_2d(np.asarray(w, np.float64))
         self.count.num_evaluations += counts * len(w)
-        if self.affine is not None:
-            factor = np.asarray(self.affine.scale_tril)
-            w = np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
-        rows = _rows_a_call(self.target, len(w))
-        parts = [[a[start : start + rows] for a in (w, *others)] for start in range(0, len(w), rows)]
-        results = [
-            _trimmed(program((self.target, self.warp), *map(_padded, part)), len(part[0])) for part in parts
-        ]
-        return results[0] if len(results) == 1 else jax.tree.map(lambda *a: np.concatenate(a), *results)
+        w = self._unwhitened(w)
+        if others:
+            w = np.concatenate([w, *others], axis=1)
+        return on_batches(program, (self.target, self.warp), w, max_batch=_rows_a_call(self.target, len(w)))
 
 
 def _rows_a_call(target, rows):
-    """As many as keep rows x (the longest axis of the data) in cache."""
-    if rows <= MIN_BATCH:
-        return MIN_BATCH
+    """The power of two that keeps rows x (the longest axis of the data) in cache."""
+    if rows <= _MIN_ROWS:
+        return _MIN_ROWS
     longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
-    return (
-        min(max(1 << (_IN_CACHE // longest).bit_length() - 1, MIN_BATCH), MAX_BATCH)
-        if longest < _IN_CACHE
-        else MIN_BATCH
-    )
-
-
-def _trimmed(arrays, rows):
-    return jax.tree.map(lambda a: np.asarray(a)[:rows], arrays)
+    return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_BATCH)
 
 
 def _after(outer, inner):
@@ -153,12 +149,6 @@ def _after(outer, inner):
     if outer.scale_tril.ndim == inner.scale_tril.ndim == 1:
         return Affine(outer(inner.loc), outer.scale_tril * inner.scale_tril)
     return Affine(outer(inner.loc), outer.dense @ inner.dense)
-
-
-def _padded(w):
-    """To a power of two rows: few shapes, few programs."""
-    rows = 1 << (len(w) - 1).bit_length()
-    return w if rows == len(w) else np.concatenate([w, np.repeat(w[-1:], rows - len(w), axis=0)])
 
 
 def _log_prob(parts, v):
@@ -170,8 +160,7 @@ def _log_prob(parts, v):
 
 @jax.jit
 def _unconstrained(parts, v):
-    _, warp = parts
-    return v if warp is None else jax.vmap(warp)(v)
+    return jax.vmap(parts[1])(v)
 
 
 @jax.jit
@@ -197,8 +186,9 @@ def _hessian_at(parts, row):
 
 
 @jax.jit
-def _hessian_product(parts, v, direction):
-    def one(row, along):
+def _hessian_product(parts, v_and_direction):
+    def one(both):
+        row, along = jnp.split(both, 2)
         return jax.jvp(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), (row,), (along,))[1]
 
-    return jax.vmap(one)(v, direction)
+    return jax.vmap(one)(v_and_direction)

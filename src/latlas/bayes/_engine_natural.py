@@ -17,7 +17,7 @@ from latlas.core import WorkError
 _MIN_BATCH = 32
 _MIN_AVERAGED = 8  # iterates before their scatter says anything
 _NEAR = 0.5  # sds and relative change of the precision: within it, iterates are averaged
-_STEP = 0.5  # while they are
+_STEP = 0.5  # the first of those that are averaged
 _MAX_SPREAD = 1e8  # of the precision's diagonal in whitened coordinates: beyond, it has run off
 
 
@@ -25,12 +25,12 @@ class NaturalGradient(AbstractEngine):
     r"""Maximises the ELBO of a normal $N(m, P^{-1})$ along natural gradients.
 
     $m \leftarrow m + \rho P^{-1} E_q[\nabla \log p]$ and $P \leftarrow P + \rho G + \frac{\rho^2}{2} G P^{-1} G$ with
-    $G = -E_q[\nabla^2 \log p] - P$; the last term keeps P positive definite whatever the step. The mean Hessian comes from gradients
-    alone, by Stein's identity $E_q[\nabla^2 \log p] = P E_q[(w - m) \nabla \log p^T]$, over fresh moment-matched draws: for a
-    normal posterior that is exact.
+    $G = -E_q[\nabla^2 \log p] - P$; the last term keeps P positive definite whatever the step. The mean Hessian comes from
+    gradients alone, by Stein's identity $E_q[\nabla^2 \log p] = P E_q[(w - m) \nabla \log p^T]$, over fresh moment-matched
+    draws: for a normal posterior that is exact.
 
-    The step is as long as moves of one standard deviation allow until the fit is near its optimum, then constant, and the
-    iterates are averaged until their scatter leaves less than a quarter of the tolerance in the means.
+    The step is as long as moves of one standard deviation allow until the fit is near its optimum, then shrinks, and the
+    iterates are averaged until their noise leaves less than a quarter of the tolerance in the means and log scales.
 
     It fails as reverse KL does, on several modes and in funnels; and where gradients at single draws are huge (heavy
     curvature outside of the bulk) its averages need many rounds.
@@ -58,25 +58,31 @@ class NaturalGradient(AbstractEngine):
         independent = isinstance(family, MeanField)
         batch = max(_MIN_BATCH, 1 << (2 * n - 1).bit_length())
         loc, precision = np.zeros(n), np.eye(n)
-        visited, near, error, step = [], False, np.inf, 0
+        visited, noises, near, error, step = [], [], False, np.inf, 0
         while step < self.max_steps and not error < 0.25 * tolerance:
             step += 1
             factor = _upper_factor_of_inverse(precision)
             slope, excess = _expectations(density, fixed_draws(rng, batch, n), loc, factor, independent)
             distance = max(np.max(np.abs(slope)), np.max(np.abs(np.linalg.eigvalsh(excess))))
             near = near or distance < _NEAR
-            size = _STEP if near else min(1.0, 1.0 / distance)
+            # near the optimum shorter and shorter, as the noise of the averages demands
+            size = min(1.0, 1.0 / distance)
+            if near:
+                size = min(size, _STEP * (1.0 + len(visited) / 8.0) ** -0.6)
             loc, precision = _move(loc, precision, factor, slope, excess, size)
             if near:
                 visited.append((loc, precision))
-                error = _error_of_mean(np.stack([v[0] for v in visited]), factor)
+                noises.append(np.concatenate([slope, 0.5 * np.diagonal(excess)]))
+                error, drifts = _error(np.stack(noises), 0.1 * tolerance)
+                if drifts:
+                    visited, noises = [], []
         if visited:
             # what came first still carries where it came from
-            kept = visited[len(visited) // 4 :]
+            kept = visited[len(visited) // 2 :]
             loc, precision = (np.mean([v[i] for v in kept], axis=0) for i in range(2))
         converged = bool(error < 0.25 * tolerance)
         message = f"settled after {step} steps" if converged else f"still moving after {step} steps"
-        details = {"num_steps": step, "batch_size": batch, "mean_error": float(error)}
+        details = {"num_steps": step, "batch_size": batch, "error": float(error)}
         return EngineResult(_approximation(loc, precision, independent), converged, message, details=details)
 
 
@@ -111,13 +117,22 @@ def _move(loc, precision, factor, slope, excess, size):
     return loc, precision
 
 
-def _error_of_mean(locs, factor):
-    """Standard error of the averaged means, rms in sds; steps of one half leave iterates that correlate with the next ones."""
-    if len(locs) < _MIN_AVERAGED:
-        return np.inf
-    kept = locs[len(locs) // 4 :]
-    spread = np.sqrt(np.sum(factor**2, axis=1))
-    return float(np.sqrt((2.0 - _STEP) / _STEP * np.mean(np.var(kept / spread, axis=0, ddof=1)) / len(kept)))
+def _error(noises, negligible):
+    """How far the averaged means and log scales are off, rms in sds, and whether they still drift.
+
+    What moved the iterates is, on average, what is still missing; it drifts where that is beyond its own noise.
+    """
+    kept = noises[len(noises) // 2 :]
+    if len(kept) < _MIN_AVERAGED:
+        return np.inf, False
+    drift = np.mean(kept, axis=0) ** 2
+    noise = np.var(kept, axis=0, ddof=1) / len(kept)
+    error = np.sqrt(max(np.mean(part) for part in np.split(drift + noise, 2)))
+    drifts = any(
+        np.mean(d) > max(4.0 * np.mean(e), negligible**2)
+        for d, e in zip(np.split(drift, 2), np.split(noise, 2), strict=True)
+    )
+    return (np.inf, True) if drifts else (float(error), False)
 
 
 def _upper_factor_of_inverse(precision):

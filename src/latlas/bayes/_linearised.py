@@ -22,7 +22,7 @@ class LinearisedFit:
     Attributes:
         loc: mean, `(n,)`.
         covariance: inverse of prior precision + J' J / noise variance, J being the model's derivative at the mean, `(n, n)`.
-        num_blind: directions along which that derivative is about zero, so that the variance is the prior's whatever the data.
+        num_blind: directions along which that derivative is about zero: there the variance is the prior's.
         converged: whether the steps reached a fixed point.
         message: what to know about the fit, one sentence.
     """
@@ -46,9 +46,9 @@ def linearised_fit(
 ) -> LinearisedFit:
     r"""Variational Bayes of $y = g(x) + \epsilon$ with g replaced by its tangent at the mean, until the mean stays.
 
-    $P = \Sigma_0^{-1} + J^T J / s^2$ and $m \leftarrow m + P^{-1} [J^T (y - g(m)) / s^2 - \Sigma_0^{-1} (m - m_0)]$ (with halved steps
-    where the log posterior would fall). A point where J = 0 and the prior is at its peak is a fixed point whatever the data
-    say, and there the variance is the prior's; the fit says so.
+    $P = \Sigma_0^{-1} + J^T J / s^2$ and $m \leftarrow m + P^{-1} [J^T (y - g(m)) / s^2 - \Sigma_0^{-1} (m - m_0)]$ (with
+    halved steps where the log posterior would fall). A point where J = 0 and the prior is at its peak is a fixed point
+    whatever the data say, and there the variance is the prior's; the fit says so.
 
     Args:
         forward: g, traceable, `(n,)` to `(m,)`.
@@ -104,7 +104,7 @@ def linearised_fit(
 def _sentence(num_blind, n, converged):
     if num_blind:
         return (
-            f"At this point the linearised model sees no data along {num_blind} of {n} directions (its derivative is zero there): "
-            "the variance is the prior's whatever was observed. Start elsewhere, or take an engine that draws."
+            f"At this point the linearised model sees no data along {num_blind} of {n} directions (its derivative is zero "
+            "there): the variance is the prior's whatever was observed. Start elsewhere, or take an engine that draws."
         )
     return "The mean is a fixed point." if converged else f"The mean still moves after {_MAX_STEPS} steps."

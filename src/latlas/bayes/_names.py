@@ -2,8 +2,11 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_batch_and_match import BatchAndMatch
 from latlas.bayes._engine_dadvi import DeterministicAdvi
+from latlas.bayes._engine_laplace import Laplace
 from latlas.bayes._engine_natural import NaturalGradient
+from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
 
@@ -14,6 +17,9 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
 ENGINES: dict[str, type[AbstractEngine]] = {
     "dadvi": DeterministicAdvi,
     "natural-gradient": NaturalGradient,
+    "laplace": Laplace,
+    "batch-and-match": BatchAndMatch,
+    "nuts": Nuts,
 }
 
 
