@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from benchmarks.square import NOISE, fitted, row
+
 from latlas.bayes import linearised_fit
 from latlas.core import RequestError
 

@@ -94,8 +94,8 @@ def _expectations(density, noise, loc, factor, independent):
     usable = np.tile(usable[:half] & usable[half:], 2)
     if usable.sum() < max(2, half):
         raise WorkError(
-            f"Natural-gradient inference drew {2 * half} points of which {usable.sum()} have a finite log density and gradient "
-            "on both sides of the mean; the fit has left the support of the posterior."
+            f"Natural-gradient inference drew {2 * half} points of which {usable.sum()} have a finite log density and "
+            "gradient on both sides of the mean; the fit has left the support of the posterior."
         )
     noise, along = noise[usable], grad[usable] @ factor
     hessian = noise.T @ along / len(noise)
