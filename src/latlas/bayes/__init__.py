@@ -78,7 +78,9 @@ from latlas.bayes._density import Density as Density
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
 from latlas.bayes._engine_batch_and_match import BatchAndMatch as BatchAndMatch
+from latlas.bayes._engine_dadvi import DeterministicAdvi as DeterministicAdvi
 from latlas.bayes._engine_laplace import Laplace as Laplace
+from latlas.bayes._engine_natural import NaturalGradient as NaturalGradient
 from latlas.bayes._engine_nuts import Nuts as Nuts
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
@@ -87,6 +89,10 @@ from latlas.bayes._importance import ImportanceDraws as ImportanceDraws
 from latlas.bayes._importance import importance_draws as importance_draws
 from latlas.bayes._ladder import Candidate as Candidate
 from latlas.bayes._ladder import Rung as Rung
+from latlas.bayes._linear_response import MeanFieldResponse as MeanFieldResponse
+from latlas.bayes._linear_response import Response as Response
+from latlas.bayes._linearised import LinearisedFit as LinearisedFit
+from latlas.bayes._linearised import linearised_fit as linearised_fit
 from latlas.bayes._minibatched import MinibatchTarget as MinibatchTarget
 from latlas.bayes._minibatched import minibatched as minibatched
 from latlas.bayes._modes import Mode as Mode

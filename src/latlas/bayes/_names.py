@@ -4,7 +4,9 @@ from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
 from latlas.bayes._engine_inclusive import Inclusive
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_laplace import Laplace
+from latlas.bayes._engine_natural import NaturalGradient
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._engine_renyi import Renyi
 from latlas.bayes._family_block import Block
@@ -29,6 +31,8 @@ ENGINES: dict[str, type[AbstractEngine]] = {
     "renyi": Renyi,
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
+    "dadvi": DeterministicAdvi,
+    "natural-gradient": NaturalGradient,
     "laplace": Laplace,
     "batch-and-match": BatchAndMatch,
     "nuts": Nuts,
