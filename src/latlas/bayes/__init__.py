@@ -1,11 +1,13 @@
 """Variational Bayes for any log density: targets, families, engines, and a verdict on what came out."""
 
+from latlas.bayes._anchor import whitened_by_batches as whitened_by_batches
 from latlas.bayes._approximation import AbstractApproximation as AbstractApproximation
 from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport
 from latlas.bayes._density import Density as Density
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
+from latlas.bayes._engine_advi import Advi as Advi
 from latlas.bayes._engine_nuts import Nuts as Nuts
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField

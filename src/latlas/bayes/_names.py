@@ -2,6 +2,7 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_advi import Advi
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
@@ -11,6 +12,7 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
     "full-rank": FullRank,
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
+    "advi": Advi,
     "nuts": Nuts,
 }
 
