@@ -87,7 +87,7 @@ class Advi(AbstractEngine):
         deadline = time.monotonic() + self.max_seconds
         with _Climb(key, density, approximation, self.num_draws, host_rng(batch_key)) as climb:
             rate, previous, converged, moved = FIRST_RATE, None, False, np.inf
-            for phase in range(1, _MAX_PHASES + 1):
+            for _ in range(_MAX_PHASES):
                 settled = climb.phase(rate, _ERROR_SHARE * tolerance, deadline)
                 average = climb.average()
                 summary = climb.summary(average)
@@ -103,7 +103,7 @@ class Advi(AbstractEngine):
             message = f"stopped by the time limit of {self.max_seconds:g} s after {climb.num_steps} steps"
         else:
             message = f"the iterates had not settled after {climb.num_steps} steps"
-        details = {"num_steps": climb.num_steps, "num_phases": phase, "rate": rate, "moved": float(moved)}
+        details = {"num_steps": climb.num_steps, "rate": rate, "moved": float(moved)}
         return EngineResult(average, converged, message, details=details)
 
 
@@ -156,9 +156,9 @@ class _Climb:
             )
             if int(num_bad) == _LOOKS * _STEPS:
                 raise WorkError(
-                    f"ADVI took {_LOOKS * _STEPS} steps of {self.num_draws} draws each, and in none of them the log density and "
-                    "its gradient were finite at all draws; the posterior is not finite around its mode, or its support is "
-                    "smaller than the family's."
+                    f"ADVI took {_LOOKS * _STEPS} steps of {self.num_draws} draws each, and in none of them the log density "
+                    "and its gradient were finite at all draws; the posterior is not finite around its mode, or "
+                    "its support is smaller than the family's."
                 )
             self.num_steps += _LOOKS * _STEPS
             self.density.count.num_evaluations += _LOOKS * _STEPS * self.num_draws
