@@ -81,7 +81,8 @@ class Density:
         value, grad = self._on_batches(_value_and_grad, w)
         if self.affine is not None:
             factor = np.asarray(self.affine.scale_tril)
-            grad = grad * factor if factor.ndim == 1 else grad @ factor
+            with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
+                grad = grad * factor if factor.ndim == 1 else grad @ factor
         return value + self._shift, grad
 
     def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:

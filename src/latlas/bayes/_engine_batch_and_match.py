@@ -26,8 +26,8 @@ class BatchAndMatch(AbstractEngine):
     $\|\nabla \log q' - \nabla \log p\|^2$ in the metric of q's covariance. It needs no learning rate; the steps
     $\lambda_t = B n / t$ shrink as the noise of the batches demands. For a normal posterior one large batch is exact.
 
-    Ends when the means move by less than a quarter of the tolerance and the log standard deviations by less than half of it between
-    two rounds of averaged steps.
+    Ends when the means move by less than a quarter of the tolerance and the log standard deviations by less than half of
+    it between two rounds of averaged steps.
 
     It fails far from the posterior, where scores say little about the bulk: hence the whitening; and where a normal cannot
     follow (funnels, several modes), in which case it does settle, and only the diagnosis tells.
@@ -41,7 +41,7 @@ class BatchAndMatch(AbstractEngine):
 
     name: ClassVar[str] = "batch-and-match"
     families: ClassVar[tuple[str, ...]] = ("full-rank",)
-    max_steps: int = 600
+    max_steps: int = 300
 
     def __call__(
         self, key: PRNGKeyArray, density: Density, family: AbstractFamily, *, tolerance: float
@@ -71,7 +71,9 @@ class BatchAndMatch(AbstractEngine):
         loc, covariance = previous
         approximation = FullGaussian.of(jnp.asarray(loc), jnp.asarray(np.linalg.cholesky(covariance)))
         message = f"settled after {step} steps" if converged else f"still moving after {step} steps"
-        return EngineResult(approximation, converged, message, details={"num_steps": step, "batch_size": batch})
+        return EngineResult(
+            approximation, converged, message, details={"num_steps": step, "batch_size": batch}
+        )
 
 
 def _step(
@@ -104,6 +106,8 @@ def _step(
     covariance = 0.5 * (covariance + covariance.T)
     spread = np.diagonal(covariance)
     if not np.isfinite(covariance).all() or spread.max() > _MAX_SPREAD or spread.min() < 1.0 / _MAX_SPREAD**2:
-        raise WorkError("Batch and match ran off: its covariance is far outside of the scale that the search for modes found.")
+        raise WorkError(
+            "Batch and match ran off: its covariance is far outside of the scale that the search for modes found."
+        )
     loc = loc / (1 + rate) + rate / (1 + rate) * (covariance @ mean_score + mean)
     return loc, covariance

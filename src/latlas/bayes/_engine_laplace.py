@@ -18,8 +18,8 @@ from latlas.core import WorkError
 class Laplace(AbstractEngine):
     r"""$q = N(\hat w, (-\nabla^2 \log p(\hat w))^{-1})$ with the exact Hessian at the mode $\hat w$.
 
-    Exact for a normal posterior, and near it the more data there are. It minimises no divergence: it looks at one point, so it is
-    off where the mode is not typical (skewed posteriors, funnels) and says nothing where there is none.
+    Exact for a normal posterior, and near it the more data there are. It minimises no divergence: it looks at one point,
+    so it is off where the mode is not typical (skewed posteriors, funnels) and says nothing where there is none.
 
     References:
         Tierney, Kadane 1986, JASA 81(393), section 2.
@@ -44,4 +44,6 @@ class Laplace(AbstractEngine):
             )
         mode = search.modes[0]
         approximation = FullGaussian.of(jnp.asarray(mode.location), jnp.asarray(mode.scale_tril))
-        return EngineResult(approximation, True, "the mode and its Hessian", details={"log_prob": mode.log_prob})
+        return EngineResult(
+            approximation, True, "the mode and its Hessian", details={"log_prob": mode.log_prob}
+        )

@@ -1,8 +1,8 @@
 """Draws of an approximation, weighted by how much more the posterior wants each of them."""
 
-import functools
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,7 +71,7 @@ def importance_draws(
     return ImportanceDraws(np.asarray(draws), log_ratios, np.asarray(smoothed), float(k))
 
 
-@functools.partial(jax.jit, static_argnums=2)
+@eqx.filter_jit
 def _drawn_and_scored(approximation, key, num_draws):
     draws = approximation.sample(key, num_draws)
     return draws, jax.vmap(approximation.log_prob)(draws)

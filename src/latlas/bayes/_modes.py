@@ -65,8 +65,8 @@ def find_modes(
 ) -> Search:
     """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
 
-    L-BFGS alone stops in the long valleys of badly scaled posteriors, where the gradient is small in every unit but the right
-    one; what a Newton step still promises, in nats, has no unit.
+    L-BFGS alone stops in the long valleys of badly scaled posteriors, where the gradient is small in every unit but the
+    right one; what a Newton step still promises, in nats, has no unit.
 
     Args:
         rng: for the starts.

@@ -3,6 +3,8 @@
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
 from latlas.bayes._engine_advi import Advi
+from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_laplace import Laplace
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
@@ -13,6 +15,8 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
     "advi": Advi,
+    "laplace": Laplace,
+    "batch-and-match": BatchAndMatch,
     "nuts": Nuts,
 }
 
