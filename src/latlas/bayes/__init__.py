@@ -1,6 +1,8 @@
 """Variational Bayes for any log density: targets, families, engines, and a verdict on what came out."""
 
-from latlas.bayes._anchor import whitened_by_batches as whitened_by_batches
+from latlas.bayes._anchor import AnchoredBatches as AnchoredBatches
+from latlas.bayes._anchor import AtSize as AtSize
+from latlas.bayes._anchor import at_size as at_size
 from latlas.bayes._approximation import AbstractApproximation as AbstractApproximation
 from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport

@@ -239,8 +239,8 @@ def _stretch(parts, state, static, witnesses, key, rate, batches, num_draws):
         params, optimizer_state, total, num_bad = carry
         step_key, batch = inputs
         half = jr.normal(step_key, (num_draws // 2, witnesses.shape[1]))
-        grads = jax.grad(loss)(params, jnp.concatenate([half, -half]), batch)
-        norm = global_norm(grads)
+        value, grads = jax.value_and_grad(loss)(params, jnp.concatenate([half, -half]), batch)
+        norm = jnp.where(jnp.isfinite(value), global_norm(grads), jnp.nan)  # such a step changes nothing
         updates, optimizer_state = optimizer.update(grads, optimizer_state, params, norm)
         params = jax.tree.map(jnp.add, params, updates)
         total = jax.tree.map(jnp.add, total, params)

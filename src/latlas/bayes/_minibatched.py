@@ -97,6 +97,11 @@ class MinibatchTarget(AbstractStochasticTarget):
         """Unconstrained entries."""
         return self.layout.size
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the rows lie on the device."""
+        return self.resident is not None
+
     def draw_batch(self, generator: np.random.Generator) -> PyTree[np.ndarray]:
         """Rows drawn without replacement."""
         numbers = generator.choice(int(self.num_rows), self.batch_size, replace=False, shuffle=False)
