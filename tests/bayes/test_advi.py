@@ -171,8 +171,7 @@ def test_estimates_are_unbiased_and_an_anchor_takes_their_noise_away():
 
 def test_minibatches_reach_the_posterior_of_all_rows():
     mode, covariance = newton()
-    rng = np.random.default_rng(2)
-    density, steady, _ = at_size(rng, Regression(drawn), np.zeros(NUM_WEIGHTS))
+    density, steady, _ = at_size(jr.key(2), Regression(drawn), np.zeros(NUM_WEIGHTS))
     result = Advi()(jr.key(0), density, FullRank(), tolerance=0.1)
     sd = np.sqrt(np.diagonal(covariance))
     draws = density.unconstrained(np.asarray(result.approximation.sample(jr.key(1), 20_000)))
@@ -191,7 +190,7 @@ def factor_of(density):
 
 def test_a_target_without_an_order_is_fitted_all_the_same_and_has_nothing_to_be_held_against():
     found = at_size(
-        np.random.default_rng(2), Regression(drawn, ordered=False, is_exact=False), np.zeros(NUM_WEIGHTS)
+        jr.key(2), Regression(drawn, ordered=False, is_exact=False), np.zeros(NUM_WEIGHTS)
     )
     assert found.steady is None
     result = Advi(max_seconds=1.0)(jr.key(0), found.density, FullRank(), tolerance=0.1)

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.bayes._density import Density
 from latlas.bayes._modes import Mode, Search, find_modes
+from latlas.bayes._precision import host_rng
 from latlas.bayes._stochastic_target import AbstractStochasticTarget, FixedBatches
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
@@ -95,7 +96,7 @@ def at_size(
     where the target can read them in order, then move to the mode of all the data.
 
     Args:
-        rng: for batches and starts.
+        key: for batches and starts.
         target: the posterior.
         start: where the search begins.
         num_starts: searches.
@@ -103,10 +104,11 @@ def at_size(
     Raises:
         WorkError: if the batches' posterior has no mode.
     """
+    rng = host_rng(key)
     size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(target.draw_batch(rng)))
     few = FixedBatches.drawn(target, rng, int(np.clip(SUBSAMPLE_BYTES // max(size, 1), 1, MAX_BATCHES)))
     count = Density(few).count
-    search = find_modes(rng, Density(few, count=count), start, num_starts=num_starts)
+    search = find_modes(key, Density(few, count=count), start, num_starts=num_starts)
     if not search.modes:
         raise WorkError(
             "The posterior of a sample of the batches has no mode with a negative definite Hessian. Give a larger "
