@@ -4,6 +4,9 @@ Everything is computed in float64, whatever the global flag. In closed form, by 
 conjugate.
 """
 
+from latlas.bayes._anchor import AnchoredBatches as AnchoredBatches
+from latlas.bayes._anchor import AtSize as AtSize
+from latlas.bayes._anchor import at_size as at_size
 from latlas.bayes._approximation import AbstractApproximation as AbstractApproximation
 from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport
@@ -77,6 +80,7 @@ from latlas.bayes._conjugate_topics import LatentDirichletPosterior as LatentDir
 from latlas.bayes._density import Density as Density
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
+from latlas.bayes._engine_advi import Advi as Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch as BatchAndMatch
 from latlas.bayes._engine_dadvi import DeterministicAdvi as DeterministicAdvi
 from latlas.bayes._engine_laplace import Laplace as Laplace

@@ -2,6 +2,7 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_advi import Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
 from latlas.bayes._engine_inclusive import Inclusive
 from latlas.bayes._engine_dadvi import DeterministicAdvi
@@ -33,6 +34,7 @@ ENGINES: dict[str, type[AbstractEngine]] = {
 ENGINES: dict[str, type[AbstractEngine]] = {
     "dadvi": DeterministicAdvi,
     "natural-gradient": NaturalGradient,
+    "advi": Advi,
     "laplace": Laplace,
     "batch-and-match": BatchAndMatch,
     "nuts": Nuts,
