@@ -1,13 +1,11 @@
 """A fit as `latlas.bayes.fit` gives one, made up: what is saved, shown and printed needs no engine."""
 
-import math
-
 import jax.random as jr
 import numpy as np
 
 from latlas.bayes._draws import flat_draws
 from latlas.bayes._stand_in import Check, Rung, Verdict
-from latlas.core import Estimate
+from latlas.core import Estimate, Evidence
 
 
 class FakeFit:
@@ -25,24 +23,20 @@ class FakeFit:
             "do not trust": ("The importance weights are wild (k 1.2).", "Starts ended in different modes."),
         }[kind]
         self.verdict = Verdict(kind, reasons)
-        self.elbo, self.log_evidence = Estimate(-31.61, 0.02), Estimate(-31.42, 0.03)
+        self.elbo, self.log_evidence = (
+            Estimate(-31.61, 0.02),
+            Evidence(-31.42, 0.03, 4096, 2345.0, 0.31, True),
+        )
         self.pareto_k, self.num_evaluations, self.seconds = 0.31, 4321, 1.25
         self.ladder = (
-            Rung(
-                "laplace",
-                "full-rank",
-                "do not trust: the Hessian is not positive definite.",
-                0.4,
-                310,
-                math.nan,
-            ),
-            Rung("batch-and-match", "full-rank", str(self.verdict), 0.85, 4011, -31.61),
+            Rung("laplace", "full-rank", "failed: the Hessian is not positive definite.", None, 0.4, 310),
+            Rung("batch-and-match", "full-rank", str(self.verdict), Estimate(-31.61, 0.02), 0.85, 4011),
         )
         passed = kind == "trust"
         self.diagnosis = (
             Check("pareto_k", 0.31 if passed else 1.2, 0.7, passed, "The tail of the importance weights."),
             Check("elbo_agreement", 0.02, 0.1, True, "How far the ELBOs of two engines lie apart, in nats."),
-            Check("modes", math.nan, 1.0, True, "Not measured: one start."),
+            Check("modes", float("nan"), 1.0, True, "Not measured: one start."),
         )
         self.reference = None
         if reference:
@@ -71,13 +65,9 @@ class FakeFit:
             "engine": self.engine,
             "family": self.family,
             "elbo": self.elbo.to_dict(),
-            "log_evidence": self.log_evidence.to_dict(),
+            "log_evidence": self.log_evidence.value,
             "pareto_k": self.pareto_k,
             "verdict": str(self.verdict),
-            "reasons": list(self.verdict.reasons),
             "parameters": self.summary(),
-            "num_evaluations": self.num_evaluations,
             "seconds": self.seconds,
-            "ladder": [vars(rung) for rung in self.ladder],
-            "diagnosis": [vars(check) for check in self.diagnosis],
         }

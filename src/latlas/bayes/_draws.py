@@ -16,13 +16,6 @@ def named_draws(draws: PyTree) -> dict[str, np.ndarray]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in leaves}
 
 
-def entry_names(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Names of the entries of one parameter: `["mu"]`, `["theta[0]", "theta[1]"]`, `["L[0,0]", ...]`."""
-    if not shape:
-        return [name]
-    return [f"{name}[{','.join(map(str, at))}]" for at in itertools.product(*map(range, shape))]
-
-
 def flat_draws(draws: Mapping[str, np.ndarray], *, num_axes: int = 1) -> dict[str, np.ndarray]:
     """Each entry of each parameter by itself.
 
@@ -36,7 +29,14 @@ def flat_draws(draws: Mapping[str, np.ndarray], *, num_axes: int = 1) -> dict[st
     flat = {}
     for name, array in draws.items():
         array = np.asarray(array)
-        names = entry_names(name, array.shape[num_axes:])
+        names = _entries(name, array.shape[num_axes:])
         columns = np.moveaxis(array.reshape(*array.shape[:num_axes], -1), -1, 0)
         flat |= dict(zip(names, columns, strict=True))
     return flat
+
+
+def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Names of the entries of one parameter: `["mu"]`, `["theta[0]", "theta[1]"]`, `["L[0,0]", ...]`."""
+    if not shape:
+        return [name]
+    return [f"{name}[{','.join(map(str, at))}]" for at in itertools.product(*map(range, shape))]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from latlas.core import Estimate
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -16,10 +18,14 @@ class Verdict:
 class Rung:
     engine: str
     family: str
-    verdict: str
+    note: str
+    elbo: Estimate | None
     seconds: float
     num_evaluations: int
-    elbo: float
+
+    def __str__(self):
+        elbo = "" if self.elbo is None else f", ELBO {self.elbo.value:.2f}"
+        return f"{self.engine} ({self.family}){elbo}: {self.note} [{self.seconds:.1f} s, {self.num_evaluations} gradients]"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +14,7 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes._arviz import data_tree
 from latlas.bayes._draws import named_draws
 from latlas.bayes._stand_in import Check, Rung, Verdict
-from latlas.core import CorruptFileError, Estimate, RequestError, RunDirectory
+from latlas.core import CorruptFileError, Estimate, Evidence, RequestError, RunDirectory
 
 KIND = "bayes"
 MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
@@ -23,6 +23,7 @@ MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
     100,
 )  # draws that are kept: 32 MiB of them, as far as that goes
 _POSTERIOR, _REFERENCE = "posterior/", "reference/"
+_SHORT = ("engine", "family", "elbo", "log_evidence", "pareto_k", "verdict", "parameters", "seconds")
 _PACKAGES = ("latlas", "jax", "numpyro")
 
 
@@ -35,15 +36,15 @@ class StoredFit:
         family: of the approximation.
         verdict: how far to trust it.
         elbo: evidence lower bound, in nats.
-        log_evidence: log p(data) by importance sampling, in nats.
+        log_evidence: log p(data) by importance sampling, in nats, with its error.
         pareto_k: tail shape of the importance weights.
         num_evaluations: gradient evaluations.
         seconds: of the fit.
         ladder: what was tried, in order.
         diagnosis: the checks behind the verdict.
         draws: name -> `(draws, ...)`, constrained.
+        parameters: what `summary` gives.
         reference: NUTS draws, name -> `(chains, draws, ...)`; None where it was not run.
-        record: what `to_dict` gives.
         config: what was asked for.
     """
 
@@ -51,7 +52,7 @@ class StoredFit:
     family: str
     verdict: Verdict
     elbo: Estimate
-    log_evidence: Estimate
+    log_evidence: Evidence
     pareto_k: float
     num_evaluations: int
     seconds: float
@@ -59,7 +60,7 @@ class StoredFit:
     diagnosis: tuple[Check, ...]
     draws: dict[str, np.ndarray]
     reference: dict[str, np.ndarray] | None
-    record: dict[str, Any] = field(repr=False)
+    parameters: dict[str, dict[str, float]] = field(repr=False)
     config: dict[str, Any] = field(repr=False)
 
     def sample(self, key: PRNGKeyArray, num_draws: int) -> dict[str, np.ndarray]:
@@ -77,12 +78,13 @@ class StoredFit:
         return {name: array[rows] for name, array in self.draws.items()}
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Mean, sd, quantiles and Monte Carlo error of each entry of each parameter, as the fit gave them."""
-        return {name: _with_nan(row) for name, row in self.record["parameters"].items()}
+        """mean, sd, q05, q50, q95 and mcse of each entry of each parameter, as the fit gave them."""
+        return self.parameters
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found, as plain values."""
-        return self.record
+        """What the fit's own `to_dict` gives: plain values, ready for JSON."""
+        found = record_of(self)
+        return {name: found[name] for name in _SHORT} | {"log_evidence": found["log_evidence"]["value"]}
 
     def to_arviz(self) -> Any:
         """The stored draws as `xarray.DataTree` with a group `posterior`, and `reference` where NUTS was run.
@@ -115,7 +117,7 @@ def save(
         RunExistsError: if the folder holds something else, or a run and not `overwrite`.
         WorkError: if it cannot be written.
     """
-    record = _finite(fit.to_dict())
+    record = record_of(fit)
     numbers = max(1, len(record["parameters"]))
     draws = named_draws(fit.sample(key, max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS // numbers))))
     arrays = {_POSTERIOR + name: array for name, array in draws.items()}
@@ -130,6 +132,31 @@ def save(
         run.write_evaluation(record)
         run.finish()
     return run
+
+
+def record_of(fit: Any) -> dict[str, Any]:
+    """All that a fit, new or stored, found, as plain values for strict JSON: numbers that are not finite are `None`.
+
+    Returns:
+        What `to_dict` gives, and `log_evidence` with its error and weights, the `reasons` of the verdict, the checks
+        (`diagnosis`), the `ladder` and `num_evaluations`.
+    """
+    return _finite(
+        {
+            "engine": fit.engine,
+            "family": fit.family,
+            "elbo": asdict(fit.elbo),
+            "log_evidence": asdict(fit.log_evidence),
+            "pareto_k": fit.pareto_k,
+            "verdict": str(fit.verdict),
+            "reasons": fit.verdict.reasons,
+            "parameters": fit.summary(),
+            "diagnosis": [asdict(check) for check in fit.diagnosis],
+            "ladder": [asdict(rung) for rung in fit.ladder],
+            "num_evaluations": fit.num_evaluations,
+            "seconds": fit.seconds,
+        }
+    )
 
 
 def load(path: str | os.PathLike | RunDirectory) -> StoredFit:
@@ -162,16 +189,16 @@ def _fit(record, arrays, config):
         engine=record["engine"],
         family=record["family"],
         verdict=Verdict(record["verdict"].partition(":")[0], tuple(record["reasons"])),
-        elbo=_estimate(record["elbo"]),
-        log_evidence=_estimate(record["log_evidence"]),
+        elbo=Estimate(**_with_nan(record["elbo"])),
+        log_evidence=Evidence(**_with_nan(record["log_evidence"])),
         pareto_k=_number(record["pareto_k"]),
         num_evaluations=record["num_evaluations"],
         seconds=record["seconds"],
-        ladder=tuple(Rung(**_with_nan(rung)) for rung in record["ladder"]),
+        ladder=tuple(map(_rung, record["ladder"])),
         diagnosis=tuple(Check(**_with_nan(check)) for check in record["diagnosis"]),
         draws=posterior,
         reference=_under(arrays, _REFERENCE) or None,
-        record=record,
+        parameters={name: _with_nan(row) for name, row in record["parameters"].items()},
         config=config,
     )
 
@@ -180,8 +207,9 @@ def _under(arrays, prefix):
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _estimate(entry):
-    return Estimate(_number(entry["value"]), _number(entry["standard_error"]))
+def _rung(entry):
+    elbo = None if entry["elbo"] is None else Estimate(**_with_nan(entry["elbo"]))
+    return Rung(**(entry | {"elbo": elbo}))
 
 
 def _number(value):
