@@ -92,11 +92,12 @@ def reference(data: BayesReportData) -> str:
         return "NUTS was run as a reference, and its draws do not vary."
     worst = max(shifts, key=shifts.__getitem__)
     ratios = [ratio for _, ratio in found.values() if math.isfinite(ratio)]
+    low, high = number(min(ratios), 3), number(max(ratios), 3)
     return (
         f"Against NUTS, the slow reference, the means are off by {number(_rms(list(shifts.values())), 2)} posterior "
         f"standard deviations (root mean square; at most {number(shifts[worst], 2)}, of `{worst}`), and the standard "
-        f"deviations are {number(min(ratios), 3)} to {number(max(ratios), 3)} times those of NUTS. NUTS's own draws are random too: "
-        "differences of a few hundredths mean nothing."
+        f"deviations are {low} to {high} times those of NUTS. NUTS's own draws are random "
+        "too: differences of a few hundredths mean nothing."
     )
 
 
