@@ -79,7 +79,11 @@ class Density:
     ) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b n"]]:
         """log p~ and its gradient with respect to w, of each row."""
         value, grad = self._on_batches(_value_and_grad, w)
-        return value + self._shift, grad if self.affine is None else grad @ np.asarray(self.affine.scale_tril)
+        if self.affine is not None:
+            factor = np.asarray(self.affine.scale_tril)
+            with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
+                grad = grad * factor if factor.ndim == 1 else grad @ factor
+        return value + self._shift, grad
 
     def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:
         """Second derivatives of log p~ with respect to w, of each row."""
@@ -87,20 +91,22 @@ class Density:
         if self.affine is None:
             return hessian
         factor = np.asarray(self.affine.scale_tril)
-        return factor.T @ hessian @ factor
+        return hessian * np.outer(factor, factor) if factor.ndim == 1 else factor.T @ hessian @ factor
 
     @property
     def _shift(self):
         if self.affine is None:
             return 0.0
-        return float(np.sum(np.log(np.diagonal(self.affine.scale_tril))))
+        factor = np.asarray(self.affine.scale_tril)
+        return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
 
     @in_float64
     def _on_batches(self, program, w, counts=1):
         w = np.atleast_2d(np.asarray(w, np.float64))
         self.count.num_evaluations += counts * len(w)
         if self.affine is not None:
-            w = np.asarray(self.affine.loc) + w @ np.asarray(self.affine.scale_tril).T
+            factor = np.asarray(self.affine.scale_tril)
+            w = np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
         parts = [w[start : start + MAX_BATCH] for start in range(0, len(w), MAX_BATCH)]
         results = [_trimmed(program((self.target, self.warp), _padded(part)), len(part)) for part in parts]
         return results[0] if len(results) == 1 else jax.tree.map(lambda *a: np.concatenate(a), *results)
@@ -113,7 +119,9 @@ def _trimmed(arrays, rows):
 def _after(outer, inner):
     if outer is None:
         return inner
-    return Affine(outer(inner.loc), outer.scale_tril @ inner.scale_tril)
+    if outer.scale_tril.ndim == inner.scale_tril.ndim == 1:
+        return Affine(outer(inner.loc), outer.scale_tril * inner.scale_tril)
+    return Affine(outer(inner.loc), outer.dense @ inner.dense)
 
 
 def _padded(w):

@@ -2,6 +2,9 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_laplace import Laplace
+from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
 
@@ -9,7 +12,11 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
     "mean-field": MeanField,
     "full-rank": FullRank,
 }
-ENGINES: dict[str, type[AbstractEngine]] = {}
+ENGINES: dict[str, type[AbstractEngine]] = {
+    "laplace": Laplace,
+    "batch-and-match": BatchAndMatch,
+    "nuts": Nuts,
+}
 
 
 def family_named(family: str | AbstractFamily) -> AbstractFamily:

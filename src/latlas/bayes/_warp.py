@@ -29,23 +29,35 @@ class Affine(AbstractWarp):
 
     Attributes:
         loc: shape `(n,)`.
-        scale_tril: lower triangular with a positive diagonal, `(n, n)`.
+        scale_tril: lower triangular with a positive diagonal, `(n, n)`; or `(n,)`, a diagonal alone.
     """
 
     loc: Float[Array, " n"]
-    scale_tril: Float[Array, "n n"]
+    scale_tril: Float[Array, "n n"] | Float[Array, " n"]
 
     def __call__(self, w: Float[Array, " n"]) -> Float[Array, " n"]:
         """u at `w`."""
-        return self.loc + self.scale_tril @ w
+        return self.loc + (self.scale_tril * w if self.scale_tril.ndim == 1 else self.scale_tril @ w)
 
     def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """By substitution."""
+        if self.scale_tril.ndim == 1:
+            return (u - self.loc) / self.scale_tril
         return solve_triangular(self.scale_tril, u - self.loc, lower=True)
 
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
         """The same everywhere."""
-        return jnp.sum(jnp.log(jnp.diagonal(self.scale_tril)))
+        return jnp.sum(jnp.log(self.diagonal))
+
+    @property
+    def diagonal(self) -> Float[Array, " n"]:
+        """Of the factor."""
+        return self.scale_tril if self.scale_tril.ndim == 1 else jnp.diagonal(self.scale_tril)
+
+    @property
+    def dense(self) -> Float[Array, "n n"]:
+        """The factor as a matrix."""
+        return jnp.diag(self.scale_tril) if self.scale_tril.ndim == 1 else self.scale_tril
 
 
 class Composed(AbstractWarp):

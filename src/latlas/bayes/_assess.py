@@ -1,0 +1,295 @@
+"""What a fit is held against: its own weights, and chains that walk on from its draws."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.special import logsumexp
+
+from latlas.bayes._approximation import AbstractApproximation
+from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
+from latlas.bayes._density import Density
+from latlas.bayes._importance import ImportanceDraws, importance_draws
+from latlas.bayes._modes import Search
+from latlas.bayes._precision import host_rng
+from latlas.bayes._target import AbstractTarget
+from latlas.bayes._verdict import MAX_MEAN_ERROR, MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict, judge
+from latlas.bayes._warp import Affine
+from latlas.core import PARETO_K_LIMIT, Estimate
+
+MIN_WEIGHT = 0.01  # share of the mass below which another mode is left out of account
+_MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of each parameter, entries of all parameters in one vector, with the draws behind them."""
+
+    mean: Float[np.ndarray, " m"]
+    sd: Float[np.ndarray, " m"]
+    num_effective: float
+
+    @classmethod
+    def of(
+        cls, values: Float[np.ndarray, "draws m"], weights: Float[np.ndarray, " draws"] | None = None
+    ) -> "Moments":
+        """Of draws with normalised weights, or with equal ones."""
+        weights = np.full(len(values), 1.0 / len(values)) if weights is None else weights
+        mean = weights @ values
+        sd = np.sqrt(weights @ (values - mean) ** 2)
+        return cls(mean, sd, float(1.0 / np.sum(weights**2)))
+
+
+def flat_parameters(target: AbstractTarget, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
+    """Every entry of every constrained parameter, one row per draw."""
+    return np.asarray(_flat(target, jnp.asarray(u)))
+
+
+@jax.jit
+def _flat(target, u):
+    def one(row):
+        leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(target.constrain(row))]
+        return jnp.concatenate([leaf.astype(row.dtype) for leaf in leaves])
+
+    return jax.vmap(one)(u)
+
+
+@dataclass(frozen=True)
+class Evidences:
+    """A fit's draws, weighted, and what chains make of them.
+
+    Attributes:
+        importance: weighted draws of the approximation.
+        chains: in the same coordinates; None where they were not run.
+        upper: an estimate of log Z from above in the mean, from the chains' draws, in nats; None without chains.
+    """
+
+    importance: ImportanceDraws
+    chains: Chains | None
+    upper: Estimate | None
+
+
+def weigh(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Evidences:
+    """The weights alone: cheap."""
+    return Evidences(importance_draws(key, density, approximation), None, None)
+
+
+def walk_on(
+    key: PRNGKeyArray,
+    density: Density,
+    approximation: AbstractApproximation,
+    importance: ImportanceDraws,
+    *,
+    tolerance: float,
+) -> Evidences:
+    """Adds chains that begin at importance-resampled draws, in coordinates whitened by those draws."""
+    rng = host_rng(key)
+    usable = np.isfinite(importance.log_ratios)
+    loc, factor = _whitening(importance.draws[usable])
+    probabilities = np.exp(importance.log_weights) * usable
+    if not probabilities.sum() > 0:
+        probabilities = usable.astype(float)
+    begin = importance.draws[
+        rng.choice(len(probabilities), NUM_CHAINS, p=probabilities / probabilities.sum())
+    ]
+    inner = Affine(loc, factor)
+    chains = short_chains(
+        rng, density.whitened(inner), np.linalg.solve(factor, (begin - loc).T).T, tolerance=tolerance
+    )
+    draws = loc + chains.draws @ factor.T
+    chains = Chains(
+        draws,
+        chains.r_hat,
+        chains.effective_sample_size,
+        chains.acceptance,
+        chains.divergent,
+        chains.num_steps,
+    )
+    return Evidences(importance, chains, _upper(density, approximation, draws))
+
+
+def _whitening(draws):
+    loc = draws.mean(0)
+    covariance = np.atleast_2d(np.cov(draws.T))
+    return loc, np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) / len(loc) * np.eye(len(loc)))
+
+
+def _upper(density, approximation, draws):
+    """log Z <= -log E_p[q / p~] in the mean: from draws of the posterior, as the chains nearly are."""
+    w = draws[:, ::4].reshape(-1, draws.shape[-1])
+    log_q = np.asarray(jax.jit(jax.vmap(approximation.log_prob))(w))
+    ratios = log_q - density.value(w)
+    ratios = ratios[np.isfinite(ratios)]
+    value = logsumexp(ratios) - np.log(len(ratios))
+    error = np.std(np.exp(ratios - value), ddof=1) / np.sqrt(len(ratios))
+    return Estimate(float(-value), float(error))
+
+
+def check_fit(
+    reported: Moments,
+    reference: Moments | None,
+    evidences: Evidences,
+    search: Search | None,
+    *,
+    converged: bool,
+    message: str,
+    rival_log_evidence: float | None = None,
+) -> tuple[tuple[Check, ...], Verdict]:
+    """All checks of a fit and its verdict.
+
+    Args:
+        reported: what the fit tells its user.
+        reference: what it is held against: the chains, where they agree with one another, else weighted draws, else None.
+        evidences: its weights and chains.
+        search: of the modes; None where none was made.
+        converged: the engine's own opinion.
+        message: the engine's own words.
+        rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
+    """
+    importance, chains = evidences.importance, evidences.chains
+    checks = [_check("engine", float(converged), 1.0, converged, f"The engine {message}.")]
+    checks += [_modes_check(search)] if search is not None else []
+    checks += _weight_checks(importance)
+    checks += _evidence_checks(evidences, rival_log_evidence)
+    checks += _chain_checks(chains) if chains is not None else []
+    checks += _moment_checks(reported, reference)
+    return tuple(checks), judge(checks)
+
+
+def reference_of(target: AbstractTarget, density: Density, evidences: Evidences) -> Moments | None:
+    """Moments that do not rest on the approximation's shape: of chains that agree, else of good weights, else none."""
+    chains, importance = evidences.chains, evidences.importance
+    if chains is not None:
+        if not chains.converged:
+            return None
+        flat = flat_parameters(target, density.unconstrained(chains.draws.reshape(-1, density.dim)))
+        moments = Moments.of(flat)
+        return Moments(moments.mean, moments.sd, chains.effective_sample_size)
+    if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _MIN_EFFECTIVE:
+        flat = flat_parameters(target, density.unconstrained(importance.draws))
+        return Moments.of(flat, np.exp(importance.log_weights))
+    return None
+
+
+def _check(name, value, limit, passed, sentence):
+    return Check(name, float(value), float(limit), bool(passed), sentence)
+
+
+def _modes_check(search):
+    if not search.modes:
+        sentence = f"None of {search.num_starts} searches ended at a mode, so the fit began at the largest ELBO instead."
+        return _check("modes", 0, 1, True, sentence)
+    evidences = np.array([mode.log_evidence for mode in search.modes])
+    others = np.exp(evidences - logsumexp(evidences))[1:].sum()
+    if len(evidences) == 1:
+        sentence = (
+            f"{search.num_starts - search.num_lost} of {search.num_starts} searches ended at the same mode."
+        )
+    else:
+        sentence = (
+            f"{len(evidences)} modes were found, and those other than the fitted one hold about {100 * others:.2g} % of the "
+            "mass; one normal cannot stand for them. Fit family='mixture', or each mode by itself."
+        )
+    return _check("modes", others, MIN_WEIGHT, others < MIN_WEIGHT, sentence)
+
+
+def _weight_checks(importance):
+    k, tv = importance.pareto_k, importance.total_variation
+    return [
+        _check(
+            "pareto_k",
+            k,
+            PARETO_K_LIMIT,
+            k < PARETO_K_LIMIT,
+            f"The tail of the importance weights has shape {k:.2f}.",
+        ),
+        _check(
+            "total_variation",
+            tv,
+            0.2,
+            tv < 0.2,
+            f"About {100 * tv:.0f} % of the approximation's mass lies in the wrong place.",
+        ),
+    ]
+
+
+def _evidence_checks(evidences, rival):
+    elbo, log_z = evidences.importance.elbo, evidences.importance.log_evidence
+    gap = log_z.value - elbo.value
+    checks = [
+        _check(
+            "elbo_gap",
+            gap,
+            0.5,
+            gap < 0.5,
+            f"The ELBO is {gap:.2g} nats below the evidence that the weights estimate.",
+        )
+    ]
+    if evidences.upper is not None:
+        width = evidences.upper.value - log_z.value
+        noise = 3.0 * np.hypot(evidences.upper.standard_error, log_z.standard_error)
+        sentence = f"The estimates of the log evidence from below and from above are {width:.2g} nats apart."
+        checks.append(_check("evidence_bracket", width, 0.5, abs(width) < 0.5 + noise, sentence))
+    if rival is not None:
+        excess = rival - log_z.value
+        limit = 1.0 + 3.0 * min(log_z.standard_error, 1.0)
+        sentence = f"Another fit of the same posterior found {excess:.2g} nats more evidence."
+        checks.append(_check("evidence_agreement", excess, limit, excess < limit, sentence))
+    return checks
+
+
+def _chain_checks(chains):
+    return [
+        _check(
+            "chains",
+            chains.r_hat,
+            R_HAT_LIMIT,
+            chains.r_hat < R_HAT_LIMIT,
+            f"{len(chains.draws)} Hamiltonian chains of {chains.num_steps} steps, begun at the fit's draws, have R-hat "
+            f"{chains.r_hat:.3f}.",
+        ),
+        _check(
+            "divergences",
+            chains.divergent,
+            MAX_DIVERGENT,
+            chains.divergent <= MAX_DIVERGENT,
+            f"{100 * chains.divergent:.2g} % of their trajectories were thrown off.",
+        ),
+    ]
+
+
+def _moment_checks(reported, reference):
+    if reference is None:
+        sentence = "Neither its importance weights nor the chains that walked on from it settled: nothing confirms it."
+        return [_check("reference", 0, 1, False, sentence)]
+    scale = np.maximum(reference.sd, 1e-300)
+    noise = 2.0 * np.sqrt(1.0 / reference.num_effective + 1.0 / reported.num_effective)
+    error = np.abs(reported.mean - reference.mean) / scale
+    rms, worst = np.sqrt(np.mean(error**2)), np.max(error)
+    ratio = np.abs(np.log(np.maximum(reported.sd, 1e-300) / scale))
+    sd = np.expm1(np.max(ratio))
+    return [
+        _check(
+            "mean_error",
+            rms,
+            MAX_RMS_MEAN_ERROR,
+            rms < MAX_RMS_MEAN_ERROR + 0.5 * noise,
+            f"Its means are within {rms:.2g} posterior sds (rms) of an independent estimate.",
+        ),
+        _check(
+            "max_mean_error",
+            worst,
+            MAX_MEAN_ERROR,
+            worst < MAX_MEAN_ERROR + 0.5 * noise,
+            f"The worst mean is off by {worst:.2g} sds.",
+        ),
+        _check(
+            "sd_error",
+            sd,
+            MAX_SD_ERROR,
+            sd < MAX_SD_ERROR,
+            f"Its standard deviations are within {100 * sd:.0f} % of that estimate.",
+        ),
+    ]

@@ -1,0 +1,152 @@
+"""What came out of a fit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from latlas.bayes._approximation import AbstractApproximation
+from latlas.bayes._assess import Evidences
+from latlas.bayes._density import Density
+from latlas.bayes._ladder import Candidate, Rung
+from latlas.bayes._posterior import QUANTILES, Posterior, entry_names
+from latlas.bayes._precision import in_float64
+from latlas.bayes._target import AbstractTarget
+from latlas.bayes._verdict import Check, Verdict
+from latlas.core import Estimate, Evidence
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An approximate posterior, its error bars, and whether to believe it.
+
+    What was not needed to fit (evidence, checks, verdict) is worked out when it is first asked for.
+
+    Attributes:
+        engine: name of the engine whose result this is.
+        family: name of the family.
+        approximation: the fitted distribution, in `density`'s coordinates.
+        density: the target in whitened coordinates; it counts its evaluations.
+        ladder: the attempts that led here, in order.
+        seconds: that the fit took, by the wall clock.
+        tolerance: of the means, in posterior standard deviations, that was asked for.
+        reference: draws of NUTS where they were asked for: parameters, each `(chains, draws, ...)`; else None.
+    """
+
+    engine: str
+    family: str
+    approximation: AbstractApproximation
+    density: Density
+    ladder: tuple[Rung, ...]
+    seconds: float
+    tolerance: float
+    reference: PyTree[np.ndarray] | None
+    _judge: Callable[[], Candidate] = field(repr=False)
+    _report: Callable[[], Posterior] = field(repr=False)
+    _predict: Callable[["Fit"], dict[str, Any]] | None = field(default=None, repr=False)
+
+    @property
+    def target(self) -> AbstractTarget:
+        """The posterior that was fitted."""
+        return self.density.target
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The draws that means, deviations, quantiles and samples are made of."""
+        return self._report()
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """The fit with all that it was held against."""
+        return self._judge()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether to believe it: its string begins with "trust", "means only" or "do not trust"."""
+        return self.candidate.verdict
+
+    @property
+    def diagnosis(self) -> tuple[Check, ...]:
+        """Every check behind the verdict."""
+        return self.candidate.checks
+
+    @property
+    def evidences(self) -> Evidences:
+        """Importance weights and chains behind the checks."""
+        return self.candidate.evidences
+
+    @property
+    def elbo(self) -> Estimate:
+        """Of the approximation, in nats: at most the log evidence."""
+        return self.evidences.importance.elbo
+
+    @property
+    def log_evidence(self) -> Evidence:
+        """log of the posterior's integral by importance sampling, in nats; of log p(data) for a NumPyro model."""
+        return self.evidences.importance.log_evidence
+
+    @property
+    def pareto_k(self) -> float:
+        """Tail shape of the importance weights; below 0.7 they can be averaged."""
+        return self.evidences.importance.pareto_k
+
+    @property
+    def num_evaluations(self) -> int:
+        """Gradient evaluations of the log density so far; those of the checks included once they were asked for."""
+        return self.density.count.num_evaluations
+
+    @in_float64
+    def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> PyTree[Array]:
+        """Posterior draws of the parameters, under their own names and in their own space.
+
+        Args:
+            key: for the draws.
+            num_draws: leading axis of every array.
+        """
+        u = self.posterior.resample(key, num_draws)
+        return jax.jit(jax.vmap(self.target.constrain))(u)
+
+    @cached_property
+    @in_float64
+    def mean(self) -> PyTree[np.ndarray]:
+        """Posterior mean of every parameter."""
+        return self.posterior.average(lambda params: params)
+
+    @cached_property
+    @in_float64
+    def sd(self) -> PyTree[np.ndarray]:
+        """Posterior standard deviation of every entry of every parameter."""
+        mean = self.mean
+        squares = self.posterior.average(lambda p: jax.tree.map(lambda a, m: (a - m) ** 2, p, mean))
+        return jax.tree.map(np.sqrt, squares)
+
+    @in_float64
+    def summary(self) -> dict[str, dict[str, float]]:
+        """mean, sd, q05, q50, q95 and mcse of every entry of every parameter: {"theta[0]": {"mean": ...}}."""
+        moments, quantiles = self.posterior.moments(), self.posterior.quantiles()
+        error = moments.sd / np.sqrt(moments.num_effective)
+        columns = {"mean": moments.mean, "sd": moments.sd}
+        columns |= {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
+        columns["mcse"] = error
+        names = entry_names(self.target)
+        return {
+            name: {column: float(values[i]) for column, values in columns.items()}
+            for i, name in enumerate(names)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record of the fit as plain values, ready for JSON."""
+        return {
+            "engine": self.engine,
+            "family": self.family,
+            "elbo": self.elbo.to_dict(),
+            "log_evidence": self.log_evidence.value,
+            "pareto_k": self.pareto_k if np.isfinite(self.pareto_k) else None,
+            "verdict": str(self.verdict),
+            "parameters": self.summary(),
+            "seconds": self.seconds,
+        }

@@ -1,0 +1,83 @@
+"""Draws of an approximation, weighted by how much more the posterior wants each of them."""
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.special import logsumexp
+
+from latlas.bayes._approximation import AbstractApproximation
+from latlas.bayes._density import Density
+from latlas.core import PARETO_K_LIMIT, Estimate, Evidence
+from latlas.stats import pareto_k, psis_log_weights
+
+NUM_DRAWS = 4096
+
+
+@dataclass(frozen=True)
+class ImportanceDraws:
+    """Draws w of q with log p~(w) - log q(w), all in nats.
+
+    Attributes:
+        draws: `(draws, n)`, in the density's coordinates.
+        log_ratios: log p~ - log q of each; -inf where p~ is zero or not a number.
+        log_weights: the same, Pareto-smoothed and normalised: their exponentials sum to one.
+        pareto_k: tail shape of the weights.
+    """
+
+    draws: Float[np.ndarray, "draws n"]
+    log_ratios: Float[np.ndarray, " draws"]
+    log_weights: Float[np.ndarray, " draws"]
+    pareto_k: float
+
+    @property
+    def elbo(self) -> Estimate:
+        """E_q[log p~ - log q]: below log Z by KL(q || p)."""
+        error = np.std(self.log_ratios, ddof=1) / np.sqrt(len(self.log_ratios))
+        return Estimate(float(np.mean(self.log_ratios)), float(error))
+
+    @property
+    def log_evidence(self) -> Evidence:
+        """log of the mean ratio: an estimate of log Z, from below in the mean."""
+        n = len(self.log_ratios)
+        value = logsumexp(self.log_ratios) - np.log(n)
+        weights = np.exp(self.log_ratios - value)
+        error = float(np.std(weights, ddof=1) / np.sqrt(n))
+        reliable = bool(self.pareto_k < PARETO_K_LIMIT)
+        return Evidence(float(value), error, n, self.effective_sample_size, self.pareto_k, reliable)
+
+    @property
+    def effective_sample_size(self) -> float:
+        """1 / sum of the squared smoothed weights."""
+        return float(np.exp(-logsumexp(2.0 * self.log_weights)))
+
+    @property
+    def total_variation(self) -> float:
+        """Estimate of TV(q, p) = E_q|p/q - 1| / 2, between 0 and 1; too small where q misses mass altogether."""
+        return float(0.5 * np.mean(np.abs(np.exp(self.log_weights) * len(self.log_weights) - 1.0)))
+
+
+def importance_draws(
+    key: PRNGKeyArray, density: Density, approximation: AbstractApproximation, num_draws: int = NUM_DRAWS
+) -> ImportanceDraws:
+    """Draws of the approximation with their weights; call it in the float64 scope."""
+    draws, log_q = _drawn_and_scored(approximation, key, num_draws)
+    log_ratios = density.value(np.asarray(draws)) - np.asarray(log_q)
+    log_ratios = np.where(np.isnan(log_ratios), -np.inf, log_ratios)
+    smoothed, k = _smoothed(log_ratios)
+    return ImportanceDraws(np.asarray(draws), log_ratios, np.asarray(smoothed), float(k))
+
+
+@eqx.filter_jit
+def _drawn_and_scored(approximation, key, num_draws):
+    draws = approximation.sample(key, num_draws)
+    return draws, jax.vmap(approximation.log_prob)(draws)
+
+
+@jax.jit
+def _smoothed(log_ratios):
+    log_ratios = jnp.asarray(log_ratios)
+    return psis_log_weights(log_ratios), pareto_k(log_ratios)

@@ -1,0 +1,243 @@
+"""From cheap to dear until the diagnostics pass: what `engine="auto"` does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from latlas.bayes._assess import Evidences, Moments, check_fit, flat_parameters, reference_of, walk_on, weigh
+from latlas.bayes._density import Density
+from latlas.bayes._elbo_start import elbo_start
+from latlas.bayes._engine import AbstractEngine, EngineResult
+from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_nuts import Nuts
+from latlas.bayes._family_gaussian import FullRank
+from latlas.bayes._modes import Search
+from latlas.bayes._noncentring import find_non_centring
+from latlas.bayes._posterior import Posterior, of_approximation, of_chains, of_weights
+from latlas.bayes._precision import host_rng
+from latlas.bayes._verdict import Check, Verdict
+from latlas.bayes._warp import Affine
+from latlas.core import PARETO_K_LIMIT, Estimate, WorkError
+
+_CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame
+_ENOUGH_DRAWS = 1000.0  # effective importance draws that are preferred to the chains' draws
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One attempt of the ladder.
+
+    Attributes:
+        engine: its name.
+        family: its name.
+        note: what happened, in a few words.
+        elbo: nats; None where nothing came out.
+        seconds: spent on it.
+        num_evaluations: gradient evaluations spent on it.
+    """
+
+    engine: str
+    family: str
+    note: str
+    elbo: Estimate | None
+    seconds: float
+    num_evaluations: int
+
+    def __str__(self) -> str:
+        elbo = "" if self.elbo is None else f", ELBO {self.elbo.value:.2f}"
+        return f"{self.engine} ({self.family}){elbo}: {self.note} [{self.seconds:.1f} s, {self.num_evaluations} gradients]"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fit with what it was held against.
+
+    Attributes:
+        engine: name.
+        family: name.
+        density: whose coordinates the result is in.
+        result: of the engine.
+        evidences: weights and chains.
+        posterior: the draws it would report.
+        checks: all.
+        verdict: what follows.
+    """
+
+    engine: str
+    family: str
+    density: Density
+    result: EngineResult
+    evidences: Evidences
+    posterior: Posterior
+    checks: tuple[Check, ...]
+    verdict: Verdict
+
+
+def climb(
+    key: PRNGKeyArray,
+    density: Density,
+    start: Float[np.ndarray, " n"],
+    search: Search,
+    *,
+    tolerance: float,
+    progress: Callable[[Rung], None],
+) -> tuple[Candidate, tuple[Rung, ...]]:
+    """Laplace, batch and match, the same in non-centred coordinates, NUTS: the first whose verdict is "trust".
+
+    Args:
+        key: for all that is drawn.
+        density: of the target, in its own coordinates.
+        start: a point with a finite density.
+        search: the modes.
+        tolerance: of the means, in posterior standard deviations.
+        progress: called with each rung.
+
+    Returns:
+        The best candidate, and the ladder.
+    """
+    ladder = _Ladder(key, density, start, search, tolerance, progress)
+    for rung in (ladder.laplace, ladder.batch_and_match, ladder.non_centred, ladder.nuts):
+        rung()
+        if ladder.best is not None and ladder.best.verdict.kind == "trust":
+            break
+    if ladder.best is None:
+        tried = " ".join(f"{rung}." for rung in ladder.rungs)
+        raise WorkError(
+            f"No engine could fit this posterior. {tried} Is it proper? Look at its scales and its support."
+        )
+    return ladder.best, tuple(ladder.rungs)
+
+
+_RANK = {"trust": 2, "means only": 1, "do not trust": 0}
+
+
+class _Ladder:
+    def __init__(self, key, density, start, search, tolerance, progress):
+        self.keys = iter(jax.random.split(key, 32))
+        self.plain, self.start, self.search = density, start, search
+        self.tolerance, self.progress = tolerance, progress
+        self.rungs, self.best, self.rival = [], None, None
+        self.coordinates = None  # the last fitted density and approximation: where NUTS begins
+
+    def laplace(self):
+        if not self.search.modes:
+            return
+        density = self.plain.whitened(self.search.modes[0].whitening)
+        result = EngineResult(
+            FullRank().init(next(self.keys), density.dim), True, "found a mode and its Hessian"
+        )
+        self._attempt("laplace", density, lambda: result, gate=True)
+
+    def batch_and_match(self):
+        if not self.search.modes:
+            return
+        density = self.plain.whitened(self.search.modes[0].whitening)
+        self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
+
+    def non_centred(self):
+        rng = host_rng(next(self.keys))
+        guess = elbo_start(rng, self.plain, self.start)
+        warp = find_non_centring(rng, self.plain, guess)
+        if warp is None:
+            if self.search.modes:
+                return
+            density = self.plain.whitened(guess)
+            self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
+            return
+        begin = np.zeros(self.plain.dim)
+        begin[warp.parents] = warp.pivot
+        warped = self.plain.warped(warp)
+        density = warped.whitened(elbo_start(rng, warped, begin))
+        note = f"non-centred by {len(warp.parents)} scale{'s' * (len(warp.parents) > 1)}; "
+        self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
+
+    def nuts(self):
+        if self.coordinates is None:
+            return
+        density, approximation = self.coordinates
+        loc, factor = np.asarray(approximation.loc), np.asarray(approximation.scale_tril)
+        density = density.whitened(Affine(loc, factor))
+        self._attempt("nuts", density, lambda: self._run(Nuts(), density))
+
+    def _run(self, engine: AbstractEngine, density):
+        return engine(next(self.keys), density, FullRank(), tolerance=self.tolerance)
+
+    def _attempt(self, engine, density, run, *, gate=False, note=""):
+        began, before = time.perf_counter(), density.count.num_evaluations
+        elbo = None
+        try:
+            result = run()
+            evidences = weigh(next(self.keys), density, result.approximation)
+            elbo = evidences.importance.elbo
+            if result.draws is None:
+                self.coordinates = (density, result.approximation)
+            if gate and not _close(evidences):
+                note += "not close to normal"
+            else:
+                candidate = self._judged(engine, density, result, evidences)
+                note += str(candidate.verdict)
+                if self.best is None or _RANK[candidate.verdict.kind] >= _RANK[self.best.verdict.kind]:
+                    self.best = candidate
+        except (WorkError, np.linalg.LinAlgError) as error:
+            note += f"failed: {error}"
+        evaluations = density.count.num_evaluations - before
+        rung = Rung(engine, "full-rank", note, elbo, time.perf_counter() - began, evaluations)
+        self.rungs.append(rung)
+        self.progress(rung)
+
+    def _judged(self, engine, density, result, evidences):
+        importance = evidences.importance
+        if result.draws is None:
+            evidences = walk_on(
+                next(self.keys), density, result.approximation, importance, tolerance=self.tolerance
+            )
+        posterior = _best_posterior(next(self.keys), density, result, evidences)
+        reported = posterior.moments()
+        if posterior.correction == "chains":
+            # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
+            draws = result.draws if result.draws is not None else evidences.chains.draws
+            reference, reported = _halves(density, draws, posterior.num_effective)
+        else:
+            reference = reference_of(density.target, density, evidences)
+        checks, verdict = check_fit(
+            reported,
+            reference,
+            evidences,
+            self.search,
+            converged=result.converged,
+            message=result.message,
+            rival_log_evidence=self.rival,
+        )
+        log_z = importance.log_evidence
+        if log_z.reliable and (self.rival is None or log_z.value > self.rival):
+            self.rival = log_z.value
+        return Candidate(engine, "full-rank", density, result, evidences, posterior, checks, verdict)
+
+
+def _close(evidences):
+    return evidences.importance.pareto_k < _CLOSE_K and evidences.importance.total_variation < _CLOSE_TV
+
+
+def _best_posterior(key, density, result, evidences):
+    importance, chains = evidences.importance, evidences.chains
+    if result.draws is not None:
+        return of_chains(density, result.draws)
+    if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _ENOUGH_DRAWS:
+        return of_weights(density, importance)
+    if chains is not None and chains.converged:
+        return of_chains(density, chains.draws, chains.effective_sample_size)
+    return of_approximation(key, density, result.approximation)
+
+
+def _halves(density, draws, num_effective):
+    steps = draws.shape[-2]
+    parts = draws[..., : steps // 2, :], draws[..., steps // 2 :, :]
+    flat = [
+        flat_parameters(density.target, density.unconstrained(part.reshape(-1, density.dim)))
+        for part in parts
+    ]
+    return tuple(replace(Moments.of(part), num_effective=0.5 * num_effective) for part in flat)

@@ -1,0 +1,141 @@
+"""Where a posterior peaks, from several starts, and the coordinates in which it is round there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import optimize
+
+from latlas.bayes._density import Density
+from latlas.bayes._warp import Affine
+
+RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
+HISTORY = 20  # of L-BFGS
+MAX_ITERATIONS = 1000
+MAX_NEWTON_STEPS = 30
+MAX_NEWTON_DIM = 500  # beyond it no dense Hessian
+DECREMENT = 1e-6  # nats that a Newton step still promises when a mode counts as found
+SAME_MODE = 0.5  # sds between two ends of a search that count as one mode
+_REJECTED = 1e100  # stands for -log p where it is not finite: a line search steps back from it
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A local maximum of a density.
+
+    Attributes:
+        location: `(n,)`.
+        log_prob: in nats.
+        scale_tril: Cholesky factor of the inverse negative Hessian there.
+    """
+
+    location: Float[np.ndarray, " n"]
+    log_prob: float
+    scale_tril: Float[np.ndarray, "n n"]
+
+    @property
+    def log_evidence(self) -> float:
+        """Laplace's estimate of the integral around this mode, in nats."""
+        n = len(self.location)
+        return self.log_prob + np.sum(np.log(np.diagonal(self.scale_tril))) + 0.5 * n * np.log(2.0 * np.pi)
+
+    @property
+    def whitening(self) -> Affine:
+        """Coordinates in which the density is a standard normal to second order at the mode."""
+        return Affine(self.location, self.scale_tril)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What several starts found.
+
+    Attributes:
+        modes: distinct ones, the largest Laplace evidence first; empty where every start ran off or ended on a ridge.
+        num_starts: searches begun.
+        num_lost: those of them that ended at no mode.
+    """
+
+    modes: tuple[Mode, ...]
+    num_starts: int
+    num_lost: int
+
+
+def find_modes(
+    rng: np.random.Generator, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 4
+) -> Search:
+    """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
+
+    L-BFGS alone stops in the long valleys of badly scaled posteriors, where the gradient is small in every unit but the
+    right one; what a Newton step still promises, in nats, has no unit.
+
+    Args:
+        rng: for the starts.
+        density: of at most 500 dimensions.
+        start: the first start; the others are uniform within 2 of it in each coordinate.
+        num_starts: searches.
+    """
+    modes, lost = [], 0
+    for number in range(num_starts):
+        begin = start if number == 0 else start + rng.uniform(-RADIUS, RADIUS, len(start))
+        mode = _newton(density, _ascend(density, begin))
+        if mode is None:
+            lost += 1
+        elif not any(_same(mode, other) for other in modes):
+            modes.append(mode)
+    return Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, lost)
+
+
+def _ascend(density, begin):
+    def loss(w):
+        value, grad = density.value_and_grad(w[None])
+        if not (np.isfinite(value[0]) and np.isfinite(grad).all()):
+            return _REJECTED, np.zeros_like(w)
+        return -value[0], -grad[0]
+
+    options = {"maxiter": MAX_ITERATIONS, "maxcor": HISTORY, "ftol": 1e-12, "gtol": 1e-5}
+    return optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
+
+
+def _newton(density, w):
+    """The mode that Newton's method reaches from `w`, None where there is none."""
+    value, grad = (a[0] for a in density.value_and_grad(w[None]))
+    for _ in range(MAX_NEWTON_STEPS):
+        if not (np.isfinite(value) and np.isfinite(grad).all()):
+            return None
+        precision = -density.hessian(w[None])[0]
+        if not np.isfinite(precision).all():
+            return None
+        eigenvalues, vectors = np.linalg.eigh(precision)
+        floor = 1e-14 * max(np.abs(eigenvalues).max(), 1e-300)
+        curvature = np.maximum(np.abs(eigenvalues), floor)
+        along = vectors.T @ grad
+        if 0.5 * np.sum(along**2 / curvature) < DECREMENT:
+            if eigenvalues[0] <= floor:
+                return None
+            return Mode(w, float(value), _factor_of_inverse(precision))
+        step = vectors @ (along / curvature)
+        w, value, grad, moved = _backtrack(density, w, value, grad, step)
+        if not moved:
+            return None
+    return None
+
+
+def _backtrack(density, w, value, grad, step):
+    size = 1.0
+    for _ in range(30):
+        new_value, new_grad = (a[0] for a in density.value_and_grad((w + size * step)[None]))
+        if np.isfinite(new_value) and new_value > value + 1e-4 * size * grad @ step - 1e-9 * abs(value):
+            return w + size * step, new_value, new_grad, True
+        size *= 0.5
+    return w, value, grad, False
+
+
+def _factor_of_inverse(precision):
+    # P = R R^T with R upper triangular, from the Cholesky factor of the reversed matrix; R^-T is lower triangular
+    reverse = np.linalg.cholesky(precision[::-1, ::-1])[::-1, ::-1]
+    return np.tril(np.linalg.solve(reverse.T, np.eye(len(precision))))
+
+
+def _same(mode, other):
+    apart = np.linalg.solve(other.scale_tril, mode.location - other.location)
+    return np.sqrt(np.mean(apart**2)) < SAME_MODE

@@ -1,0 +1,127 @@
+"""The draws a fit reports, in the user's parameters."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from numpyro.diagnostics import effective_sample_size
+
+from latlas.bayes._approximation import AbstractApproximation, AbstractTransport
+from latlas.bayes._assess import Moments, flat_parameters
+from latlas.bayes._density import Density
+from latlas.bayes._importance import ImportanceDraws
+from latlas.bayes._target import AbstractTarget
+
+Correction = Literal["none", "importance", "chains", "linear response"]
+NUM_REPORTED = 4096
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of u with weights, and how they were come by.
+
+    Attributes:
+        target: knows the parameters.
+        draws: `(draws, n)`, unconstrained.
+        weights: normalised, `(draws,)`, or None where all count alike.
+        correction: "none", draws of the approximation; "importance", weighted by Pareto-smoothed ratios; "chains", of
+            Markov chains that began at the approximation; "linear response", of the normal with repaired covariances.
+        num_effective: independent draws they are worth; infinite where the moments are exact.
+    """
+
+    target: AbstractTarget
+    draws: Float[np.ndarray, "draws n"]
+    weights: Float[np.ndarray, " draws"] | None
+    correction: Correction
+    num_effective: float
+
+    def moments(self) -> Moments:
+        """Of every entry of every parameter."""
+        moments = Moments.of(flat_parameters(self.target, self.draws), self.weights)
+        return Moments(moments.mean, moments.sd, self.num_effective)
+
+    def resample(
+        self, key: PRNGKeyArray, num_draws: int, *, replace: bool | None = None
+    ) -> Float[Array, "draws n"]:
+        """Unconstrained draws with equal weights; without replacement where the draws suffice and count alike."""
+        if replace is None:
+            replace = self.weights is not None or num_draws > len(self.draws)
+        p = None if self.weights is None else jnp.asarray(self.weights)
+        return jnp.asarray(self.draws)[jax.random.choice(key, len(self.draws), (num_draws,), replace, p)]
+
+    def average(self, function: Any) -> PyTree[np.ndarray]:
+        """The mean over the draws of a function of the parameters, of any pytree shape."""
+        values = jax.jit(jax.vmap(lambda u: function(self.target.constrain(u))))(jnp.asarray(self.draws))
+        weights = (
+            self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
+        )
+        return jax.tree.map(lambda v: np.tensordot(weights, np.asarray(v), 1), values)
+
+    def quantiles(self) -> Float[np.ndarray, "3 m"]:
+        """5, 50 and 95 % quantiles of every entry of every parameter."""
+        flat = flat_parameters(self.target, self.draws)
+        if self.weights is None:
+            return np.quantile(flat, QUANTILES, axis=0)
+        weights = self.weights
+        return np.stack(
+            [np.quantile(c, QUANTILES, weights=weights, method="inverted_cdf") for c in flat.T], axis=1
+        )
+
+
+def of_approximation(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Posterior:
+    """Draws of the approximation alone; where it is a transport, from noise whose mean and covariance are exact."""
+    draws = _draws(key, approximation, NUM_REPORTED)
+    exact = isinstance(approximation, AbstractTransport) and 4 * density.dim < NUM_REPORTED
+    count = np.inf if exact else float(NUM_REPORTED)
+    return Posterior(density.target, density.unconstrained(np.asarray(draws)), None, "none", count)
+
+
+def of_weights(density: Density, importance: ImportanceDraws) -> Posterior:
+    """Weighted draws of the approximation."""
+    weights = np.exp(importance.log_weights)
+    draws = density.unconstrained(importance.draws)
+    return Posterior(density.target, draws, weights, "importance", importance.effective_sample_size)
+
+
+def of_chains(
+    density: Density, draws: Float[np.ndarray, "*chains steps n"], num_effective: float | None = None
+) -> Posterior:
+    """Draws of Markov chains, or particles, all alike."""
+    if num_effective is None:
+        num_effective = float(np.min(effective_sample_size(draws))) if draws.ndim == 3 else float(len(draws))
+    flat = density.unconstrained(draws.reshape(-1, draws.shape[-1]))
+    return Posterior(density.target, flat, None, "chains", num_effective)
+
+
+@eqx.filter_jit
+def _draws(key, approximation, num_draws):
+    if not isinstance(approximation, AbstractTransport) or 4 * approximation.dim >= num_draws:
+        return approximation.sample(key, num_draws)
+    half = jax.random.normal(key, (num_draws // 2, approximation.dim))
+    noise = jnp.concatenate([half, -half])
+    factor = jnp.linalg.cholesky(noise.T @ noise / num_draws)
+    noise = jax.scipy.linalg.solve_triangular(factor, noise.T, lower=True).T
+    return jax.vmap(approximation.transport)(noise)
+
+
+def entry_names(target: AbstractTarget) -> tuple[str, ...]:
+    """A name for every entry of every parameter, in the order of `flat_parameters`: "mu", "theta[0]", "cov[0,1]"."""
+    like = jax.eval_shape(target.constrain, jax.ShapeDtypeStruct((target.dim,), jnp.result_type(float)))
+    names = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(like):
+        stem = ".".join(_step_name(step) for step in path) or "x"
+        entries = [f"{stem}[{','.join(map(str, index))}]" for index in np.ndindex(leaf.shape)]
+        names += entries if leaf.shape else [stem]
+    return tuple(names)
+
+
+def _step_name(step):
+    for attribute in ("key", "name", "idx"):
+        if hasattr(step, attribute):
+            return str(getattr(step, attribute))
+    return str(step)
