@@ -4,7 +4,8 @@ import jax.random as jr
 import numpy as np
 
 from latlas.bayes._draws import flat_draws
-from latlas.bayes._stand_in import Check, Rung, Verdict
+from latlas.bayes._ladder import Rung
+from latlas.bayes._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence
 
 

@@ -11,12 +11,12 @@ from latlas.bayes._engine import EngineResult as EngineResult
 from latlas.bayes._engine_nuts import Nuts as Nuts
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
+from latlas.bayes._stochastic_target import AbstractStochasticTarget as AbstractStochasticTarget
+from latlas.bayes._stochastic_target import FixedBatches as FixedBatches
 from latlas.bayes._store import StoredFit as StoredFit
 from latlas.bayes._store import load as load
 from latlas.bayes._store import record_of as record_of
 from latlas.bayes._store import save as save
-from latlas.bayes._stochastic_target import AbstractStochasticTarget as AbstractStochasticTarget
-from latlas.bayes._stochastic_target import FixedBatches as FixedBatches
 from latlas.bayes._target import AbstractTarget as AbstractTarget
 from latlas.bayes._target import DensityTarget as DensityTarget
 from latlas.bayes._warp import AbstractWarp as AbstractWarp

@@ -13,7 +13,8 @@ from jaxtyping import PRNGKeyArray
 
 from latlas.bayes._arviz import data_tree
 from latlas.bayes._draws import named_draws
-from latlas.bayes._stand_in import Check, Rung, Verdict
+from latlas.bayes._ladder import Rung
+from latlas.bayes._verdict import Check, Verdict
 from latlas.core import CorruptFileError, Estimate, Evidence, RequestError, RunDirectory
 
 KIND = "bayes"

@@ -38,6 +38,11 @@ class BayesReportData:
     versions: Mapping[str, str] = field(default_factory=dict)
     run: str = "RUN"
 
+    def __post_init__(self) -> None:
+        for name in ("draws", "reference"):
+            columns = {entry: np.asarray(x, dtype=float) for entry, x in getattr(self, name).items()}
+            object.__setattr__(self, name, columns)
+
     @property
     def kind(self) -> str:
         """The verdict: "trust", "means only" or "do not trust"."""
