@@ -5,6 +5,7 @@
 # inside NumPyro's densities and in closed forms of KL that broadcast by design. Run either by hand:
 #   pytest --jaxtyping-packages=latlas,beartype.beartype        JAX_NUMPY_RANK_PROMOTION=raise pytest
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -25,6 +26,24 @@ def programs_that_are_done_are_dropped():
     yield
     if _MAPS.exists() and len(_MAPS.read_bytes().splitlines()) > _MANY_MAPS:
         jax.clear_caches()
+
+
+@contextlib.contextmanager
+def compiling_quickly():
+    """Where many programs are compiled and each is run for moments: XLA's optimisations cost more than they save."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(scope="module")
+def compile_quickly():
+    """The same for a whole file: `pytestmark = pytest.mark.usefixtures("compile_quickly")`."""
+    with compiling_quickly():
+        yield
 
 
 @pytest.fixture

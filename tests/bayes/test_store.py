@@ -71,7 +71,8 @@ def test_the_draws_leave_for_arviz(run):
     stored = load(run)
     tree = stored.to_arviz()
     assert tree["posterior"]["theta"].dims == ("chain", "draw", "theta_dim_0")
-    assert tree["reference"]["mu"].shape == (4, 500)
+    nuts = stored.to_arviz(reference=True)["posterior"]
+    np.testing.assert_array_equal(nuts["theta"].values, stored.reference["theta"])
     summary = arviz.summary(arviz.from_datatree(tree), round_to="none", kind="stats")
     assert summary.loc["mu", "mean"] == pytest.approx(stored.draws["mu"].mean())
     assert len(summary) == len(stored.summary())
@@ -101,6 +102,8 @@ def test_nothing_is_overwritten_unasked(run):
     save(jr.key(0), run.path, FakeFit("do not trust", reference=False), overwrite=True)
     assert load(run).verdict.kind == "do not trust"
     assert load(run).reference is None
+    with pytest.raises(RequestError, match="no reference"):
+        load(run).to_arviz(reference=True)
 
 
 def test_the_files_are_arrays_and_strict_json(run):

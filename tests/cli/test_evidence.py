@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SHORT = ("--num-samples", 50, "--temperatures", 20, "--chains", 4, "--max-examples", 8)
 
 
@@ -16,6 +18,8 @@ def test_a_bound_adds_both_sides_and_what_they_certify(latlas, files, bound):
     assert lower["value"] <= upper["value"] + 3 * error
     assert found["bracket"]["upper_is_bound"] is False
     assert found["bracket"]["num_examples"] == 8
+    assert found["bracket"]["elbo"]["value"] <= lower["value"] + 3 * error  # of the same 8 rows
+    assert found["bracket"]["elbo"] != found["elbo"]
     assert found["certificate"]["num_examples"] == 8
     assert found["num_examples"] == 20  # the rest is still measured on all rows
 

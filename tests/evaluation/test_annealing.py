@@ -26,6 +26,8 @@ from latlas.evaluation._annealing import annealed_evidence, pooled_pareto_k
 from latlas.evaluation._importance import weight_statistics
 from latlas.models import PPCA, VAE, AbstractPrior, LatentClassModel
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 @pytest.fixture(scope="module")
 def ppca():

@@ -26,6 +26,8 @@ from latlas.evaluation import (
 from latlas.models import PPCA, VAE, AbstractRecognition, GaussianRecognition, StandardNormal, WithRecognition
 from latlas.networks import MLP
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 SHORT = Annealing(num_temperatures=120, num_chains=16, transition=HMC(num_leapfrog=5))
 
 

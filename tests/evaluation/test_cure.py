@@ -6,7 +6,6 @@ import signal
 from dataclasses import replace
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -38,6 +37,8 @@ from latlas.models import VAE, AbstractPrior, GaussianRecognition, StandardNorma
 from latlas.networks import MLP
 from latlas.objectives import Elbo
 from latlas.training import Adam, Schedule, Trainer
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 KEY = jr.key(3)
 FEATURES, LATENT = 8, 2
@@ -76,15 +77,6 @@ class Signal:
         if self.runs == self.run and context.step >= self.step:
             self.run = None
             signal.raise_signal(signal.SIGTERM)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _compile_quickly():
-    """Many small programs, each run for moments: XLA's optimisations cost more than they save."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from latlas.distributions import Bernoulli, Chain, FixedScale, Gaussian, Likelih
 from latlas.evaluation import FINDINGS, QUICK_CHECKS, diagnose
 from latlas.models import PPCA, AbstractLatentModel, Autoencoder
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def quick(model, x, seed=0):
     return diagnose(jr.key(seed), model, Example(x), checks=QUICK_CHECKS)

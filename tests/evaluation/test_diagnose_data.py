@@ -27,6 +27,8 @@ from latlas.evaluation import ALL_CHECKS, QUICK_CHECKS, diagnose
 from latlas.evaluation._residuals import outside_support, residuals
 from latlas.models import PPCA, AbstractLatentModel
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def only(*wanted):
     return [check for check in ALL_CHECKS if check.name in wanted]

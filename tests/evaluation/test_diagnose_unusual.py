@@ -14,6 +14,8 @@ from latlas.distributions import FixedScale, Gaussian, Likelihood, Product, diag
 from latlas.evaluation import QUICK_CHECKS, diagnose
 from latlas.models import AbstractLatentModel
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 class Of(AbstractLatentModel):
     """A model of three functions."""

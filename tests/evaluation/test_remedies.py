@@ -44,16 +44,9 @@ from latlas.networks import MLP, small_output_init
 from latlas.objectives import Elbo, ImportanceWeighted, Total
 from latlas.training import Adam, Interleaved, Optax, Partitioned, Schedule, Trainer
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 X = 3.0 * jr.normal(jr.key(9), (53, 4))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _compile_quickly():
-    """Many small programs, each run for moments: XLA's optimisations cost more than they save."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 class Point(AbstractPrior):

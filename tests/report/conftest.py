@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latlas.report import ReportData
+from latlas.report import ReportData, render
 
 SHAPES = {"image": (8, 6), "series": (40,), "table": (5,)}
 
@@ -92,7 +92,7 @@ def treatments() -> list[dict[str, Any]]:
     return [first, first | {"finding": "unstable_gradients", "attempt": 2, "measured": None, "outcome": None}]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def content() -> Callable[..., dict[str, Any]]:
     """A whole report's arguments, of one kind; any of them replaced by name."""
 
@@ -116,7 +116,19 @@ def content() -> Callable[..., dict[str, Any]]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def report(content: Callable[..., dict[str, Any]]) -> Callable[..., ReportData]:
     """The report data themselves."""
     return lambda kind="image", **changes: ReportData(**content(kind, **changes))
+
+
+@pytest.fixture(scope="session")
+def measures() -> Callable[..., ReportData]:
+    """Report data without items and codes, whose page is drawn in a tenth of the time."""
+    return lambda **changes: ReportData(title="Digits", item_shape=(5,), **changes)
+
+
+@pytest.fixture(scope="session")
+def whole(report: Callable[..., ReportData]) -> str:
+    """The page of all that `report` gives."""
+    return render(report())

@@ -48,8 +48,8 @@ def with_gap(**changes):
     return full_evaluation(gap=gap | changes)
 
 
-def test_the_gap_is_stacked_from_the_elbo_to_the_evidence(report):
-    panel = gap_figure(report(evaluation=with_gap())).axes[0]
+def test_the_gap_is_stacked_from_the_elbo_to_the_evidence(measures):
+    panel = gap_figure(measures(evaluation=with_gap())).axes[0]
     bars = {round(p.get_y() + p.get_height() / 2): [] for p in panel.patches}
     for patch in panel.patches:
         bars[round(patch.get_y() + patch.get_height() / 2)].append((patch.get_x(), patch.get_width()))
@@ -60,8 +60,8 @@ def test_the_gap_is_stacked_from_the_elbo_to_the_evidence(report):
     assert len(hatched) == 2, "the two parts differ by more than their colour"
 
 
-def test_the_gap_is_told_in_words_and_the_alt_text(report):
-    page = Page(render(report(evaluation=with_gap())))
+def test_the_gap_is_told_in_words_and_the_alt_text(measures):
+    page = Page(render(measures(evaluation=with_gap())))
     words = page.words.replace("\N{NO-BREAK SPACE}", " ")
     assert (
         "3.090 ± 0.050 nats below log p(x). Of these 1.430 ± 0.050 are lost because the cloud of places"
@@ -73,8 +73,8 @@ def test_the_gap_is_told_in_words_and_the_alt_text(report):
     assert any("approximation 1.430" in value for _, name, value in page.attributes if name == "aria-label")
 
 
-def test_a_search_that_did_not_end_is_said(report):
-    data = report(evaluation=with_gap(converged=False))
+def test_a_search_that_did_not_end_is_said(measures):
+    data = measures(evaluation=with_gap(converged=False))
     assert "had not come to its end" in split(data)
     assert "at least this much" in Page(render(data)).words
 
@@ -88,35 +88,35 @@ def test_a_search_that_did_not_end_is_said(report):
     ],
     ids=["negative", "zero", "bare"],
 )
-def test_odd_gaps_are_drawn_in_both_themes(change, report):
-    data = report(evaluation=with_gap(**change))
+def test_odd_gaps_are_drawn_in_both_themes(change, measures):
+    data = measures(evaluation=with_gap(**change))
     render(data)
     for theme in (LIGHT, DARK):
         assert to_svg(gap_figure(data, theme))
 
 
-def test_a_missing_gap_or_curve_is_said_and_refused(report):
-    words = Page(render(report())).words
+def test_a_missing_gap_or_curve_is_said_and_refused(measures):
+    words = Page(render(measures())).words
     assert "latlas evaluate RUN DATA --gap" in words
     assert "--betas 0.1,0.3,1,3,10" in words
     for draw in (gap_figure, rate_distortion_figure, pruning_figure):
         with pytest.raises(ValueError, match=r"gap|curve"):
-            draw(report())
+            draw(measures())
     with pytest.raises(ValueError, match="kl_per_dimension"):
-        pruning_figure(report(curve=curve(kl_per_dimension=None)))
+        pruning_figure(measures(curve=curve(kl_per_dimension=None)))
 
 
-def test_the_curve_is_read_by_rising_beta_and_without_points_that_are_no_number(report):
-    found = read_curve(report(curve=curve(rate=[1.0, None, 6.0, float("inf")])))
+def test_the_curve_is_read_by_rising_beta_and_without_points_that_are_no_number(measures):
+    found = read_curve(measures(curve=curve(rate=[1.0, None, 6.0, float("inf")])))
     np.testing.assert_array_equal(found.betas, [1.0, 10.0])
     np.testing.assert_array_equal(found.distortion, [70.0, 90.0])
     assert found.chosen == 0
-    assert read_curve(report(curve=curve(chosen=None))).chosen is None
-    assert read_curve(report(curve=curve(rate=[None] * 4))) is None
+    assert read_curve(measures(curve=curve(chosen=None))).chosen is None
+    assert read_curve(measures(curve=curve(rate=[None] * 4))) is None
 
 
-def test_the_hull_is_a_line_of_its_points_alone_and_the_chosen_beta_is_marked(report):
-    panel = rate_distortion_figure(report(curve=curve())).axes[0]
+def test_the_hull_is_a_line_of_its_points_alone_and_the_chosen_beta_is_marked(measures):
+    panel = rate_distortion_figure(measures(curve=curve())).axes[0]
     lines = {line.get_label(): line.get_xydata().tolist() for line in panel.lines}
     assert lines["on the hull"] == [[1.0, 90.0], [6.0, 70.0], [12.0, 60.0]]
     assert lines["above it"] == [[7.0, 75.0]]
@@ -125,8 +125,8 @@ def test_the_hull_is_a_line_of_its_points_alone_and_the_chosen_beta_is_marked(re
     assert {"β = 1", "β = 0.1", "β = 10"} <= set(names)
 
 
-def test_dead_dimensions_are_crossed_and_counted_at_every_beta(report):
-    panel, top = pruning_figure(report(curve=curve())).axes[0], None
+def test_dead_dimensions_are_crossed_and_counted_at_every_beta(measures):
+    panel, top = pruning_figure(measures(curve=curve())).axes[0], None
     top = panel.child_axes[0]
     assert [label.get_text() for label in top.get_xticklabels()] == ["3", "3", "2", "1"]
     cells = np.ma.filled(panel.images[0].get_array(), np.nan)
@@ -136,8 +136,8 @@ def test_dead_dimensions_are_crossed_and_counted_at_every_beta(report):
     assert sorted(map(tuple, crosses)) == [(2.0, 2.0), (3.0, 1.0), (3.0, 2.0)]
 
 
-def test_the_page_shows_the_curve_with_its_numbers(report):
-    data = report(curve=curve(), evaluation=with_gap())
+def test_the_page_shows_the_curve_with_its_numbers(measures):
+    data = measures(curve=curve(), evaluation=with_gap())
     text = render(data)
     assert render(data) == text
     page = Page(text)
@@ -160,18 +160,18 @@ def test_the_page_shows_the_curve_with_its_numbers(report):
     ],
     ids=["one point", "bare", "all alike", "holes", "no dimensions"],
 )
-def test_odd_curves_are_drawn_in_both_themes(change, report):
-    data = report(curve=curve(**change))
+def test_odd_curves_are_drawn_in_both_themes(change, measures):
+    data = measures(curve=curve(**change))
     Page(render(data))
     for theme in (LIGHT, DARK):
         assert to_svg(rate_distortion_figure(data, theme))
 
 
-def test_a_share_that_did_not_converge_and_lucky_draws_are_said(report):
-    text = split(report(evaluation=with_gap(converged=0.75, reliable=False)))
+def test_a_share_that_did_not_converge_and_lucky_draws_are_said(measures):
+    text = split(measures(evaluation=with_gap(converged=0.75, reliable=False)))
     assert "had not come to its end for 25 % of the examples" in text
     assert "rests on a few lucky draws" in text
-    assert "come to its end" not in split(report(evaluation=with_gap(converged=1.0, reliable=True)))
+    assert "come to its end" not in split(measures(evaluation=with_gap(converged=1.0, reliable=True)))
 
 
 @pytest.mark.parametrize("name", ["a.png", "b.svg"])

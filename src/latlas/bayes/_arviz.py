@@ -1,35 +1,110 @@
-"""Draws as the tree of labelled arrays that ArviZ reads."""
+"""Posteriors as `xarray.DataTree` with ArviZ's group names, which every version of ArviZ reads."""
 
+import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
 import lazy_loader
 import numpy as np
+from jaxtyping import Array, Float
 
 from latlas.core import RequestError
 
 xarray = lazy_loader.load("xarray")
 
 
-def data_tree(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Any:
-    """An `xarray.DataTree` of groups of draws, each array with the axes chain and draw and then its own.
+def to_datatree(
+    posterior: Mapping[str, Float[Array, "draws ..."]],
+    *,
+    num_chains: int = 1,
+    sample_stats: Mapping[str, Array] | None = None,
+    log_likelihood: Mapping[str, Array] | None = None,
+    posterior_predictive: Mapping[str, Array] | None = None,
+    prior: Mapping[str, Array] | None = None,
+    prior_predictive: Mapping[str, Array] | None = None,
+    observed_data: Mapping[str, Array] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> Any:
+    """Draws as an `xarray.DataTree` in ArviZ's layout (arviz-devs, "InferenceData schema specification").
+
+    Each mapping becomes a group of its name. Its variables have the dimensions `chain`, `draw` and then `NAME_dim_0`,
+    `NAME_dim_1` and so on; `observed_data` has the latter alone. ArviZ 1.x takes the tree as it is; ArviZ 0.23 reads it by
+    `arviz.from_datatree(tree)`.
+
+    Args:
+        posterior: name -> draws, the chains one after another.
+        num_chains: of the posterior and what belongs to its draws; 1 for independent draws.
+        sample_stats: numbers about each draw, such as `lp` in nats.
+        log_likelihood: of each observation at each draw in nats: for `arviz.loo`.
+        posterior_predictive: replicates, one for each draw.
+        prior: draws from the prior, one chain.
+        prior_predictive: data drawn from the prior, one chain.
+        observed_data: the data, without an axis of draws.
+        attrs: about the whole, such as the engine; strings and numbers.
 
     Raises:
-        RequestError: if xarray is not installed.
+        RequestError: if xarray is missing, for groups of another number of draws than the posterior, or chains that do not
+            divide it.
     """
-    try:
-        return xarray.DataTree.from_dict(
-            {
-                group: xarray.Dataset({name: _labelled(name, array) for name, array in arrays.items()})
-                for group, arrays in groups.items()
-            }
-        )
-    except ModuleNotFoundError as error:
+    _require_xarray()
+    num_draws = _num_draws("posterior", posterior)
+    if num_draws % num_chains:
+        raise RequestError(f"{num_draws} draws are no whole number of {num_chains} chains.")
+    drawn = {
+        "posterior": posterior,
+        "sample_stats": sample_stats,
+        "log_likelihood": log_likelihood,
+        "posterior_predictive": posterior_predictive,
+    }
+    groups = {}
+    for group, values in drawn.items():
+        if values:
+            if (count := _num_draws(group, values)) != num_draws:
+                raise RequestError(f"The group {group} has {count} draws, but the posterior has {num_draws}.")
+            groups[group] = _dataset(values, num_chains)
+    for group, values in (("prior", prior), ("prior_predictive", prior_predictive)):
+        if values:
+            _num_draws(group, values)
+            groups[group] = _dataset(values, 1)
+    if observed_data:
+        groups["observed_data"] = _dataset(observed_data, None)
+    about = {"inference_library": "latlas", "inference_library_version": importlib.metadata.version("latlas")}
+    return xarray.DataTree.from_dict(
+        {
+            "/": xarray.Dataset(attrs=about | dict(attrs or {})),
+            **{f"/{name}": ds for name, ds in groups.items()},
+        }
+    )
+
+
+def _dataset(values, num_chains):
+    """As many chains of as many draws; None: no such axes."""
+    variables, coords = {}, {}
+    for name, array in values.items():
+        array, leading = np.asarray(array), []
+        if num_chains is not None:
+            array = array.reshape(num_chains, -1, *array.shape[1:])
+            leading = ["chain", "draw"]
+        trailing = [f"{name}_dim_{i}" for i in range(array.ndim - len(leading))]
+        variables[name] = ([*leading, *trailing], array)
+        coords |= {dim: np.arange(size) for dim, size in zip([*leading, *trailing], array.shape, strict=True)}
+    return xarray.Dataset(variables, coords)
+
+
+def _num_draws(group, values):
+    counts = {np.shape(array)[0] if np.ndim(array) else None for array in values.values()}
+    if len(counts) != 1 or counts & {None, 0}:
+        found = ", ".join(f"{name} {np.shape(array)}" for name, array in values.items()) or "nothing"
         raise RequestError(
-            "Draws for ArviZ need xarray, which is not installed: run `pip install latlas[bayes]`."
+            f"The group {group} needs the same number of draws along each first axis; it has {found}."
+        )
+    return counts.pop()
+
+
+def _require_xarray():
+    try:
+        xarray.DataTree  # noqa: B018 - the first use imports it
+    except (ImportError, AttributeError) as error:
+        raise RequestError(
+            "An export to ArviZ needs xarray 2024.11 or later: pip install latlas[bayes]."
         ) from error
-
-
-def _labelled(name, array):
-    axes = ("chain", "draw", *(f"{name}_dim_{place}" for place in range(np.ndim(array) - 2)))
-    return axes, np.asarray(array), {}

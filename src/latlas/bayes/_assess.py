@@ -9,9 +9,10 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from latlas.bayes._approximation import AbstractApproximation
+from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 from latlas.bayes._density import Density
-from latlas.bayes._importance import ImportanceDraws, importance_draws
+from latlas.bayes._importance import ImportanceDraws, importance_draws, log_density_of
 from latlas.bayes._modes import Search
 from latlas.bayes._precision import host_rng
 from latlas.bayes._target import AbstractTarget
@@ -44,7 +45,7 @@ class Moments:
 
 def flat_parameters(target: AbstractTarget, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
     """Every entry of every constrained parameter, one row per draw."""
-    return np.asarray(_flat(target, jnp.asarray(u)))
+    return on_batches(_flat, target, u, min_batch=MAX_BATCH)
 
 
 @jax.jit
@@ -118,9 +119,9 @@ def _whitening(draws):
 
 def _upper(density, approximation, draws):
     """log Z <= -log E_p[q / p~] in the mean: from draws of the posterior, as the chains nearly are."""
-    w = draws[:, ::4].reshape(-1, draws.shape[-1])
-    log_q = np.asarray(jax.jit(jax.vmap(approximation.log_prob))(w))
-    ratios = log_q - density.value(w)
+    flat = draws.reshape(-1, draws.shape[-1])
+    w = flat[:: -(-len(flat) // MAX_BATCH)]
+    ratios = log_density_of(approximation, w) - density.value(w)
     ratios = ratios[np.isfinite(ratios)]
     value = logsumexp(ratios) - np.log(len(ratios))
     error = np.std(np.exp(ratios - value), ddof=1) / np.sqrt(len(ratios))

@@ -11,11 +11,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
+from latlas.bayes._batches import on_batches
 from latlas.bayes._precision import in_float64
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import AbstractWarp, Affine, Composed
-
-MAX_BATCH = 1024  # rows of one call of the compiled program
 
 
 @dataclass
@@ -68,6 +67,8 @@ class Density:
 
     def unconstrained(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
         """u of each row."""
+        if self.warp is None:
+            return self._unwhitened(w)
         return self._on_batches(_unconstrained, w, counts=0)
 
     def value(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
@@ -100,20 +101,18 @@ class Density:
         factor = np.asarray(self.affine.scale_tril)
         return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
 
+    def _unwhitened(self, w):
+        if self.affine is None:
+            return np.atleast_2d(w)
+        factor = np.asarray(self.affine.scale_tril)
+        return np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
+
     @in_float64
     def _on_batches(self, program, w, counts=1):
         w = np.atleast_2d(np.asarray(w, np.float64))
         self.count.num_evaluations += counts * len(w)
-        if self.affine is not None:
-            factor = np.asarray(self.affine.scale_tril)
-            w = np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
-        parts = [w[start : start + MAX_BATCH] for start in range(0, len(w), MAX_BATCH)]
-        results = [_trimmed(program((self.target, self.warp), _padded(part)), len(part)) for part in parts]
-        return results[0] if len(results) == 1 else jax.tree.map(lambda *a: np.concatenate(a), *results)
-
-
-def _trimmed(arrays, rows):
-    return jax.tree.map(lambda a: np.asarray(a)[:rows], arrays)
+        w = self._unwhitened(w)
+        return on_batches(program, (self.target, self.warp), w)
 
 
 def _after(outer, inner):
@@ -122,12 +121,6 @@ def _after(outer, inner):
     if outer.scale_tril.ndim == inner.scale_tril.ndim == 1:
         return Affine(outer(inner.loc), outer.scale_tril * inner.scale_tril)
     return Affine(outer(inner.loc), outer.dense @ inner.dense)
-
-
-def _padded(w):
-    """To a power of two rows: few shapes, few programs."""
-    rows = 1 << (len(w) - 1).bit_length()
-    return w if rows == len(w) else np.concatenate([w, np.repeat(w[-1:], rows - len(w), axis=0)])
 
 
 def _log_prob(parts, v):
@@ -139,8 +132,7 @@ def _log_prob(parts, v):
 
 @jax.jit
 def _unconstrained(parts, v):
-    _, warp = parts
-    return v if warp is None else jax.vmap(warp)(v)
+    return jax.vmap(parts[1])(v)
 
 
 @jax.jit

@@ -14,7 +14,7 @@ from latlas.bayes._precision import host_rng
 from latlas.core import WorkError
 
 _ROUND = 20  # steps between two looks at whether it has settled
-_MIN_BATCH = 32
+_MIN_BATCH = 64  # as many rows as the chains of the diagnosis have, so that one program serves both
 _MAX_SPREAD = 1e6  # of the covariance's eigenvalues in whitened coordinates: beyond, it has run off
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
@@ -64,8 +65,8 @@ class FullGaussian(AbstractTransport):
     @classmethod
     def of(cls, loc: Float[Array, " n"], scale_tril: Float[Array, "n n"]) -> "FullGaussian":
         """From a mean and the Cholesky factor of a covariance."""
-        scale_tril = jnp.asarray(scale_tril)
-        return cls(jnp.asarray(loc), jnp.log(jnp.diagonal(scale_tril)), jnp.tril(scale_tril, -1))
+        scale_tril = np.asarray(scale_tril)
+        return cls(np.asarray(loc), np.log(np.diagonal(scale_tril)), np.tril(scale_tril, -1))
 
     @property
     def dim(self) -> int:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
@@ -13,7 +12,7 @@ from latlas.bayes._approximation import AbstractApproximation
 from latlas.bayes._assess import Evidences
 from latlas.bayes._density import Density
 from latlas.bayes._ladder import Candidate, Rung
-from latlas.bayes._posterior import QUANTILES, Posterior, entry_names
+from latlas.bayes._posterior import QUANTILES, Posterior, constrained, entry_names
 from latlas.bayes._precision import in_float64
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._verdict import Check, Verdict
@@ -107,22 +106,22 @@ class Fit:
             key: for the draws.
             num_draws: leading axis of every array.
         """
-        u = self.posterior.resample(key, num_draws)
-        return jax.jit(jax.vmap(self.target.constrain))(u)
+        return constrained(self.target, self.posterior.resample(key, num_draws))
 
-    @cached_property
-    @in_float64
+    @property
     def mean(self) -> PyTree[np.ndarray]:
         """Posterior mean of every parameter."""
-        return self.posterior.average(lambda params: params)
+        return self._moments[0]
+
+    @property
+    def sd(self) -> PyTree[np.ndarray]:
+        """Posterior standard deviation of every entry of every parameter."""
+        return self._moments[1]
 
     @cached_property
     @in_float64
-    def sd(self) -> PyTree[np.ndarray]:
-        """Posterior standard deviation of every entry of every parameter."""
-        mean = self.mean
-        squares = self.posterior.average(lambda p: jax.tree.map(lambda a, m: (a - m) ** 2, p, mean))
-        return jax.tree.map(np.sqrt, squares)
+    def _moments(self) -> tuple[PyTree[np.ndarray], PyTree[np.ndarray]]:
+        return self.posterior.mean_and_sd()
 
     @in_float64
     def summary(self) -> dict[str, dict[str, float]]:

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
-from latlas.bayes._approximation import AbstractApproximation
+from latlas.bayes._approximation import AbstractApproximation, AbstractTransport
 from latlas.bayes._density import Density
+from latlas.bayes._precision import host_rng
 from latlas.core import PARETO_K_LIMIT, Estimate, Evidence
 from latlas.stats import pareto_k, psis_log_weights
 
@@ -64,11 +65,33 @@ def importance_draws(
     key: PRNGKeyArray, density: Density, approximation: AbstractApproximation, num_draws: int = NUM_DRAWS
 ) -> ImportanceDraws:
     """Draws of the approximation with their weights; call it in the float64 scope."""
-    draws, log_q = _drawn_and_scored(approximation, key, num_draws)
+    if isinstance(approximation, AbstractTransport):
+        noise = host_rng(key).standard_normal((num_draws, approximation.dim))
+        draws, log_q = _transported_and_scored(approximation, noise)
+    else:
+        draws, log_q = _drawn_and_scored(approximation, key, num_draws)
     log_ratios = density.value(np.asarray(draws)) - np.asarray(log_q)
     log_ratios = np.where(np.isnan(log_ratios), -np.inf, log_ratios)
     smoothed, k = _smoothed(log_ratios)
     return ImportanceDraws(np.asarray(draws), log_ratios, np.asarray(smoothed), float(k))
+
+
+def log_density_of(
+    approximation: AbstractApproximation, draws: Float[np.ndarray, "b n"]
+) -> Float[np.ndarray, " b"]:
+    """log q of each row, in nats."""
+    return np.asarray(_scored(approximation, jnp.asarray(draws)))
+
+
+@eqx.filter_jit
+def _scored(approximation, draws):
+    return jax.vmap(approximation.log_prob)(draws)
+
+
+@eqx.filter_jit
+def _transported_and_scored(approximation, noise):
+    draws = jax.vmap(approximation.transport)(noise)
+    return draws, jax.vmap(approximation.log_prob)(draws)
 
 
 @eqx.filter_jit

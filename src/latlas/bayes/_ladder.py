@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
@@ -18,7 +17,7 @@ from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._modes import Search
 from latlas.bayes._noncentring import find_non_centring
 from latlas.bayes._posterior import Posterior, of_approximation, of_chains, of_weights
-from latlas.bayes._precision import host_rng
+from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._verdict import Check, Verdict
 from latlas.bayes._warp import Affine
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError
@@ -117,7 +116,7 @@ _RANK = {"trust": 2, "means only": 1, "do not trust": 0}
 
 class _Ladder:
     def __init__(self, key, density, start, search, tolerance, progress):
-        self.keys = iter(jax.random.split(key, 32))
+        self.keys = keys_from(key)
         self.plain, self.start, self.search = density, start, search
         self.tolerance, self.progress = tolerance, progress
         self.rungs, self.best, self.rival = [], None, None

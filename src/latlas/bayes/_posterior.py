@@ -1,7 +1,7 @@
 """The draws a fit reports, in the user's parameters."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -14,6 +14,7 @@ from latlas.bayes._approximation import AbstractApproximation, AbstractTransport
 from latlas.bayes._assess import Moments, flat_parameters
 from latlas.bayes._density import Density
 from latlas.bayes._importance import ImportanceDraws
+from latlas.bayes._precision import host_rng
 from latlas.bayes._target import AbstractTarget
 
 Correction = Literal["none", "importance", "chains", "linear response"]
@@ -54,13 +55,15 @@ class Posterior:
         p = None if self.weights is None else jnp.asarray(self.weights)
         return jnp.asarray(self.draws)[jax.random.choice(key, len(self.draws), (num_draws,), replace, p)]
 
-    def average(self, function: Any) -> PyTree[np.ndarray]:
-        """The mean over the draws of a function of the parameters, of any pytree shape."""
-        values = jax.jit(jax.vmap(lambda u: function(self.target.constrain(u))))(jnp.asarray(self.draws))
+    def mean_and_sd(self) -> tuple[PyTree[np.ndarray], PyTree[np.ndarray]]:
+        """Of every parameter, in its own shape."""
         weights = (
             self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
         )
-        return jax.tree.map(lambda v: np.tensordot(weights, np.asarray(v), 1), values)
+        values = jax.tree.map(np.asarray, constrained(self.target, self.draws))
+        mean = jax.tree.map(lambda v: np.tensordot(weights, v, 1), values)
+        sd = jax.tree.map(lambda v, m: np.sqrt(np.tensordot(weights, (v - m) ** 2, 1)), values, mean)
+        return mean, sd
 
     def quantiles(self) -> Float[np.ndarray, "3 m"]:
         """5, 50 and 95 % quantiles of every entry of every parameter."""
@@ -73,10 +76,18 @@ class Posterior:
         )
 
 
+def constrained(target: AbstractTarget, u: Float[Array, "draws n"]) -> PyTree[Array]:
+    """The user's parameters at each row, each with the draws as its leading axis."""
+    return _constrained(target, jnp.asarray(u))
+
+
 def of_approximation(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Posterior:
     """Draws of the approximation alone; where it is a transport, from noise whose mean and covariance are exact."""
-    draws = _draws(key, approximation, NUM_REPORTED)
     exact = isinstance(approximation, AbstractTransport) and 4 * density.dim < NUM_REPORTED
+    if exact:
+        draws = _transported(approximation, _matched_noise(key, NUM_REPORTED, density.dim))
+    else:
+        draws = approximation.sample(key, NUM_REPORTED)
     count = np.inf if exact else float(NUM_REPORTED)
     return Posterior(density.target, density.unconstrained(np.asarray(draws)), None, "none", count)
 
@@ -98,15 +109,21 @@ def of_chains(
     return Posterior(density.target, flat, None, "chains", num_effective)
 
 
+def _matched_noise(key, num_draws, dim):
+    """Antithetic normal noise whose covariance is exactly the identity."""
+    half = host_rng(key).standard_normal((num_draws // 2, dim))
+    noise = np.concatenate([half, -half])
+    return np.linalg.solve(np.linalg.cholesky(noise.T @ noise / num_draws), noise.T).T
+
+
 @eqx.filter_jit
-def _draws(key, approximation, num_draws):
-    if not isinstance(approximation, AbstractTransport) or 4 * approximation.dim >= num_draws:
-        return approximation.sample(key, num_draws)
-    half = jax.random.normal(key, (num_draws // 2, approximation.dim))
-    noise = jnp.concatenate([half, -half])
-    factor = jnp.linalg.cholesky(noise.T @ noise / num_draws)
-    noise = jax.scipy.linalg.solve_triangular(factor, noise.T, lower=True).T
+def _transported(approximation, noise):
     return jax.vmap(approximation.transport)(noise)
+
+
+@eqx.filter_jit
+def _constrained(target, u):
+    return jax.vmap(target.constrain)(u)
 
 
 def entry_names(target: AbstractTarget) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """Float64 in a scope of its own, whatever the global flag."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from threadpoolctl import threadpool_limits
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,7 +24,29 @@ def in_float64(function: Callable[P, T]) -> Callable[P, T]:
     return inside
 
 
+def with_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, with NumPy's and SciPy's linear algebra on one thread.
+
+    Their matrices here are a few dozen wide, and a second thread that spins at a barrier costs more than it carries, a
+    hundred times more where other processes want the core.
+    """
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        with threadpool_limits(limits=1, user_api="blas"):
+            return function(*args, **kwargs)
+
+    return inside
+
+
 def host_rng(key: PRNGKeyArray) -> np.random.Generator:
     """A NumPy generator that this key determines: for the loops that run on the host."""
     data = key if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.key_data(key)
     return np.random.default_rng(np.asarray(data).ravel().tolist())
+
+
+def keys_from(key: PRNGKeyArray) -> Iterator[PRNGKeyArray]:
+    """Any number of keys that this key determines, without compiling a program to split it."""
+    rng = host_rng(key)
+    while True:
+        yield jax.random.key(int(rng.integers(2**32)))

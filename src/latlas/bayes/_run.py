@@ -1,11 +1,11 @@
 """The front door: a posterior in, a fit and a verdict out."""
 
 import functools
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -21,7 +21,7 @@ from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._modes import Search, find_modes
 from latlas.bayes._names import engine_named, family_named
 from latlas.bayes._posterior import Posterior, of_approximation, of_chains
-from latlas.bayes._precision import host_rng, in_float64
+from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
 from latlas.core import RequestError
@@ -31,6 +31,7 @@ _AXIS_ALIGNED = ("mean-field", "block", "structured")
 _ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
 
 
+@with_one_blas_thread
 @in_float64
 def fit_target(
     key: PRNGKeyArray,
@@ -65,7 +66,7 @@ def fit_target(
             f"tolerance is {tolerance}; expected posterior standard deviations between 0 and 1, such as 0.1."
         )
     progress = progress or (lambda rung: None)
-    search_key, fit_key, judge_key = jax.random.split(key, 3)
+    search_key, fit_key, judge_key = itertools.islice(keys_from(key), 3)
     density = Density(target)
     search = find_modes(host_rng(search_key), density, np.asarray(start, np.float64), num_starts=num_starts)
     if isinstance(engine, str) and engine == "auto" and family is None:
@@ -92,7 +93,9 @@ def fit_target(
     )
     progress(rung)
     report = functools.cache(in_float64(lambda: _reported(judge_key, white, result)))
-    judge = in_float64(lambda: _judged(judge_key, engine, family, white, result, search, report(), tolerance))
+    judge = with_one_blas_thread(
+        in_float64(lambda: _judged(judge_key, engine, family, white, result, search, report(), tolerance))
+    )
     return Fit(
         engine.name,
         family.name,
@@ -150,7 +153,7 @@ def _mean(key, approximation):
 
 
 def _judged(key, engine, family, density, result, search, posterior, tolerance) -> Candidate:
-    weigh_key, walk_key = jax.random.split(key)
+    weigh_key, walk_key = itertools.islice(keys_from(key), 2)
     evidences = weigh(weigh_key, density, result.approximation)
     evidences = walk_on(walk_key, density, result.approximation, evidences.importance, tolerance=tolerance)
     reference = reference_of(density.target, density, evidences)

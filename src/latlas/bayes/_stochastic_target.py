@@ -18,7 +18,7 @@ class AbstractStochasticTarget(AbstractTarget):
     """
 
     @abc.abstractmethod
-    def draw_batch(self, rng: np.random.Generator) -> PyTree[np.ndarray]:
+    def draw_batch(self, generator: np.random.Generator) -> PyTree[np.ndarray]:
         """What `log_density_on` needs for one estimate; runs on the host and may read from a file."""
 
     @abc.abstractmethod
@@ -42,10 +42,10 @@ class FixedBatches(AbstractTarget):
 
     @classmethod
     def drawn(
-        cls, target: AbstractStochasticTarget, rng: np.random.Generator, num_batches: int
+        cls, target: AbstractStochasticTarget, generator: np.random.Generator, num_batches: int
     ) -> "FixedBatches":
         """On `num_batches` independent batches."""
-        batches = [target.draw_batch(rng) for _ in range(num_batches)]
+        batches = [target.draw_batch(generator) for _ in range(num_batches)]
         return cls(target, jax.tree.map(lambda *rows: np.stack(rows), *batches))
 
     @property

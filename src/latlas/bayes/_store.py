@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.bayes._arviz import data_tree
+from latlas.bayes._arviz import to_datatree
 from latlas.bayes._draws import named_draws
 from latlas.bayes._ladder import Rung
 from latlas.bayes._verdict import Check, Verdict
@@ -87,14 +87,24 @@ class StoredFit:
         found = record_of(self)
         return {name: found[name] for name in _SHORT} | {"log_evidence": found["log_evidence"]["value"]}
 
-    def to_arviz(self) -> Any:
-        """The stored draws as `xarray.DataTree` with a group `posterior`, and `reference` where NUTS was run.
+    def to_arviz(self, *, reference: bool = False) -> Any:
+        """The stored draws as an `xarray.DataTree` with a group `posterior`; ArviZ 0.23 reads it by `arviz.from_datatree`.
+
+        Args:
+            reference: those of NUTS instead, in their chains.
 
         Raises:
-            RequestError: if xarray is not installed.
+            RequestError: if xarray is not installed, or NUTS was not run.
         """
-        posterior = {name: array[None] for name, array in self.draws.items()}
-        return data_tree({"posterior": posterior} | ({"reference": self.reference} if self.reference else {}))
+        about = {"engine": self.engine, "family": self.family, "verdict": str(self.verdict)}
+        if not reference:
+            return to_datatree(self.draws, attrs=about)
+        if self.reference is None:
+            raise RequestError("This fit has no reference. Fit the model again with reference='nuts'.")
+        chains = {name: array.reshape(-1, *array.shape[2:]) for name, array in self.reference.items()}
+        return to_datatree(
+            chains, num_chains=len(next(iter(self.reference.values()))), attrs={"engine": "nuts"}
+        )
 
 
 def save(

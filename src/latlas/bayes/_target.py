@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.transforms import Transform
 
+from latlas.bayes._arguments import Arguments
+
 
 class AbstractTarget(eqx.Module):
     """An unnormalised log density on R^n with the bijection to the user's parameters.
@@ -62,19 +64,22 @@ class Layout(eqx.Module):
 
 
 class DensityTarget(AbstractTarget):
-    """A target from a function `log_density(params)` or `log_density(params, data)`.
+    """A target from a function `log_density(params)` or `log_density(params, data)`; `from_log_density` makes it.
 
     Attributes:
         function: returns a scalar in nats; constants may be left out.
         layout: of the unconstrained parameters.
-        bijections: (parameter name, NumPyro transform from the unconstrained) pairs; none: every real number is valid.
-        data: the function's second argument, or None where it has only one.
+        bijections: NumPyro transforms from the unconstrained by parameter name; where there is none, every real number
+            is valid.
+        data: holds the function's second argument, or None where it has only one.
+        start: unconstrained parameters that the user began with.
     """
 
     function: Callable = eqx.field(static=True)
     layout: Layout
-    bijections: tuple[tuple[str, Transform], ...]
-    data: PyTree
+    bijections: dict[str, Transform]
+    data: Arguments | None
+    start: Float[Array, " n"]
 
     @property
     def dim(self) -> int:
@@ -83,21 +88,23 @@ class DensityTarget(AbstractTarget):
 
     def log_density(self, u: Float[Array, " n"]) -> Scalar:
         """The user's log density at the constrained parameters, plus the log determinant of the bijections."""
-        free = self.layout.unravel(u)
-        params, log_det = _constrained(self.bijections, free)
-        value = self.function(params) if self.data is None else self.function(params, self.data)
+        params, log_det = constrained(self.bijections, self.layout.unravel(u))
+        value = self.function(params) if self.data is None else self.function(params, self.data.data)
         return value + log_det
 
     def constrain(self, u: Float[Array, " n"]) -> PyTree[Array]:
         """The parameters that the user's function takes."""
-        return _constrained(self.bijections, self.layout.unravel(u))[0]
+        return constrained(self.bijections, self.layout.unravel(u))[0]
 
 
-def _constrained(bijections, free):
+def constrained(
+    bijections: dict[str, Transform], free: PyTree[Array]
+) -> tuple[PyTree[Array], Scalar | float]:
+    """Parameters from unconstrained ones, and log |d params / d free| in nats."""
     if not bijections:
         return free, 0.0
     params, log_det = dict(free), 0.0
-    for name, bijection in bijections:
+    for name, bijection in bijections.items():
         params[name] = bijection(free[name])
         log_det += jnp.sum(bijection.log_abs_det_jacobian(free[name], params[name]))
     return params, log_det

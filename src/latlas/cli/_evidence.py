@@ -61,7 +61,7 @@ def measured_dearly(
 def _sides(
     atlas: Atlas, x: np.ndarray, bound: str, annealing: Annealing, num_samples: int, seed: int
 ) -> dict[str, Any]:
-    """The bracket, and what it certifies of q."""
+    """The bracket with the estimates on its own rows, which can be held against it, and what it certifies of q."""
     with rows_done(bound) as told:
         measured = atlas.evaluate(x, num_samples=num_samples, random_state=seed, progress=told)
         if bound == "iwae":
@@ -73,4 +73,6 @@ def _sides(
         else:
             sides = atlas.bracket(x, annealing=annealing, random_state=seed, progress=told)
     certified = certificate(measured.elbo_per_example, sides)
-    return {"bracket": sides.to_dict() | {"num_examples": len(x)}, "certificate": certified.to_dict()}
+    plain = measured.to_dict()
+    same_rows = {"elbo": plain["elbo"], "importance": plain["log_evidence"], "num_examples": len(x)}
+    return {"bracket": sides.to_dict() | same_rows, "certificate": certified.to_dict()}

@@ -21,6 +21,7 @@ from latlas.evaluation import (
     evaluate,
     gap,
 )
+from latlas.models import AbstractLatentModel
 
 
 class MeasuresMixin:
@@ -52,9 +53,7 @@ class MeasuresMixin:
             All in nats per example and in the data's units; `to_dict()` gives plain values.
         """
         return evaluate(
-            self._key(random_state),
-            self._model,
-            self._examples(X),
+            *self._measured(X, random_state),
             num_samples=num_samples,
             chunk_size=chunk_size,
             progress=progress,
@@ -77,9 +76,7 @@ class MeasuresMixin:
             progress: called with the rows done and the rows in all.
         """
         return annealed_log_evidence(
-            self._key(random_state),
-            self._model,
-            self._examples(X),
+            *self._measured(X, random_state),
             annealing=annealing or Annealing(),
             proposal=self._model.posterior,
             progress=progress,
@@ -105,9 +102,7 @@ class MeasuresMixin:
             progress: called with the rows done and the rows in all.
         """
         return bracket(
-            self._key(random_state),
-            self._model,
-            self._examples(X),
+            *self._measured(X, random_state),
             annealing=annealing or Annealing(),
             num_simulated=num_simulated,
             progress=progress,
@@ -132,9 +127,7 @@ class MeasuresMixin:
             progress: called with the rows done and the rows in all.
         """
         return gap(
-            self._key(random_state),
-            self._model,
-            self._examples(X),
+            *self._measured(X, random_state),
             refinement=refinement or Refinement(),
             num_samples=num_samples,
             progress=progress,
@@ -152,13 +145,15 @@ class MeasuresMixin:
             progress: called with the rows done and the rows in all.
         """
         return diagnose(
-            self._key(random_state),
-            self._model,
-            self._examples(X),
+            *self._measured(X, random_state),
             train=None if train is None else self._examples(train),
             history=self.history_,
             progress=progress,
         )
+
+    def _measured(self, X: Any, random_state: Any) -> tuple[PRNGKeyArray, AbstractLatentModel, Example]:
+        """What every measure begins with."""
+        return self._key(random_state), self._model, self._examples(X)
 
     def _examples(self, X: Any) -> Example:
         return Example(self._model_rows(X)[0])

@@ -38,6 +38,9 @@ class Bracket(NamedTuple):
         upper_is_bound: False on real data, where the upper side is an estimate.
         simulated_width: the width on data simulated from the model, where both sides are bounds.
         exact: log p(x), where the model knows it.
+        elbo: on the same examples, as far as the file tells them apart.
+        importance: the importance-weighted log p(x) on the same examples.
+        num_examples: how many; None where nobody said.
     """
 
     lower: Measured
@@ -46,6 +49,9 @@ class Bracket(NamedTuple):
     upper_is_bound: bool
     simulated_width: Measured | None
     exact: Measured | None
+    elbo: Measured | None
+    importance: Measured | None
+    num_examples: int | None
 
 
 class Gap(NamedTuple):
@@ -117,7 +123,7 @@ def measured(entry: Any) -> Measured | None:
 
 def bracket(data: ReportData) -> Bracket | None:
     """The bracket, if both its sides are known."""
-    entry = _part(data, "bracket")
+    entry, whole = _part(data, "bracket"), data.evaluation or {}
     lower, upper = measured(entry.get("lower")), measured(entry.get("upper"))
     if lower is None or upper is None:
         return None
@@ -128,6 +134,10 @@ def bracket(data: ReportData) -> Bracket | None:
         entry.get("upper_is_bound") is True,
         measured(entry.get("simulated_width")),
         measured(entry.get("exact")),
+        # files from before these were kept have only those of all examples
+        measured(entry.get("elbo", whole.get("elbo"))),
+        measured(entry.get("importance", whole.get("log_evidence"))),
+        _count(entry.get("num_examples", whole.get("num_examples"))),
     )
 
 
@@ -157,10 +167,10 @@ def certificate(data: ReportData) -> Certificate | None:
     low, high = (_middle(entry.get(f"total_variation_{end}")) for end in ("low", "high"))
     count, total = decimal(entry.get("num_vacuous")), decimal(entry.get("num_examples"))
     vacuous = float(variation is not None and variation.value > 1)
-    if isinstance(entry.get("vacuous"), bool):
-        vacuous = float(entry["vacuous"])
-    elif math.isfinite(count) and total > 0:
+    if math.isfinite(count) and total > 0:
         vacuous = count / total
+    elif isinstance(entry.get("vacuous"), bool):  # says only where the mean lies
+        vacuous = float(entry["vacuous"])
     reliable = entry.get("reliable")
     return Certificate(
         kl,
@@ -170,6 +180,10 @@ def certificate(data: ReportData) -> Certificate | None:
         entry.get("basis") == "exact",
         reliable if isinstance(reliable, bool) else None,
     )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _middle(entry: Any) -> Measured | None:

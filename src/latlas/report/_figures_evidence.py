@@ -1,64 +1,30 @@
 """How well the model explains held-out data, and which latent dimensions carry it."""
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from latlas.report._data import ReportData, part
-from latlas.report._text import decimal, with_error
+from latlas.report._evaluation import measured
+from latlas.report._figures_intervals import Row, intervals
 from latlas.report._theme import BLUE, ORANGE, Theme, new_figure, themed
 
 MOST_NAMED = 32  # bars that still have room for the number of their dimension
 
 
-class Bound(NamedTuple):
-    """One figure of the evaluation, in nats per example."""
-
-    name: str
-    value: float
-    standard_error: float
-
-
-def bounds(data: ReportData) -> list[Bound]:
+def evidence_rows(data: ReportData) -> list[Row]:
     """ELBO and log evidence, as far as they were measured and are finite."""
     found = []
-    for key, name in (("elbo", "ELBO"), ("log_evidence", "log p(x)")):
-        entry = (data.evaluation or {}).get(key) or {}
-        value = decimal(entry.get("value"))
-        if math.isfinite(value):
-            found.append(Bound(name, value, decimal(entry.get("standard_error"))))
+    for key, name, color in (("elbo", "ELBO", ORANGE), ("log_evidence", "log p(x)", BLUE)):
+        value = measured((data.evaluation or {}).get(key))
+        if value is not None:
+            found.append(Row(name, value, color))
     return found
 
 
 @themed
 def evidence_figure(data: ReportData, theme: Theme) -> Figure:
     """ELBO and importance-weighted log p(x), with one (thick) and two (thin) standard errors."""
-    measured = bounds(data)
-    figure = new_figure(0.85 + 0.5 * len(measured))
-    panel = figure.subplots()
-    for row, (bound, color) in enumerate(zip(measured, (ORANGE, BLUE), strict=False)):
-        error = bound.standard_error if math.isfinite(bound.standard_error) else 0.0
-        for times, width in ((2, 1.2), (1, 3.5)):
-            panel.plot(
-                bound.value + np.array([-times, times]) * error, [row, row], color=color, linewidth=width
-            )
-        panel.plot(bound.value, row, "o", color=color, markersize=7)
-        label = with_error(bound.value, bound.standard_error)
-        panel.annotate(
-            label, (bound.value, row), (0, 8), textcoords="offset points", ha="center", fontsize=10
-        )
-    panel.set_yticks(range(len(measured)), [bound.name for bound in measured])
-    panel.tick_params(axis="y", length=0, labelcolor=theme.text, labelsize=11)
-    panel.set_ylim(-0.5, len(measured) - 0.3)
-    panel.margins(x=0.22)
-    panel.spines["left"].set_visible(False)
-    panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    panel.grid(axis="x")
-    panel.set_xlabel("nats per example (further right is better)")
-    return figure
+    return intervals(evidence_rows(data), theme)
 
 
 @themed

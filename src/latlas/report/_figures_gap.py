@@ -4,10 +4,10 @@ import math
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from latlas.report._data import ReportData
 from latlas.report._evaluation import Gap, Measured, gap
+from latlas.report._figures_intervals import name_rows
 from latlas.report._text import with_error
 from latlas.report._theme import BLUE, ORANGE, Theme, new_figure, themed
 
@@ -36,15 +36,11 @@ def gap_figure(data: ReportData, theme: Theme) -> Figure:
         right = max(end.value, first.value)  # a negative part reaches back
         _end(panel, row, end.value, right, part, theme)
     panel.axvline(0, color=theme.muted, linewidth=0.8)
-    panel.set_yticks(range(3), ["amortisation", "approximation", "the whole gap"])
-    panel.tick_params(axis="y", length=0, labelcolor=theme.text, labelsize=11)
-    panel.spines["left"].set_visible(False)
+    names = ("amortisation", "approximation", "the whole gap")
+    name_rows(panel, names, "nats per example above the ELBO", theme)
     low, high = (limit(0.0, *(end.value for end in ends)) for limit in (min, max))
     reach = max(high - low, 1e-6)
     panel.set_xlim(low - (0.05 * reach if low < 0 else 0), high + 0.4 * reach)
-    panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    panel.grid(axis="x")
-    panel.set_xlabel("nats per example above the ELBO")
     return figure
 
 

@@ -3,11 +3,12 @@
 from latlas.report._data import ReportData
 from latlas.report._evaluation import Measured, bracket, gap
 from latlas.report._figures_bracket import bracket_figure, bracket_rows
-from latlas.report._figures_evidence import bounds, evidence_figure
+from latlas.report._figures_evidence import evidence_figure, evidence_rows
 from latlas.report._figures_gap import gap_figure
+from latlas.report._figures_intervals import in_words
 from latlas.report._panel import Panel
 from latlas.report._text import number, with_error
-from latlas.report._words import ALL
+from latlas.report._words import ALL, among
 
 
 def _has_bracket(data: ReportData) -> bool:
@@ -23,27 +24,25 @@ def _evidence_caption(data: ReportData) -> str:
 
 
 def _evidence_alt(data: ReportData) -> str:
-    return "; ".join(f"{bound.name} {with_error(*bound[1:])} nats" for bound in bounds(data)) + "."
+    return "; ".join(in_words(evidence_rows(data))) + "."
 
 
 def _bracket_caption(data: ReportData) -> str:
     found = bracket(data)
-    hollow = (
-        ""
-        if found is None or found.upper_is_bound
-        else ", which is hollow because on real data it is no bound"
-    )
-    exact = "" if found is None or found.exact is None else " The dotted line is the exact value."
+    if found is None:
+        return ""
+    hollow = "" if found.upper_is_bound else ", which is hollow because on real data it is no bound"
+    exact = "" if found.exact is None else " The dotted line is the exact value."
     return (
-        "What the model really gives held-out data, log p(x), lies in the shaded range: between the lower side "
-        f"and the upper one{hollow}. The ELBO is the floor that training raises. Thick lines are one standard "
-        f"error, thin lines two.{exact}"
+        f"What the model really gives {among(data, found.num_examples)}, log p(x), lies in the shaded "
+        f"range: between the lower side and the upper one{hollow}. The ELBO is the floor that training raises. "
+        f"Thick lines are one standard error, thin lines two.{exact}"
     )
 
 
 def _bracket_alt(data: ReportData) -> str:
     found = bracket(data)
-    rows = [f"{row.name} {with_error(*row.value[:2])} nats" for row in bracket_rows(data)]
+    rows = in_words(bracket_rows(data))
     if found is not None and found.exact is not None:
         rows.append(f"exact {number(found.exact.value, 5)} nats")
     return "; ".join(rows) + "."
@@ -84,7 +83,7 @@ def _gap_alt(data: ReportData) -> str:
 
 
 EVIDENCE = Panel(
-    "evidence", "How good, and how sure", lambda data: bool(bounds(data)), evidence_figure,
+    "evidence", "How good, and how sure", lambda data: bool(evidence_rows(data)), evidence_figure,
     _evidence_caption, _evidence_alt,
     "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
     needless=_has_bracket,

@@ -38,7 +38,7 @@ def quality(data: ReportData) -> str:
     """How good the model is on held-out data."""
     found = bracket(data)
     if found is not None:
-        return _range(found, _among(data)) + _HIGHER
+        return _range(found, among(data, found.num_examples)) + _HIGHER
     entry = (data.evaluation or {}).get("log_evidence") or {}
     value, error = decimal(entry.get("value")), decimal(entry.get("standard_error"))
     if not math.isfinite(value):
@@ -47,7 +47,8 @@ def quality(data: ReportData) -> str:
             f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report "
             "again."
         )
-    text = f"It gives {_among(data)} a log-probability of {with_error(value, error)} nats each, on average. "
+    count = (data.evaluation or {}).get("num_examples")
+    text = f"It gives {among(data, count)} a log-probability of {with_error(value, error)} nats each, on average. "
     if math.isfinite(error):
         text += (
             "The ± is one standard error: other examples of the same kind would move the figure by about "
@@ -56,9 +57,14 @@ def quality(data: ReportData) -> str:
     return text + _HIGHER
 
 
-def _among(data: ReportData) -> str:
-    count = (data.evaluation or {}).get("num_examples")
-    return f"the {count:,} held-out examples" if isinstance(count, int) else "held-out examples"
+def among(data: ReportData, count: int | None) -> str:
+    """Which examples a figure speaks of, where it was measured on so many of them."""
+    if not isinstance(count, int):
+        return "held-out examples"
+    total = (data.evaluation or {}).get("num_examples")
+    if isinstance(total, int) and count < total:
+        return f"{count:,} of the {total:,} held-out examples"
+    return f"the {count:,} held-out examples"
 
 
 def _range(found: Bracket, among: str) -> str:
@@ -148,7 +154,9 @@ def certainty(data: ReportData) -> str:
         f"{start} cloud of places that the map gives an example differs from the exact one by {most}"
         f"{with_error(*found.kl[:2])} nats (KL divergence)."
     ]
-    if found.total_variation is not None and found.vacuous < ALL:
+    bound = "the bound that follows for probabilities read off the map"
+    if found.total_variation is not None and found.total_variation.value <= 1 and found.vacuous < ALL:
+        bound = "that bound"
         within = ""
         if found.between is not None:
             within = f" ({number(found.between[0], 2)} to {number(found.between[1], 2)} within two standard errors)"
@@ -163,7 +171,7 @@ def certainty(data: ReportData) -> str:
         )
     elif found.vacuous > 0:
         parts.append(
-            f"For {100 * found.vacuous:.0f} % of the examples that bound is vacuous: above 1 it promises nothing."
+            f"For {100 * found.vacuous:.0f} % of the examples {bound} is vacuous: above 1 it promises nothing."
         )
     if found.reliable is False:
         parts.append("None of this is reliable yet: a few lucky draws decide the upper side.")
