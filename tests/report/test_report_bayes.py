@@ -89,6 +89,17 @@ def test_distance_from_the_reference_is_in_its_standard_deviations():
     assert reference(made({"a": ref})) == ""
 
 
+def test_chains_of_nuts_that_disagree_are_no_reference():
+    fit = FakeFit()
+    sound = collect_bayes(jr.key(0), fit, title="t")
+    assert sound.reference_r_hat < 1.02
+    assert "has not converged" not in reference(sound)
+    fit.reference["theta"][0, :, 3] += 20.0
+    stuck = collect_bayes(jr.key(0), fit, title="t")
+    assert stuck.reference_r_hat > 1.05
+    assert "has not converged" in reference(stuck)
+
+
 def test_the_bound_is_compared_with_the_evidence():
     x = {"a": np.arange(9.0)}
     exact = {"value": -10.0, "standard_error": 0.01}

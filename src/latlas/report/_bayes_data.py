@@ -1,5 +1,6 @@
 """What the page of a Bayesian fit shows, as plain values."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from numpyro.diagnostics import split_gelman_rubin
 
 from latlas.bayes import flat_draws, named_draws, record_of
 
@@ -23,6 +25,7 @@ class BayesReportData:
         evaluation: what `latlas.bayes.record_of` gives.
         draws: entry of a parameter -> `(draws,)`, for the figures.
         reference: the same by NUTS; empty where it was not run.
+        reference_r_hat: split R-hat of the NUTS chains, the largest of all entries; NaN where it was not run.
         shown: the entries in the figures.
         options: what was asked for.
         versions: of what computed it.
@@ -33,6 +36,7 @@ class BayesReportData:
     evaluation: Mapping[str, Any]
     draws: Mapping[str, np.ndarray]
     reference: Mapping[str, np.ndarray] = field(default_factory=dict)
+    reference_r_hat: float = math.nan
     shown: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -73,10 +77,11 @@ def collect_bayes(
     """
     num_draws = min(MOST_DRAWS, _stored(fit))
     draws = flat_draws(named_draws(fit.sample(key, num_draws)))
-    reference = {}
+    reference, r_hat = {}, math.nan
     if fit.reference is not None:
         chains = flat_draws(named_draws(fit.reference), num_axes=2)
         reference = {name: array.ravel() for name, array in chains.items() if name in draws}
+        r_hat = max(map(_r_hat, chains.values()))
     shown = (
         _chosen(draws, reference) if parameters is None else [name for name in parameters if name in draws]
     )
@@ -85,6 +90,7 @@ def collect_bayes(
         evaluation=record_of(fit),
         draws=draws,
         reference=reference,
+        reference_r_hat=r_hat,
         shown=shown[:MOST_SHOWN],
         options=options or {},
         versions=versions or {},
@@ -122,6 +128,13 @@ def _chosen(draws: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
         if worst not in names:
             names = [*names[: MOST_SHOWN - 1], worst]
     return sorted(names, key=list(draws).index)
+
+
+def _r_hat(chains: np.ndarray) -> float:
+    """Split R-hat of `(chains, draws)`; 1 where nothing varies."""
+    if chains.shape[1] < 4 or np.ptp(chains) == 0:
+        return 1.0
+    return float(split_gelman_rubin(np.asarray(chains, dtype=float)))
 
 
 def _badness(draws: np.ndarray, reference: np.ndarray) -> float:

@@ -68,7 +68,10 @@ _PARAMETERS = (
     "mcse the error of the mean that comes from drawing at random."
 )
 _TRIED = "From cheap to dear; the next one was tried because the one before did not pass its checks."
-_RESTS = "Each check holds one number against a limit; the verdict follows from all of them together."
+_RESTS = (
+    "Each check holds one number against a limit. Some decide and some only inform: the verdict at the top names those that "
+    "decided."
+)
 
 
 def _banner(data: BayesReportData) -> str:

@@ -9,6 +9,7 @@ from latlas.report._bayes_data import BayesReportData, disagreement
 from latlas.report._text import decimal, number, with_error
 
 KINDS = {"trust": "good", "means only": "warning", "do not trust": "bad"}
+MAX_R_HAT = 1.05
 _MEANINGS = {
     "trust": "You can use all of it: means, standard deviations, quantiles and draws.",
     "means only": "You can use the means. Do not use the standard deviations and quantiles: the spreads are "
@@ -96,9 +97,17 @@ def reference(data: BayesReportData) -> str:
     return (
         f"Against NUTS, the slow reference, the means are off by {number(_rms(list(shifts.values())), 2)} posterior "
         f"standard deviations (root mean square; at most {number(shifts[worst], 2)}, of `{worst}`), and the standard "
-        f"deviations are {low} to {high} times those of NUTS. NUTS's own draws are random "
-        "too: differences of a few hundredths mean nothing."
+        f"deviations are {low} to {high} times those of NUTS. {_of_nuts(data.reference_r_hat)}"
     )
+
+
+def _of_nuts(r_hat: float) -> str:
+    if r_hat > MAX_R_HAT:
+        return (
+            f"But the chains of NUTS disagree among themselves (R-hat {number(r_hat, 3)}, above {MAX_R_HAT}): it has not "
+            "converged either, and is no reference here."
+        )
+    return "NUTS's own draws are random too: differences of a few hundredths mean nothing."
 
 
 def next_steps(data: BayesReportData) -> list[str]:
