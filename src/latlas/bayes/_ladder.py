@@ -111,6 +111,11 @@ def climb(
     return ladder.best, tuple(ladder.rungs)
 
 
+_NOTES = {
+    "none": "",
+    "importance": "Its draws are importance-weighted.",
+    "chains": "Its draws are those of the Markov chains that began at it.",
+}
 _RANK = {"trust": 2, "means only": 1, "do not trust": 0}
 
 
@@ -140,7 +145,7 @@ class _Ladder:
     def non_centred(self):
         rng = host_rng(next(self.keys))
         guess = elbo_start(rng, self.plain, self.start)
-        warp = find_non_centring(rng, self.plain, guess)
+        warp = find_non_centring(next(self.keys), self.plain, guess)
         if warp is None:
             if self.search.modes:
                 return
@@ -210,6 +215,7 @@ class _Ladder:
             converged=result.converged,
             message=result.message,
             rival_log_evidence=self.rival,
+            note=_NOTES[posterior.correction],
         )
         log_z = importance.log_evidence
         if log_z.reliable and (self.rival is None or log_z.value > self.rival):
