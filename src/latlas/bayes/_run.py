@@ -154,7 +154,7 @@ def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
     return engine, family
 
 
-def _whitened(host_rng(search_key), density, start, search: Search, family: AbstractFamily) -> Density:
+def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> Density:
     """Coordinates that a mode, or where there is none the largest mean-field ELBO, makes round."""
     if not search.modes:
         return density.whitened(elbo_start(rng, density, np.asarray(start, np.float64)))
