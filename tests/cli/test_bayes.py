@@ -1,9 +1,12 @@
 """`latlas bayes`: a model file and its data to a run; wrong requests to one sentence each."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 from tests.bayes.fake_fit import FakeFit
 
 from latlas import bayes
@@ -236,3 +239,84 @@ def test_help_says_that_the_model_is_executed(latlas):
     told = latlas("bayes", "--help").out
     assert "executed" in told
     assert "bayes" in latlas("--help").out
+
+
+# --- with the engines themselves
+
+CONJUGATE = """\
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+def mean(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(mu, 1), obs=jnp.asarray(y))
+
+def looped(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    if mu > 0:
+        mu = mu + 1
+    numpyro.sample("y", dist.Normal(mu, 1), obs=y)
+"""
+
+
+@pytest.fixture
+def conjugate(tmp_path):
+    (tmp_path / "m.py").write_text(CONJUGATE)
+    np.savez(tmp_path / "y.npz", y=np.array([0.5, 1.5, 2.5]))
+    return tmp_path
+
+
+def test_a_posterior_in_closed_form_is_found_from_the_command_line(latlas, conjugate):
+    result = latlas(
+        "bayes", f"{conjugate}/m.py:mean", conjugate / "y.npz", "--out", conjugate / "run", "--json"
+    )
+    assert result.code == 0, result.err
+    found = result.json
+    assert found["verdict"].startswith("trust")
+    row = found["parameters"]["mu"]
+    error = 4 * row["mcse"] + 0.01
+    assert row["mean"] == pytest.approx(4.5 / 4, abs=error)
+    assert row["sd"] == pytest.approx(0.5, abs=error)
+    y = np.array([0.5, 1.5, 2.5])
+    exact = multivariate_normal(np.zeros(3), np.eye(3) + 1).logpdf(y)
+    assert found["log_evidence"] == pytest.approx(exact, abs=0.02)
+    assert found["elbo"]["value"] == pytest.approx(exact, abs=0.02)
+    assert bayes.load(conjugate / "run").draws["mu"].mean() == pytest.approx(4.5 / 4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "options", "words"),
+    [
+        ("mean", '{"z": [1.0]}', (), ("z", "y")),
+        ("mean", '{"y": [1.0]}', ("--engine", "magic"), ("engine is 'magic'", "batch-and-match")),
+        ("mean", '{"y": [1.0]}', ("--family", "round"), ("family is 'round'", "full-rank")),
+        ("looped", '{"y": [1.0]}', (), ("mu",)),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_in_a_sentence(latlas, conjugate, name, data, options, words):
+    (conjugate / "d.json").write_text(data)
+    result = latlas(
+        "bayes", f"{conjugate}/m.py:{name}", conjugate / "d.json", "--out", conjugate / "run", *options
+    )
+    assert_refused(result, *words)
+    assert not (conjugate / "run").exists()
+
+
+@pytest.mark.slow
+def test_eight_schools_agree_with_the_reference_draws(latlas, tmp_path, latlas_data):
+    folder = latlas_data / "posteriordb" / "eight_schools-eight_schools_centered"
+    model = Path(__file__).parents[2] / "examples" / "eight_schools.py"
+    result = latlas(
+        "bayes", f"{model}:eight_schools", folder / "data.json", "--out", tmp_path / "run", "--json"
+    )
+    found = result.json
+    assert found["verdict"].startswith("trust")
+    with np.load(folder / "reference_draws.npz", allow_pickle=False) as file:
+        rows = list(zip(file["names"], file["full_mean"], file["full_sd"], strict=True))
+    for name, mean, sd in rows:
+        # Stan counts from 1
+        name = re.sub(r"\[(\d+)\]", lambda match: f"[{int(match[1]) - 1}]", str(name))
+        row = found["parameters"][name]
+        assert row["mean"] == pytest.approx(mean, abs=0.15 * sd), name
+        assert row["sd"] == pytest.approx(sd, rel=0.15), name
