@@ -78,6 +78,8 @@ from latlas.bayes._conjugate_stochastic import stochastic_cavi as stochastic_cav
 from latlas.bayes._conjugate_topics import LatentDirichletAllocation as LatentDirichletAllocation
 from latlas.bayes._conjugate_topics import LatentDirichletPosterior as LatentDirichletPosterior
 from latlas.bayes._density import Density as Density
+from latlas.bayes._draws import flat_draws as flat_draws
+from latlas.bayes._draws import named_draws as named_draws
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
 from latlas.bayes._engine_advi import Advi as Advi
@@ -118,6 +120,10 @@ from latlas.bayes._predictive import prior_predictive as prior_predictive
 from latlas.bayes._run import fit as fit
 from latlas.bayes._stochastic_target import AbstractStochasticTarget as AbstractStochasticTarget
 from latlas.bayes._stochastic_target import FixedBatches as FixedBatches
+from latlas.bayes._store import StoredFit as StoredFit
+from latlas.bayes._store import load as load
+from latlas.bayes._store import record_of as record_of
+from latlas.bayes._store import save as save
 from latlas.bayes._target import AbstractTarget as AbstractTarget
 from latlas.bayes._target import DensityTarget as DensityTarget
 from latlas.bayes._verdict import Check as Check
