@@ -189,9 +189,7 @@ def factor_of(density):
 
 
 def test_a_target_without_an_order_is_fitted_all_the_same_and_has_nothing_to_be_held_against():
-    found = at_size(
-        jr.key(2), Regression(drawn, ordered=False, is_exact=False), np.zeros(NUM_WEIGHTS)
-    )
+    found = at_size(jr.key(2), Regression(drawn, ordered=False, is_exact=False), np.zeros(NUM_WEIGHTS))
     assert found.steady is None
     result = Advi(max_seconds=1.0)(jr.key(0), found.density, FullRank(), tolerance=0.1)
     assert np.isfinite(result.approximation.loc).all()
