@@ -167,7 +167,17 @@ def test_linear_response_refuses_a_funnel():
 
     result = fit(density_of(funnel, 10), max_draws=64)
     assert result.covariance is None
+    assert not result.converged or "funnel" in result.message
     assert "no linear response" in result.message
+
+
+def test_linear_response_is_not_worked_out_around_what_is_no_optimum(monkeypatch):
+    monkeypatch.setattr("latlas.bayes._engine_dadvi._ROUNDS", 1)
+    monkeypatch.setattr("latlas.bayes._engine_dadvi._ITERATIONS_A_ROUND", 1)
+    result = fit(density_of(lambda w: jnp.sum(30.0 * w - jnp.exp(8.0 * w)), 1), max_draws=16)
+    assert not result.converged
+    assert result.covariance is None
+    assert "stopped short" in result.message
 
 
 def test_draws_that_leave_the_support_are_stepped_back_from():

@@ -21,6 +21,7 @@ MAX_ITERATIONS = 500
 _FEW_DRAWS = 8  # of the first approach
 _ROUGH = 0.3  # sds: where that ends
 _ROUNDS = 5
+_UNUSABLE = 0.5  # sds: with an error beyond it no covariances are worked out
 _ITERATIONS_A_ROUND = 100
 _SHARE = 0.02  # of the tolerance that a Newton step may still promise to move when the optimiser stops
 
@@ -97,10 +98,12 @@ class DeterministicAdvi(AbstractEngine):
             "fixed_draw_elbo": -float(found.fun),
         }
         covariance = None
-        if independent and self.linear_response:
+        if independent and self.linear_response and found.success and error < _UNUSABLE:
             response = problem.response(x).covariance()
             covariance, message = response.covariance, f"{message}; {response.message}"
             details["num_hessians"] = response.num_draws
+        elif independent and self.linear_response:
+            message = f"{message}; no linear response around what is no optimum"
         return EngineResult(problem.approximation(x), converged, message, covariance, details=details)
 
 
