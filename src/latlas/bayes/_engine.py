@@ -22,6 +22,7 @@ class EngineResult:
         message: one sentence on how it ended.
         covariance: a better estimate of the posterior's covariance than the approximation's own, such as linear
             response; None where there is none.
+        mean: the posterior's mean where the engine knows it better than its approximation does, `(n,)`; else None.
         draws: draws that an engine which produces a sample (NUTS, SVGD) would rather return than draws of
             `approximation`; `(draws, n)`, or `(chains, draws, n)` of a Markov chain; None elsewhere.
         details: numbers for the record, JSON.
@@ -31,6 +32,7 @@ class EngineResult:
     converged: bool
     message: str
     covariance: Float[np.ndarray, "n n"] | None = None
+    mean: Float[np.ndarray, " n"] | None = None
     draws: Float[np.ndarray, "*chains draws n"] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 

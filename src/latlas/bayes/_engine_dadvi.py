@@ -13,6 +13,7 @@ from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
 from latlas.bayes._family_gaussian import DiagonalGaussian
 from latlas.bayes._fixed_draws import fixed_draws
+from latlas.bayes._newton_step import newton_step
 from latlas.bayes._precision import host_rng
 from latlas.core import RequestError, WorkError
 
@@ -31,7 +32,8 @@ class DeterministicAdvi(AbstractEngine):
 
     The draws are antithetic and moment matched. Their number begins small and grows until the errors that they leave in
     the means and (halved) in the log scales, by the sandwich estimate, are below the tolerance. With mean-field the
-    result carries linear-response covariances, which repair the variances that mean-field takes too small.
+    result carries linear-response covariances, which repair the variances that mean-field takes too small, and means
+    that one Newton step with them moved.
 
     It fails where reverse KL does: several modes, funnels, heavy tails. In a steep funnel there is no linear response,
     and the result says so.
@@ -97,14 +99,18 @@ class DeterministicAdvi(AbstractEngine):
             "scale_error": scale_error,
             "fixed_draw_elbo": -float(found.fun),
         }
-        covariance = None
+        covariance = mean = None
         if independent and self.linear_response and found.success and error < _UNUSABLE:
             response = problem.response(x).covariance()
             covariance, message = response.covariance, f"{message}; {response.message}"
             details["num_hessians"] = response.num_draws
+            loc = np.asarray(problem.approximation(x).loc)
+            if covariance is not None and (moved := newton_step(rng, density, loc, covariance)) is not None:
+                mean, covariance = moved
+                message += " and a Newton step"
         elif independent and self.linear_response:
             message = f"{message}; no linear response around what is no optimum"
-        return EngineResult(problem.approximation(x), converged, message, covariance, details=details)
+        return EngineResult(problem.approximation(x), converged, message, covariance, mean, details=details)
 
 
 def _approach(rng, problem):

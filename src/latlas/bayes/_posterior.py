@@ -109,7 +109,8 @@ def of_result(key: PRNGKeyArray, density: Density, result: EngineResult) -> Post
         return of_chains(density, result.draws)
     if result.covariance is None:
         return of_approximation(key, density, result.approximation)
-    repaired = FullGaussian.of(result.approximation.loc, np.linalg.cholesky(result.covariance))
+    loc = result.approximation.mean if result.mean is None else result.mean
+    repaired = FullGaussian.of(loc, np.linalg.cholesky(result.covariance))
     return replace(of_approximation(key, density, repaired), correction="linear response")
 
 

@@ -16,6 +16,7 @@ from latlas.bayes._check_target import starting_point
 from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._fit import Fit
@@ -78,14 +79,17 @@ def fit(
     target = as_target(target_key, model, data_or_init, bijections=bijections)
     density = Density(target)
     start = starting_point(start_key, density)
-    search = find_modes(search_key, density, start, num_starts=num_starts)
+    look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
     progress = progress or (lambda rung: None)
     if engine is None:
-        best, ladder = climb(fit_key, density, start, search, tolerance=tolerance, progress=progress)
+        best, ladder = climb(fit_key, density, start, look(), tolerance=tolerance, progress=progress)
         name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
         judge, report = lambda: best, lambda: best.posterior
     else:
-        white = _whitened(host_rng(search_key), density, start, search, family)
+        if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
+            white = density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
+        else:
+            white = _whitened(host_rng(search_key), density, start, look(), family)
         before = density.count.num_evaluations
         result = engine(fit_key, white, family, tolerance=tolerance)
         name, kind, approximation = engine.name, family.name, result.approximation
@@ -94,7 +98,7 @@ def fit(
         progress(ladder[0])
         report = functools.cache(in_float64(lambda: of_result(judge_key, white, result)))
         judge = with_one_blas_thread(
-            in_float64(lambda: _judged(judge_key, engine, family, white, result, search, report(), tolerance))
+            in_float64(lambda: _judged(judge_key, engine, family, white, result, look(), report(), tolerance))
         )
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
