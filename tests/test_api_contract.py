@@ -129,8 +129,10 @@ def test_keys_come_first_and_have_no_default():
                 wrong.append(f"{name}: {key} has a default")
             if places.get(key, 0) != 0:
                 wrong.append(f"{name}: {key} is argument {places[key] + 1}, and must be the first")
-            if key in {a.arg for a in keyword_only} and not name.endswith("__init__"):
-                wrong.append(f"{name}: {key} is keyword-only, which only constructors may have")
+            if key in {a.arg for a in keyword_only} and not name.endswith(("__init__", ".bayes.fit")):
+                wrong.append(
+                    f"{name}: {key} is keyword-only, which only constructors and `bayes.fit` may have"
+                )
         if name.endswith("__init__") and {"key", "keys"} & set(places):
             wrong.append(f"{name}: a constructor takes its key by keyword only")
     assert not wrong, "\n".join(wrong)
@@ -169,6 +171,7 @@ def test_documented_attributes_are_the_fields():
             continue
         fields = [field.name for field in dataclasses.fields(thing) if not field.name.startswith("_")]
         fields += getattr(thing, "__abstractvars__", ())
+        fields += getattr(thing, "__abstractclassvars__", ())
         if sorted(documented) != sorted(fields):
             wrong.append(f"{name}: documents {documented}, has {fields}")
     assert not wrong, "\n".join(wrong)

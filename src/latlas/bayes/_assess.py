@@ -1,5 +1,6 @@
 """What a fit is held against: its own weights, and chains that walk on from its draws."""
 
+import itertools
 from dataclasses import dataclass
 
 import jax
@@ -14,7 +15,7 @@ from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains,
 from latlas.bayes._density import Density
 from latlas.bayes._importance import ImportanceDraws, importance_draws, log_density_of
 from latlas.bayes._modes import Search
-from latlas.bayes._precision import host_rng
+from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._verdict import MAX_MEAN_ERROR, MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict, judge
 from latlas.bayes._warp import Affine
@@ -86,18 +87,18 @@ def walk_on(
     tolerance: float,
 ) -> Evidences:
     """Adds chains that begin at importance-resampled draws, in coordinates whitened by those draws."""
-    rng = host_rng(key)
+    choose_key, walk_key = itertools.islice(keys_from(key), 2)
     usable = np.isfinite(importance.log_ratios)
     loc, factor = _whitening(importance.draws[usable])
     probabilities = np.exp(importance.log_weights) * usable
     if not probabilities.sum() > 0:
         probabilities = usable.astype(float)
     begin = importance.draws[
-        rng.choice(len(probabilities), NUM_CHAINS, p=probabilities / probabilities.sum())
+        host_rng(choose_key).choice(len(probabilities), NUM_CHAINS, p=probabilities / probabilities.sum())
     ]
     inner = Affine(loc, factor)
     chains = short_chains(
-        rng, density.whitened(inner), np.linalg.solve(factor, (begin - loc).T).T, tolerance=tolerance
+        walk_key, density.whitened(inner), np.linalg.solve(factor, (begin - loc).T).T, tolerance=tolerance
     )
     draws = loc + chains.draws @ factor.T
     chains = Chains(
@@ -137,6 +138,7 @@ def check_fit(
     converged: bool,
     message: str,
     rival_log_evidence: float | None = None,
+    note: str = "",
 ) -> tuple[tuple[Check, ...], Verdict]:
     """All checks of a fit and its verdict.
 
@@ -147,6 +149,7 @@ def check_fit(
         search: of the modes; None where none was made.
         converged: the engine's own opinion.
         message: the engine's own words.
+        note: what to say before everything else, such as where the draws come from.
         rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
     """
     importance, chains = evidences.importance, evidences.chains
@@ -156,7 +159,7 @@ def check_fit(
     checks += _evidence_checks(evidences, rival_log_evidence)
     checks += _chain_checks(chains) if chains is not None else []
     checks += _moment_checks(reported, reference)
-    return tuple(checks), judge(checks)
+    return tuple(checks), judge(checks, note)
 
 
 def reference_of(target: AbstractTarget, density: Density, evidences: Evidences) -> Moments | None:

@@ -8,12 +8,12 @@ all draws of q miss but is near; these chains walk there. What neither sees is a
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from latlas.bayes._density import Density
+from latlas.bayes._precision import host_rng
 from latlas.bayes._warp import Affine
 
 NUM_CHAINS = 64
@@ -53,12 +53,12 @@ class Chains:
 
 
 def short_chains(
-    rng: np.random.Generator, density: Density, start: Float[np.ndarray, "chains n"], *, tolerance: float
+    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, "chains n"], *, tolerance: float
 ) -> Chains:
     """Hamiltonian chains from `start` until they agree with one another, or 320 transitions.
 
     Args:
-        rng: for momenta, lengths and decisions.
+        key: for momenta, lengths and decisions.
         density: in coordinates whitened by the fit, so that the momenta are standard normal.
         start: one row per chain.
         tolerance: in standard deviations; enough draws are taken for means three times finer than this.
@@ -70,7 +70,7 @@ def short_chains(
         Hoffman 2017, ICML (chains that begin at a variational fit); Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021,
         Bayesian Analysis 16(2), section 4 (rank-normalised R-hat).
     """
-    walk = _Walk(rng, density, start)
+    walk = _Walk(host_rng(key), density, start)
     length = _ADAPTING
     while True:
         length *= 2
@@ -89,10 +89,16 @@ def rank_normalised_r_hat(draws: Float[np.ndarray, "chains steps n"]) -> float:
     worst = 1.0
     for coordinate in np.moveaxis(draws, -1, 0):
         for values in (coordinate, np.abs(coordinate - np.median(coordinate))):
-            scores = ndtri((rankdata(values).reshape(values.shape) - 0.375) / (values.size + 0.25))
+            scores = ndtri((_ranks(values) - 0.375) / (values.size + 0.25))
             r_hat = split_gelman_rubin(scores)
             worst = max(worst, float(r_hat)) if np.isfinite(r_hat) else np.inf
     return worst
+
+
+def _ranks(values):
+    ranks = np.empty(values.size)
+    ranks[np.argsort(values, axis=None)] = np.arange(1, values.size + 1)
+    return ranks.reshape(values.shape)
 
 
 class _Walk:

@@ -11,7 +11,6 @@ from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
 from latlas.bayes._family_gaussian import FullGaussian
 from latlas.bayes._modes import find_modes
-from latlas.bayes._precision import host_rng
 from latlas.core import WorkError
 
 
@@ -36,7 +35,7 @@ class Laplace(AbstractEngine):
         Raises:
             WorkError: if the search for a mode ends at none.
         """
-        search = find_modes(host_rng(key), density, np.zeros(density.dim), num_starts=1)
+        search = find_modes(key, density, np.zeros(density.dim), num_starts=1)
         if not search.modes:
             raise WorkError(
                 "Laplace's approximation needs a mode with a negative definite Hessian, and the search ended at none "

@@ -1,5 +1,6 @@
 """What came out of a fit."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,14 +10,17 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from latlas.bayes._approximation import AbstractApproximation
+from latlas.bayes._arviz import to_datatree
 from latlas.bayes._assess import Evidences
 from latlas.bayes._density import Density
+from latlas.bayes._draws import named_draws
 from latlas.bayes._ladder import Candidate, Rung
 from latlas.bayes._posterior import QUANTILES, Posterior, constrained, entry_names
-from latlas.bayes._precision import in_float64
+from latlas.bayes._precision import in_float64, keys_from
+from latlas.bayes._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._verdict import Check, Verdict
-from latlas.core import Estimate, Evidence
+from latlas.core import Estimate, Evidence, RequestError
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Fit:
         seconds: that the fit took, by the wall clock.
         tolerance: of the means, in posterior standard deviations, that was asked for.
         reference: draws of NUTS where they were asked for: parameters, each `(chains, draws, ...)`; else None.
+        model: the NumPyro model that was fitted, None for a log density.
+        data: of that model.
     """
 
     engine: str
@@ -44,9 +50,11 @@ class Fit:
     seconds: float
     tolerance: float
     reference: PyTree[np.ndarray] | None
+    model: Callable | None
+    data: PyTree
+    _key: PRNGKeyArray = field(repr=False)
     _judge: Callable[[], Candidate] = field(repr=False)
     _report: Callable[[], Posterior] = field(repr=False)
-    _predict: Callable[["Fit"], dict[str, Any]] | None = field(default=None, repr=False)
 
     @property
     def target(self) -> AbstractTarget:
@@ -136,6 +144,68 @@ class Fit:
             name: {column: float(values[i]) for column, values in columns.items()}
             for i, name in enumerate(names)
         }
+
+    @in_float64
+    def expectation(self, function: Callable[[PyTree[Array]], PyTree[Array]]) -> PyTree[np.ndarray]:
+        """Posterior mean of any function of the parameters, such as a prediction.
+
+        Args:
+            function: takes the parameters of one draw; returns arrays.
+        """
+        return self.posterior.mean_of(function)
+
+    def posterior_predictive(self, key: PRNGKeyArray, num_draws: int = 1000, *, data: PyTree = None) -> dict:
+        """Data that the fitted model would produce: see `latlas.bayes.posterior_predictive`.
+
+        Args:
+            key: for draws of the parameters and of the data.
+            num_draws: replicates.
+            data: other arguments of the model, such as new inputs; None: those of the fit.
+
+        Raises:
+            RequestError: if what was fitted is no NumPyro model.
+        """
+        sample_key, predict_key = itertools.islice(keys_from(key), 2)
+        draws = self.sample(sample_key, num_draws)
+        return posterior_predictive(
+            predict_key, self._numpyro_model, self.data if data is None else data, draws
+        )
+
+    @property
+    def _numpyro_model(self):
+        if self.model is None:
+            raise RequestError(
+                "A log density does not say how data arise; fit a NumPyro model to predict them."
+            )
+        return self.model
+
+    def to_arviz(self, num_draws: int = 1000) -> Any:
+        """The fit as an `xarray.DataTree` in ArviZ's layout, with each observation's log likelihood for a NumPyro model.
+
+        ArviZ 1.x takes it as it is; ArviZ 0.23 reads it by `arviz.from_datatree(tree)`.
+
+        Args:
+            num_draws: of the posterior.
+
+        Raises:
+            RequestError: if xarray is missing.
+        """
+        draws = named_draws(self.sample(self._key, num_draws))
+        attrs = {
+            "inference_library": "latlas",
+            "engine": self.engine,
+            "family": self.family,
+            "verdict": str(self.verdict),
+        }
+        if self.model is None:
+            return to_datatree(draws, attrs=attrs)
+        return to_datatree(
+            draws,
+            log_likelihood=log_likelihood(self.model, self.data, draws),
+            posterior_predictive=self.posterior_predictive(self._key, num_draws),
+            observed_data=observed_values(self.model, self.data),
+            attrs=attrs,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The record of the fit as plain values, ready for JSON."""

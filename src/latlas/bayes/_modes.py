@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PRNGKeyArray
 from scipy import optimize
 
 from latlas.bayes._density import Density
+from latlas.bayes._precision import host_rng
 from latlas.bayes._warp import Affine
 
 RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
@@ -61,7 +62,7 @@ class Search:
 
 
 def find_modes(
-    rng: np.random.Generator, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 4
+    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 4
 ) -> Search:
     """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
 
@@ -69,11 +70,12 @@ def find_modes(
     right one; what a Newton step still promises, in nats, has no unit.
 
     Args:
-        rng: for the starts.
+        key: for the starts.
         density: of at most 500 dimensions.
         start: the first start; the others are uniform within 2 of it in each coordinate.
         num_starts: searches.
     """
+    rng = host_rng(key)
     modes, lost = [], 0
     for number in range(num_starts):
         begin = start if number == 0 else start + rng.uniform(-RADIUS, RADIUS, len(start))

@@ -8,9 +8,10 @@ centring or non-centring it, found here without a model, and in between where th
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from latlas.bayes._density import Density
+from latlas.bayes._precision import host_rng
 from latlas.bayes._warp import AbstractWarp, Affine
 
 NUM_DRAWS = 128
@@ -56,16 +57,16 @@ class NonCentring(AbstractWarp):
         return self.slopes @ (w[self.parents] - self.pivot)
 
 
-def find_non_centring(rng: np.random.Generator, density: Density, guess: Affine) -> NonCentring | None:
+def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> NonCentring | None:
     """The warp under which the density's curvature no longer changes with its scales; None where there is nothing to do.
 
     Args:
-        rng: for the draws at which the Hessian is taken.
+        key: for the draws at which the Hessian is taken.
         density: in its own unconstrained coordinates.
         guess: a diagonal normal about the posterior.
     """
     loc, scale = np.asarray(guess.loc), np.asarray(guess.diagonal)
-    noise = rng.standard_normal((NUM_DRAWS, len(loc)))
+    noise = host_rng(key).standard_normal((NUM_DRAWS, len(loc)))
     precision = -density.hessian(loc + scale * noise)
     usable = np.isfinite(precision).all(axis=(1, 2))
     if usable.sum() < 2 * len(loc) + 2:

@@ -1,5 +1,6 @@
 """The draws a fit reports, in the user's parameters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,11 +58,21 @@ class Posterior:
 
     def mean_and_sd(self) -> tuple[PyTree[np.ndarray], PyTree[np.ndarray]]:
         """Of every parameter, in its own shape."""
-        weights = self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
+        weights = (
+            self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
+        )
         values = jax.tree.map(np.asarray, constrained(self.target, self.draws))
         mean = jax.tree.map(lambda v: np.tensordot(weights, v, 1), values)
         sd = jax.tree.map(lambda v, m: np.sqrt(np.tensordot(weights, (v - m) ** 2, 1)), values, mean)
         return mean, sd
+
+    def mean_of(self, function: Callable[[PyTree[Array]], PyTree[Array]]) -> PyTree[np.ndarray]:
+        """The mean over the draws of a function of the parameters."""
+        values = jax.vmap(function)(constrained(self.target, self.draws))
+        weights = (
+            self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
+        )
+        return jax.tree.map(lambda v: np.tensordot(weights, np.asarray(v), 1), values)
 
     def quantiles(self) -> Float[np.ndarray, "3 m"]:
         """5, 50 and 95 % quantiles of every entry of every parameter."""

@@ -3,24 +3,29 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import PRNGKeyArray, PyTree
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._assess import check_fit, reference_of, walk_on, weigh
+from latlas.bayes._check_target import starting_point
 from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine, EngineResult
-from latlas.bayes._family_gaussian import FullGaussian
+from latlas.bayes._engine_nuts import Nuts
+from latlas.bayes._family_gaussian import FullGaussian, FullRank
 from latlas.bayes._fit import Fit
 from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._modes import Search, find_modes
 from latlas.bayes._names import engine_named, family_named
-from latlas.bayes._posterior import Posterior, of_approximation, of_chains
+from latlas.bayes._numpyro_target import NumPyroTarget, SubsampledTarget
+from latlas.bayes._plain_target import as_target
+from latlas.bayes._posterior import Posterior, constrained, of_approximation, of_chains
 from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
@@ -33,80 +38,105 @@ _ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else determinist
 
 @with_one_blas_thread
 @in_float64
-def fit_target(
-    key: PRNGKeyArray,
-    target: AbstractTarget,
-    start: np.ndarray,
+def fit(
+    model: Callable | AbstractTarget,
+    data_or_init: PyTree = None,
     *,
+    key: PRNGKeyArray,
     engine: str | AbstractEngine = "auto",
     family: str | AbstractFamily | None = None,
     tolerance: float = 0.1,
+    bijections: Mapping[str, Any] | None = None,
+    reference: str | None = None,
     num_starts: int = 4,
     progress: Callable[[Rung], None] | None = None,
 ) -> Fit:
-    """Fit one target; `fit` is the same for models and functions.
+    """An approximate posterior with error bars and a verdict.
+
+    Computes in float64, whatever the global flag.
 
     Args:
+        model: a NumPyro model; or a log density, a function of a pytree of unconstrained arrays; or a target.
+        data_or_init: the model's data, a dict of its keyword arguments or a tuple; or for a log density the parameters to
+            begin at, such as `jnp.zeros(d)`.
         key: for all that is drawn.
-        target: the posterior.
-        start: unconstrained point with a finite log density, `(n,)`.
         engine: a name, an engine, or "auto": from cheap to dear until the checks pass.
         family: a name or a family; None: the engine's first.
         tolerance: wanted accuracy of the means, in posterior standard deviations.
+        bijections: for a log density, NumPyro constraints or transforms by parameter name.
+        reference: "nuts" to draw from the posterior itself as well, for comparison.
         num_starts: searches for a mode.
-        progress: called with each rung of the ladder.
+        progress: called with each rung of the ladder, once it is done.
 
     Raises:
-        RequestError: for an unknown engine or family, or a pair that do not go together.
+        RequestError: for what cannot be fitted, an unknown engine or family, or a pair that do not go together.
+        DataError: for data that cannot be used.
         WorkError: where nothing usable comes out.
     """
     began = time.perf_counter()
+    engine, family = _checked(engine, family, tolerance, reference)
+    target_key, start_key, search_key, fit_key, judge_key, reference_key = itertools.islice(keys_from(key), 6)
+    target = as_target(target_key, model, data_or_init, bijections=bijections)
+    density = Density(target)
+    start = starting_point(start_key, density)
+    search = find_modes(search_key, density, start, num_starts=num_starts)
+    progress = progress or (lambda rung: None)
+    if engine is None:
+        best, ladder = climb(fit_key, density, start, search, tolerance=tolerance, progress=progress)
+        name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
+        judge, report = lambda: best, lambda: best.posterior
+    else:
+        white = _whitened(host_rng(search_key), density, start, search, family)
+        before = density.count.num_evaluations
+        result = engine(fit_key, white, family, tolerance=tolerance)
+        name, kind, approximation = engine.name, family.name, result.approximation
+        evaluations = density.count.num_evaluations - before
+        ladder = (Rung(name, kind, result.message, None, time.perf_counter() - began, evaluations),)
+        progress(ladder[0])
+        report = functools.cache(in_float64(lambda: _reported(judge_key, white, result)))
+        judge = with_one_blas_thread(
+            in_float64(lambda: _judged(judge_key, engine, family, white, result, search, report(), tolerance))
+        )
+    seconds = time.perf_counter() - began
+    draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
+    is_model = isinstance(target, NumPyroTarget | SubsampledTarget)
+    return Fit(
+        engine=name,
+        family=kind,
+        approximation=approximation,
+        density=white,
+        ladder=ladder,
+        seconds=seconds,
+        tolerance=tolerance,
+        reference=draws,
+        model=model if is_model and callable(model) else None,
+        data=data_or_init if is_model else None,
+        _key=judge_key,
+        _judge=judge,
+        _report=report,
+    )
+
+
+def _checked(engine, family, tolerance, reference):
+    """The engine and the family as objects; no engine for the ladder."""
     if not 0.0 < tolerance <= 1.0:
         raise RequestError(
             f"tolerance is {tolerance}; expected posterior standard deviations between 0 and 1, such as 0.1."
         )
-    progress = progress or (lambda rung: None)
-    search_key, fit_key, judge_key = itertools.islice(keys_from(key), 3)
-    density = Density(target)
-    search = find_modes(host_rng(search_key), density, np.asarray(start, np.float64), num_starts=num_starts)
+    if reference not in (None, "nuts"):
+        raise RequestError(f"reference is {reference!r}; expected 'nuts' or nothing.")
     if isinstance(engine, str) and engine == "auto" and family is None:
-        best, ladder = climb(fit_key, density, start, search, tolerance=tolerance, progress=progress)
-        return Fit(
-            best.engine,
-            best.family,
-            best.result.approximation,
-            best.density,
-            ladder,
-            time.perf_counter() - began,
-            tolerance,
-            None,
-            lambda: best,
-            lambda: best.posterior,
-        )
-    engine, family = _pair(engine, family)
-    white = _whitened(host_rng(search_key), density, start, search, family)
-    before = density.count.num_evaluations
-    result = engine(fit_key, white, family, tolerance=tolerance)
-    seconds = time.perf_counter() - began
-    rung = Rung(
-        engine.name, family.name, result.message, None, seconds, density.count.num_evaluations - before
-    )
-    progress(rung)
-    report = functools.cache(in_float64(lambda: _reported(judge_key, white, result)))
-    judge = with_one_blas_thread(
-        in_float64(lambda: _judged(judge_key, engine, family, white, result, search, report(), tolerance))
-    )
-    return Fit(
-        engine.name,
-        family.name,
-        result.approximation,
-        white,
-        (rung,),
-        seconds,
-        tolerance,
-        None,
-        judge,
-        report,
+        return None, None
+    return _pair(engine, family)
+
+
+def _nuts_draws(key, density, approximation, tolerance):
+    """Draws of NUTS, begun at the fit, as the user's parameters: each `(chains, draws, ...)`."""
+    result = Nuts(start=approximation)(key, density, FullRank(), tolerance=tolerance)
+    chains, steps, dim = result.draws.shape
+    u = density.unconstrained(result.draws.reshape(-1, dim))
+    return jax.tree.map(
+        lambda a: np.asarray(a).reshape(chains, steps, *a.shape[1:]), constrained(density.target, u)
     )
 
 

@@ -55,7 +55,7 @@ class Verdict:
         return f"{self.kind}: {' '.join(self.reasons)}"
 
 
-def judge(checks: Sequence[Check]) -> Verdict:
+def judge(checks: Sequence[Check], note: str = "") -> Verdict:
     """The verdict that follows from the checks, and from nothing else.
 
     - A failed `modes`, `evidence_agreement` or `reference`: "do not trust". Mass was seen elsewhere, or nothing
@@ -64,6 +64,10 @@ def judge(checks: Sequence[Check]) -> Verdict:
     - A failed `sd_error`: "means only".
     - Else "trust". All other checks inform; Pareto k among them, since it fails on fits that are right, and passes on
       fits whose draws all lie in the wrong place.
+
+    Args:
+        checks: of one fit.
+        note: what to say first where the verdict is a good one.
     """
     failed = {check.name: check.sentence for check in checks if not check.passed}
     fatal = [
@@ -73,7 +77,8 @@ def judge(checks: Sequence[Check]) -> Verdict:
     ]
     if fatal:
         return Verdict("do not trust", (*fatal, "Ask for engine='nuts', or look at the parametrisation."))
-    confirmed = tuple(c.sentence for c in checks if c.passed and c.name in ("mean_error", "sd_error"))
+    notes = (note,) if note else ()
+    confirmed = notes + tuple(c.sentence for c in checks if c.passed and c.name in ("mean_error", "sd_error"))
     if "sd_error" in failed:
         return Verdict("means only", (failed["sd_error"], *confirmed))
     return Verdict("trust", confirmed)
