@@ -98,6 +98,8 @@ def test_memory_maps_stay_on_file(tmp_path, monkeypatch, small):
     same = target_of(data, 10).draw_batch(np.random.default_rng(0))
     assert not any(isinstance(a, np.memmap) for a in batch.values())
     jax.tree.map(np.testing.assert_array_equal, batch, same)
+    pieces = [rows for rows, _ in target.sweep()]
+    jax.tree.map(lambda a, *parts: np.testing.assert_array_equal(a, np.concatenate(parts)), data, *pieces)
     with jax.enable_x64(True):
         estimate = target.log_density_on(jnp.zeros(3), batch)
         assert estimate.dtype == jnp.float64

@@ -66,14 +66,16 @@ class Rows:
 
 
 def _rows_of(array, numbers):
-    if isinstance(numbers, slice) or not _can_give_back(array):
+    if not _can_give_back(array):
         return np.array(array[numbers])
-    rows = np.empty((len(numbers), *array.shape[1:]), array.dtype)
-    for begin in range(0, len(numbers), ROWS_AT_ONCE):
-        few = slice(begin, begin + ROWS_AT_ONCE)
-        rows[few] = array[numbers[few]]
+    pieces = [numbers]
+    if not isinstance(numbers, slice):
+        pieces = [numbers[i : i + ROWS_AT_ONCE] for i in range(0, len(numbers), ROWS_AT_ONCE)]
+    rows = []
+    for few in pieces:
+        rows.append(np.array(array[few]))
         array.base.madvise(_GIVE_BACK)
-    return rows
+    return np.concatenate(rows)
 
 
 def _can_give_back(array):
