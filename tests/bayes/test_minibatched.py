@@ -84,7 +84,10 @@ def test_chunks_of_an_exact_evaluation_add_up(monkeypatch):
         assert float(jitted(target_of(data, 2), u)) == pytest.approx(at_once, rel=1e-12)
 
 
-def test_memory_maps_stay_on_file(tmp_path):
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_memory_maps_stay_on_file(tmp_path, monkeypatch, small):
+    monkeypatch.setattr("latlas.bayes._minibatched.SMALL_BYTES", small)
+    monkeypatch.setattr("latlas.bayes._minibatched.ROWS_AT_ONCE", 4)
     data = rows(100, np.float32)
     for name, array in data.items():
         np.save(tmp_path / f"{name}.npy", array)
@@ -95,11 +98,26 @@ def test_memory_maps_stay_on_file(tmp_path):
     same = target_of(data, 10).draw_batch(np.random.default_rng(0))
     assert not any(isinstance(a, np.memmap) for a in batch.values())
     jax.tree.map(np.testing.assert_array_equal, batch, same)
+    pieces = [rows for rows, _ in target.sweep()]
+    jax.tree.map(lambda a, *parts: np.testing.assert_array_equal(a, np.concatenate(parts)), data, *pieces)
     with jax.enable_x64(True):
         estimate = target.log_density_on(jnp.zeros(3), batch)
         assert estimate.dtype == jnp.float64
         with pytest.raises(RequestError, match="too large for an exact log density"):
             target.log_density(jnp.zeros(3))
+
+
+def test_what_was_written_to_a_private_map_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("latlas.bayes._minibatched.SMALL_BYTES", 0)
+    np.save(tmp_path / "y.npy", np.zeros(5))
+    private = np.load(tmp_path / "y.npy", mmap_mode="c", allow_pickle=False)
+    private[:] = 1.0
+    target = minibatched(lambda p: -(p**2), lambda p, y: p * y, 0.0, private, batch_size=2)
+    assert [target.draw_batch(np.random.default_rng(i)).tolist() for i in range(2)] == [
+        [1.0, 1.0],
+        [1.0, 1.0],
+    ]
+    assert private.tolist() == [1.0] * 5
 
 
 def test_other_data_of_the_same_shapes_do_not_compile_again():
@@ -148,6 +166,7 @@ def test_fixed_batches_average_their_estimates():
         ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, 2, DataError, "all need the same number of rows"),
         ({"x": 1.0}, 2, DataError, "all need the same number of rows"),
         ({"x": ["a", "b"]}, 2, DataError, "give arrays of numbers"),
+        ({"x": np.array(["a", "b"])}, 2, DataError, "give arrays of numbers"),
         (rows(4), 5, RequestError, "batch_size is 5; give an integer from 1 to the 4 rows"),
         (rows(4), 2.0, RequestError, "batch_size is 2.0; give an integer"),
         ({"x": np.zeros((3, 2))}, 2, RequestError, "log_likelihood raised KeyError on the first 2 rows"),

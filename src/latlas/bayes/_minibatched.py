@@ -19,6 +19,10 @@ from latlas.bayes._target import Layout, constrained
 from latlas.core import DataError, RequestError
 
 RESIDENT_BYTES = 1 << 29  # up to here data are kept on the device as well, for exact evaluations
+SMALL_BYTES = 1 << 26  # a map of so few may stay in memory once it was read
+# a row brings up to 2 MiB of its neighbourhood, which counts as memory until it is given back
+ROWS_AT_ONCE = 128
+_GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
 CHUNK = 1 << 14  # rows of an exact evaluation that are computed at a time
 
 
@@ -30,8 +34,7 @@ class Rows:
 
     def __init__(self, data: PyTree):
         leaves, self._treedef = jax.tree.flatten(data, is_leaf=lambda node: isinstance(node, list))
-        # np.asarray would make an ordinary array of a memory map's class, without reading it; keep the class
-        self._leaves = [leaf if isinstance(leaf, np.ndarray) else _array(leaf) for leaf in leaves]
+        self._leaves = [_array(leaf) for leaf in leaves]
         lengths = {leaf.shape[0] if leaf.ndim else None for leaf in self._leaves}
         if len(lengths) != 1 or lengths & {None, 0}:
             shapes = ", ".join(str(leaf.shape) for leaf in self._leaves) or "none"
@@ -59,12 +62,26 @@ class Rows:
 
     def read(self, numbers: Any) -> PyTree[np.ndarray]:
         """The rows of these numbers, copied."""
-        rows = jax.tree.unflatten(self._treedef, [np.array(leaf[numbers]) for leaf in self._leaves])
-        for leaf in self._leaves:
-            if isinstance(leaf.base, mmap.mmap):
-                # pages that were read count as this process's memory until they are given back
-                leaf.base.madvise(mmap.MADV_DONTNEED)
-        return rows
+        return jax.tree.unflatten(self._treedef, [_rows_of(leaf, numbers) for leaf in self._leaves])
+
+
+def _rows_of(array, numbers):
+    if not _can_give_back(array):
+        return np.array(array[numbers])
+    pieces = [numbers]
+    if not isinstance(numbers, slice):
+        pieces = [numbers[i : i + ROWS_AT_ONCE] for i in range(0, len(numbers), ROWS_AT_ONCE)]
+    rows = []
+    for few in pieces:
+        rows.append(np.array(array[few]))
+        array.base.madvise(_GIVE_BACK)
+    return np.concatenate(rows)
+
+
+def _can_give_back(array):
+    # of a private map (mode "c") what was written would be lost
+    whole_map = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.mode != "c"
+    return whole_map and array.nbytes > SMALL_BYTES and _GIVE_BACK is not None
 
 
 class MinibatchTarget(AbstractStochasticTarget):
@@ -228,7 +245,7 @@ def _refuse_wrong_likelihood(target):
 
 
 def _array(leaf):
-    array = np.asarray(leaf)
+    array = np.asanyarray(leaf)  # a memory map stays one
     if array.dtype.kind not in "biufc":
         raise DataError(f"The data hold {array.dtype} values; give arrays of numbers.")
     return array
