@@ -93,11 +93,16 @@ def both_faces(
         q = fit.approximation
         points = np.asarray(q.sample(kl_key, _NUM_DRAWS))
         gain = np.asarray(_log_probs(q, jnp.asarray(points))) - density.value(points) + truth.log_evidence
-        from_q.append(Estimate(float(gain.mean()), float(gain.std() / _NUM_DRAWS**0.5)))
+        from_q.append(_with_error(gain.mean(), gain.std() / _NUM_DRAWS**0.5, truth))
         loss = np.where(weights > 0, log_p - np.asarray(_log_probs(q, jnp.asarray(truth.points))), 0.0)
         mean = float(weights @ loss)
-        to_q.append(Estimate(mean, float(np.sqrt(np.sum((weights * (loss - mean)) ** 2)))))
+        to_q.append(_with_error(mean, np.sqrt(np.sum((weights * (loss - mean)) ** 2)), truth))
     return Faces(density, *fits, truth.mean, truth.covariance, tuple(from_q), tuple(to_q))
+
+
+def _with_error(value, error, truth):
+    """Both divergences contain the log evidence, and its error."""
+    return Estimate(float(value), float(np.hypot(error, truth.log_evidence_error)))
 
 
 _log_probs = eqx.filter_jit(lambda q, points: jax.vmap(q.log_prob)(points))
