@@ -2,9 +2,12 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_advi import Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_inclusive import Inclusive
 from latlas.bayes._engine_laplace import Laplace
+from latlas.bayes._engine_natural import NaturalGradient
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._engine_renyi import Renyi
 from latlas.bayes._family_block import Block
@@ -25,12 +28,13 @@ FAMILIES: dict[str, type[AbstractFamily]] = {
     "flow": Flow,
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
-    "inclusive": Inclusive,
-    "renyi": Renyi,
-}
-ENGINES: dict[str, type[AbstractEngine]] = {
     "laplace": Laplace,
     "batch-and-match": BatchAndMatch,
+    "dadvi": DeterministicAdvi,
+    "natural-gradient": NaturalGradient,
+    "advi": Advi,
+    "inclusive": Inclusive,
+    "renyi": Renyi,
     "nuts": Nuts,
 }
 

@@ -4,6 +4,10 @@ The layer sees plain arrays (`ReportData`), never a model, so that whatever make
 It is the only one that imports matplotlib; nothing below it does.
 """
 
+from latlas.report._bayes_data import BayesReportData as BayesReportData
+from latlas.report._bayes_data import collect_bayes as collect_bayes
+from latlas.report._bayes_page import render_bayes as render_bayes
+from latlas.report._bayes_page import save_bayes_report as save_bayes_report
 from latlas.report._collect import collect as collect
 from latlas.report._data import ReportData as ReportData
 from latlas.report._figures_bracket import bracket_figure as bracket_figure
