@@ -11,8 +11,8 @@ from jaxtyping import Float, PRNGKeyArray
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_inclusive import Inclusive
-from latlas.bayes._engine_renyi import Renyi
 from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._importance_fit import fit_by_importance
 from latlas.bayes._names import family_named
@@ -21,7 +21,7 @@ from latlas.bayes._target import AbstractTarget
 from latlas.core import Estimate
 
 _NUM_DRAWS = 8192
-_REVERSE, _FORWARD = Renyi(1.0), Inclusive()
+_REVERSE, _FORWARD = DeterministicAdvi(), Inclusive()
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def both_faces(
         target: on coordinates in which the standard normal is a fair first guess; a `Density` may be whitened.
         family: a name or an object.
         tolerance: wanted accuracy of the means, in standard deviations.
-        reverse: the engine that minimises KL(q || p); the default, of order 1, maximises the ELBO with fixed draws.
+        reverse: the engine that minimises KL(q || p); the default maximises the ELBO on fixed draws.
         forward: the engine that minimises KL(p || q).
 
     Raises:
