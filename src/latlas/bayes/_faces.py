@@ -30,12 +30,12 @@ class Faces:
 
     Attributes:
         density: the target, in the coordinates in which it was fitted.
-        reverse: minimises KL(q || p): no mass where the target has none, so it takes one mode of several.
-        forward: minimises KL(p || q): mass wherever the target has some, so it covers all of them.
+        reverse: minimises `KL(q || p)`: no mass where the target has none, so it takes one mode of several.
+        forward: minimises `KL(p || q)`: mass wherever the target has some, so it covers all of them.
         mean: the target's own, by importance sampling.
         covariance: the target's own.
-        kl_from_q: KL(q || p) of the reverse and of the forward fit, in nats.
-        kl_to_q: KL(p || q) of the reverse and of the forward fit, in nats.
+        kl_from_q: `KL(q || p)` of the reverse and of the forward fit, in nats.
+        kl_to_q: `KL(p || q)` of the reverse and of the forward fit, in nats.
     """
 
     density: Density
@@ -71,8 +71,8 @@ def both_faces(
         target: on coordinates in which the standard normal is a fair first guess; a `Density` may be whitened.
         family: a name or an object.
         tolerance: wanted accuracy of the means, in standard deviations.
-        reverse: the engine that minimises KL(q || p); the default maximises the ELBO on fixed draws.
-        forward: the engine that minimises KL(p || q).
+        reverse: the engine that minimises `KL(q || p)`; the default maximises the ELBO on fixed draws.
+        forward: the engine that minimises `KL(p || q)`.
 
     Raises:
         RequestError: where an engine cannot fit the family.
