@@ -36,7 +36,7 @@ GAUSSIANS = {
     "block": Block(((0, 3), (4, 1))),
     "structured": Structured(FUNNEL),
 }
-CLOSED = {**GAUSSIANS, "mixture": Mixture(3), "mixture of low-rank": Mixture(2, of=LowRank(1))}
+CLOSED = {**GAUSSIANS, "mixture": Mixture(2, of=LowRank(1))}
 
 
 @pytest.fixture(autouse=True)

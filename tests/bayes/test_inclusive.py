@@ -63,16 +63,17 @@ def test_low_rank_is_the_member_nearest_in_forward_kl():
 
 
 def test_a_mixture_covers_both_modes():
-    fit = Inclusive()(jr.key(1), density(two_modes, 2), Mixture(2), tolerance=0.03)
+    fit = Inclusive()(jr.key(1), density(two_modes, 2), Mixture(2), tolerance=0.1)
     q = fit.approximation
     left = int(jnp.argmin(q.components.loc[:, 0]))
     assert fit.converged, fit.message
-    assert float(q.weights[left]) == pytest.approx(0.25, abs=0.02)
-    np.testing.assert_allclose(q.components.loc[left], [-2, -2], atol=0.05)
-    np.testing.assert_allclose(q.components.loc[1 - left], [1, 1], atol=0.08)
-    assert fit.details["log_evidence"]["value"] == pytest.approx(np.log(3.0), abs=0.03)
+    assert float(q.weights[left]) == pytest.approx(0.25, abs=0.03)
+    np.testing.assert_allclose(q.components.loc[left], [-2, -2], atol=0.1)
+    np.testing.assert_allclose(q.components.loc[1 - left], [1, 1], atol=0.1)
+    assert fit.details["log_evidence"]["value"] == pytest.approx(np.log(3.0), abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_funnel_is_found_by_conditionals():
     # v ~ N(0, 1), x ~ N(0, exp(v)): inside the family
     def funnel(w):

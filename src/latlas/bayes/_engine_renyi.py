@@ -26,7 +26,7 @@ _FEWEST_DRAWS, _MOST_DRAWS = 128, 8192
 _CHECK_DRAWS = 4096
 _PER_PARAMETER = 8  # draws
 _OPTIMISM = 0.05  # nats by which the bound may be higher on the draws it was fitted to
-_MAX_TURNS = 1000
+_MAX_TURNS = 400
 _GAP = 10.0  # nats below the worst finite log weight, of a draw at which the density is not finite
 
 

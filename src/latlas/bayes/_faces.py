@@ -11,8 +11,8 @@ from jaxtyping import Float, PRNGKeyArray
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_inclusive import Inclusive
-from latlas.bayes._engine_renyi import Renyi
 from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._importance_fit import fit_by_importance
 from latlas.bayes._names import family_named
@@ -21,7 +21,7 @@ from latlas.bayes._target import AbstractTarget
 from latlas.core import Estimate
 
 _NUM_DRAWS = 8192
-_REVERSE, _FORWARD = Renyi(1.0), Inclusive()
+_REVERSE, _FORWARD = DeterministicAdvi(), Inclusive()
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Faces:
 
     Attributes:
         density: the target, in the coordinates in which it was fitted.
-        reverse: minimises KL(q || p): no mass where the target has none, so it takes one mode of several.
-        forward: minimises KL(p || q): mass wherever the target has some, so it covers all of them.
+        reverse: minimises `KL(q || p)`: no mass where the target has none, so it takes one mode of several.
+        forward: minimises `KL(p || q)`: mass wherever the target has some, so it covers all of them.
         mean: the target's own, by importance sampling.
         covariance: the target's own.
-        kl_from_q: KL(q || p) of the reverse and of the forward fit, in nats.
-        kl_to_q: KL(p || q) of the reverse and of the forward fit, in nats.
+        kl_from_q: `KL(q || p)` of the reverse and of the forward fit, in nats.
+        kl_to_q: `KL(p || q)` of the reverse and of the forward fit, in nats.
     """
 
     density: Density
@@ -71,8 +71,8 @@ def both_faces(
         target: on coordinates in which the standard normal is a fair first guess; a `Density` may be whitened.
         family: a name or an object.
         tolerance: wanted accuracy of the means, in standard deviations.
-        reverse: the engine that minimises KL(q || p); the default, of order 1, maximises the ELBO with fixed draws.
-        forward: the engine that minimises KL(p || q).
+        reverse: the engine that minimises `KL(q || p)`; the default maximises the ELBO on fixed draws.
+        forward: the engine that minimises `KL(p || q)`.
 
     Raises:
         RequestError: where an engine cannot fit the family.
@@ -93,11 +93,16 @@ def both_faces(
         q = fit.approximation
         points = np.asarray(q.sample(kl_key, _NUM_DRAWS))
         gain = np.asarray(_log_probs(q, jnp.asarray(points))) - density.value(points) + truth.log_evidence
-        from_q.append(Estimate(float(gain.mean()), float(gain.std() / _NUM_DRAWS**0.5)))
+        from_q.append(_with_error(gain.mean(), gain.std() / _NUM_DRAWS**0.5, truth))
         loss = np.where(weights > 0, log_p - np.asarray(_log_probs(q, jnp.asarray(truth.points))), 0.0)
         mean = float(weights @ loss)
-        to_q.append(Estimate(mean, float(np.sqrt(np.sum((weights * (loss - mean)) ** 2)))))
+        to_q.append(_with_error(mean, np.sqrt(np.sum((weights * (loss - mean)) ** 2)), truth))
     return Faces(density, *fits, truth.mean, truth.covariance, tuple(from_q), tuple(to_q))
+
+
+def _with_error(value, error, truth):
+    """Both divergences contain the log evidence, and its error."""
+    return Estimate(float(value), float(np.hypot(error, truth.log_evidence_error)))
 
 
 _log_probs = eqx.filter_jit(lambda q, points: jax.vmap(q.log_prob)(points))
