@@ -5,8 +5,7 @@ conjugate.
 """
 
 from latlas.bayes._anchor import AnchoredBatches as AnchoredBatches
-from latlas.bayes._anchor import AtSize as AtSize
-from latlas.bayes._anchor import at_size as at_size
+from latlas.bayes._anchor import anchored as anchored
 from latlas.bayes._approximation import AbstractApproximation as AbstractApproximation
 from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport
