@@ -41,6 +41,7 @@ from latlas.bayes._engine_advi import Advi as Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch as BatchAndMatch
 from latlas.bayes._engine_laplace import Laplace as Laplace
 from latlas.bayes._engine_nuts import Nuts as Nuts
+from latlas.bayes._engine_pathfinder import Pathfinder as Pathfinder
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
 from latlas.bayes._fit import Fit as Fit

@@ -6,6 +6,7 @@ from latlas.bayes._engine_advi import Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
 from latlas.bayes._engine_laplace import Laplace
 from latlas.bayes._engine_nuts import Nuts
+from latlas.bayes._engine_pathfinder import Pathfinder
 from latlas.bayes._family_gaussian import FullRank, MeanField
 from latlas.core import RequestError
 
@@ -18,6 +19,7 @@ ENGINES: dict[str, type[AbstractEngine]] = {
     "laplace": Laplace,
     "batch-and-match": BatchAndMatch,
     "nuts": Nuts,
+    "pathfinder": Pathfinder,
 }
 
 
