@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from latlas.bayes._density import Density
 from latlas.bayes._precision import host_rng
@@ -90,10 +89,16 @@ def rank_normalised_r_hat(draws: Float[np.ndarray, "chains steps n"]) -> float:
     worst = 1.0
     for coordinate in np.moveaxis(draws, -1, 0):
         for values in (coordinate, np.abs(coordinate - np.median(coordinate))):
-            scores = ndtri((rankdata(values).reshape(values.shape) - 0.375) / (values.size + 0.25))
+            scores = ndtri((_ranks(values) - 0.375) / (values.size + 0.25))
             r_hat = split_gelman_rubin(scores)
             worst = max(worst, float(r_hat)) if np.isfinite(r_hat) else np.inf
     return worst
+
+
+def _ranks(values):
+    ranks = np.empty(values.size)
+    ranks[np.argsort(values, axis=None)] = np.arange(1, values.size + 1)
+    return ranks.reshape(values.shape)
 
 
 class _Walk:

@@ -18,7 +18,7 @@ from latlas.bayes._modes import Search
 from latlas.bayes._noncentring import find_non_centring
 from latlas.bayes._posterior import Posterior, of_approximation, of_chains, of_weights
 from latlas.bayes._precision import host_rng, keys_from
-from latlas.bayes._verdict import Check, Verdict
+from latlas.bayes._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.bayes._warp import Affine
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError
 
@@ -231,11 +231,21 @@ def _best_posterior(key, density, result, evidences):
     importance, chains = evidences.importance, evidences.chains
     if result.draws is not None:
         return of_chains(density, result.draws)
+    walked = of_chains(density, chains.draws, chains.effective_sample_size) if chains.converged else None
     if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _ENOUGH_DRAWS:
-        return of_weights(density, importance)
-    if chains is not None and chains.converged:
-        return of_chains(density, chains.draws, chains.effective_sample_size)
+        weighted = of_weights(density, importance)
+        if walked is None or _alike(weighted.moments(), walked.moments()):
+            return weighted
+    if walked is not None:
+        return walked
     return of_approximation(key, density, result.approximation)
+
+
+def _alike(moments, others):
+    """Half as far apart as a fit that is trusted may be."""
+    error = (moments.mean - others.mean) / others.sd
+    spread = np.log(moments.sd / others.sd)
+    return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and np.abs(spread).max() < 0.5 * MAX_SD_ERROR
 
 
 def _halves(density, draws, num_effective):

@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 # the warning is about packages that load anyway; this one is small, and its heavy part is the module named here
 _verbs = lazy_loader.load("latlas.cli._verbs", suppress_warning=True)
 _path = lazy_loader.load("latlas.cli._path", suppress_warning=True)
+_bayes = lazy_loader.load("latlas.cli._bayes", suppress_warning=True)
 
 app = App(
     name="latlas",
@@ -234,6 +235,42 @@ def decode(run: Path, latents: Path, *, out: Path, overwrite: bool = False, json
         json: print one JSON object instead of text.
     """
     return _verbs.decode(run, latents, out=out, overwrite=overwrite, json=json)
+
+
+@app.command
+def bayes(
+    model: str,
+    data: Path | None = None,
+    *,
+    out: Path,
+    engine: str = "auto",
+    family: str | None = None,
+    reference: Literal["nuts"] | None = None,
+    tolerance: float = 0.1,
+    seed: int = 0,
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Fit a Bayesian model to DATA, say how far to trust the fit, and write draws and a report to a run directory.
+
+    The model's file is executed, as Python does it: name only files that you trust. Nothing else that latlas reads is ever
+    executed.
+
+    Args:
+        model: FILE.py:NAME, a NumPyro model: a function whose arguments are the names in DATA.
+        data: .json (numbers and lists of numbers by name), .npz (an array per name) or .csv (an array per column); left out
+            for a model without arguments.
+        out: the run directory to write.
+        engine: how to fit; `auto` goes from cheap to dear until the checks pass, and says what it tried.
+        family: of the approximation, such as `mean-field` or `full-rank`; by default the engine chooses.
+        reference: `nuts` runs it as well, for a comparison: slower.
+        tolerance: wanted accuracy of the means, in posterior standard deviations.
+        seed: seed of everything random.
+        overwrite: replace the run that is there.
+        json: print one JSON object instead of text.
+    """
+    options = {"engine": engine, "family": family, "reference": reference, "tolerance": tolerance}
+    return _bayes.fit(model, data, out=out, **options, seed=seed, overwrite=overwrite, json=json)
 
 
 @app.command

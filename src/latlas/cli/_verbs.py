@@ -9,6 +9,7 @@ import numpy as np
 
 from latlas import data as readers
 from latlas.cli import _words
+from latlas.cli._bayes import write_page
 from latlas.cli._evidence import check_dear, measured_dearly
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
@@ -17,6 +18,7 @@ from latlas.estimators import Atlas, load
 from latlas.report import collect, render, save_image_grid
 from latlas.training import progress
 
+BAYES = "bayes"  # the kind of run that `latlas bayes` writes
 _PICTURES = (".png", ".svg")
 
 
@@ -120,6 +122,11 @@ def diagnose(run: Path, data: Path, *, train: Path | None, seed: int, show: bool
 def report(run: Path, data: Path | None, *, show: bool) -> dict[str, Any]:
     """The report of a run, written again."""
     directory = RunDirectory.open(run)
+    if directory.config.get("kind") == BAYES:
+        path = write_page(directory)
+        if show:
+            print(f"Written: {path}")
+        return {"run": str(run), "report": str(path)}
     atlas = load(directory)
     table = None if data is None else readers.read(data)
     x, label, name = (None, None, run.name) if table is None else (table.x, table.label, table.name)

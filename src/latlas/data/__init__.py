@@ -6,6 +6,7 @@ Nothing here needs JAX, and no reader executes anything that a file says.
 from latlas.data._choice import Choice as Choice
 from latlas.data._choice import choose_likelihood as choose_likelihood
 from latlas.data._digits import digits as digits
+from latlas.data._named import read_named as read_named
 from latlas.data._read import read as read
 from latlas.data._read import suffixes as suffixes
 from latlas.data._summary import Summary as Summary

@@ -17,6 +17,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 LABELS = ("label", "labels", "y", "target", "class")
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+_WHOLE = re.compile(r"[-+]?\d+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE)
 
 
@@ -26,6 +27,48 @@ def read_csv(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: in
     Raises:
         DataError: if it is no text, a row is longer or shorter than the first, or a cell is no number.
     """
+    names, lines, columns = _table(path, file, max_bytes)
+    width = len(columns)
+    label = (
+        next((i for i, name in enumerate(names or ()) if name.lower() in LABELS), None) if width > 1 else None
+    )
+    data = [i for i in range(width) if i != label]
+    x = np.stack([_numbers(path, columns[i], lines, names[i] if names else str(i)) for i in data], axis=1)
+    labels = None if label is None else _label(columns[label])
+    return Parts(x, labels, None, tuple(names[i] for i in data) if names else None)
+
+
+def read_columns(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dict[str, np.ndarray]:
+    """The columns by their names: integers where every cell is a whole number, else 64-bit floats.
+
+    Raises:
+        DataError: if there is no line of names, a name is missing or stands twice, or a cell is empty or no number.
+    """
+    names, lines, columns = _table(path, file, max_bytes)
+    if names is None:
+        raise DataError(f"{path} has no line of names: give each column its name in the first line.")
+    twice = next((name for i, name in enumerate(names) if not name or name in names[:i]), None)
+    if twice is not None:
+        raise DataError(
+            f"{path} names a column {twice!r}, empty or for the second time: name each column once."
+        )
+    found = {}
+    for name, cells in zip(names, columns, strict=True):
+        values = _numbers(path, cells, lines, name)
+        holes = np.flatnonzero(np.isnan(values))
+        if len(holes):
+            raise DataError(
+                f"{path} has nothing in line {lines[holes[0]]}, column {name!r}: fill the cell, or leave the row out."
+            )
+        whole = all(_WHOLE.fullmatch(cell) for cell in cells) and (np.abs(values) < 2**53).all()
+        found[name] = values.astype(np.int64) if whole else values
+    return found
+
+
+def _table(
+    path: Path, file: BinaryIO, max_bytes: int
+) -> tuple[list[str] | None, list[int], list[tuple[str, ...]]]:
+    """The names of the columns, the number of each row's line, and the cells of each column."""
     rows = _rows(path, _text(path, file, max_bytes))
     names = _header(rows[0][1])
     body = rows[1:] if names else rows
@@ -37,15 +80,7 @@ def read_csv(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: in
             raise DataError(
                 f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line."
             )
-    columns = list(zip(*(row for _, row in body), strict=True))
-    label = (
-        next((i for i, name in enumerate(names or ()) if name.lower() in LABELS), None) if width > 1 else None
-    )
-    lines = [line for line, _ in body]
-    data = [i for i in range(width) if i != label]
-    x = np.stack([_numbers(path, columns[i], lines, names[i] if names else str(i)) for i in data], axis=1)
-    labels = None if label is None else _label(columns[label])
-    return Parts(x, labels, None, tuple(names[i] for i in data) if names else None)
+    return names, [line for line, _ in body], list(zip(*(row for _, row in body), strict=True))
 
 
 def _text(path: Path, file: BinaryIO, max_bytes: int) -> str:

@@ -1,8 +1,9 @@
 """NumPy's `.npz`: a zip archive of `.npy` members, judged by its directory before anything is unpacked."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from latlas.data._parts import Parts
 MAGIC = b"PK"
 LABELS = ("label", "labels", "y")
 MASKS = ("observed", "mask")
+
+T = TypeVar("T")
 
 _MAX_MEMBERS = 1000
 # deflate packs at most about 1:1032; data that are worth learning from stay far below, unless they are small
@@ -25,15 +28,38 @@ def read_npz(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: in
     Raises:
         DataError: if the archive is damaged, is a bomb, or does not say which array is meant.
     """
+
+    def chosen(archive: zipfile.ZipFile) -> Parts:
+        members = _members(path, archive)
+        name = _chosen(path, list(members), array)
+        label = next((key for key in LABELS if key in members), None)
+        mask = next((key for key in MASKS if key in members), None)
+        arrays = _arrays(path, archive, {key: members[key] for key in (name, label, mask) if key}, max_bytes)
+        return Parts(arrays[name], arrays.get(label), arrays.get(mask))
+
+    return _opened(path, file, chosen)
+
+
+def read_all(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dict[str, np.ndarray]:
+    """Every array of the archive, by its name.
+
+    Raises:
+        DataError: if the archive is damaged, is a bomb, or holds no array.
+    """
+
+    def every(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+        members = _members(path, archive)
+        if not members:
+            raise DataError(f"{path} holds no array: write it with numpy.savez, an array per name.")
+        return _arrays(path, archive, members, max_bytes)
+
+    return _opened(path, file, every)
+
+
+def _opened(path: Path, file: BinaryIO, read: Callable[[zipfile.ZipFile], T]) -> T:
     try:
         with zipfile.ZipFile(file) as archive:
-            members = _members(path, archive)
-            name = _chosen(path, list(members), array)
-            label = next((key for key in LABELS if key in members), None)
-            mask = next((key for key in MASKS if key in members), None)
-            wanted = [key for key in (name, label, mask) if key is not None]
-            _check_sizes(path, [members[key] for key in wanted], max_bytes)
-            arrays = {key: _unpacked(path, archive, members[key], max_bytes) for key in wanted}
+            return read(archive)
     except DataError:
         raise
     except Exception as error:  # zipfile, zlib, lzma, bz2 and struct each have errors of their own
@@ -41,7 +67,13 @@ def read_npz(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: in
             f"{path} is no whole .npz file ({type(error).__name__}: {str(error).rstrip('.')[:200]}): "
             "copy or write it again."
         ) from error
-    return Parts(arrays[name], arrays.get(label), arrays.get(mask))
+
+
+def _arrays(
+    path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], max_bytes: int
+) -> dict[str, np.ndarray]:
+    _check_sizes(path, list(members.values()), max_bytes)
+    return {name: _unpacked(path, archive, info, max_bytes) for name, info in members.items()}
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from latlas.core import DataError
 from latlas.data import _csv, _npy, _npz
@@ -13,6 +14,8 @@ from latlas.data._parts import Parts
 from latlas.data._table import Table
 
 MAX_BYTES = 8 * 2**30
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,47 @@ def read(
     """
     path = Path(path)
     suffix, format_ = _format(path)
-    size = _size(path)
+
+    def parts(file: BinaryIO, size: int) -> Parts:
+        return format_.read(path, file, size, array=array, max_bytes=max_bytes)
+
+    found = open_checked(path, parts, suffix=suffix, magic=format_.magic, suffixes=suffixes())
+    return _table(path, found, missing)
+
+
+def open_checked(
+    path: Path,
+    read: Callable[[BinaryIO, int], T],
+    *,
+    suffix: str,
+    magic: bytes | None,
+    suffixes: tuple[str, ...],
+) -> T:
+    """What `read` makes of a regular file that is there, is not empty and begins as its suffix says.
+
+    Args:
+        path: the file.
+        read: of the open file and its size.
+        suffix: of the file.
+        magic: its first bytes; None for text.
+        suffixes: all that are known, for the messages.
+
+    Raises:
+        DataError: in one sentence.
+    """
+    size = _size(path, suffixes)
     try:
         with path.open("rb") as file:
             head = file.read(8)
             file.seek(0)
-            _check_head(path, suffix, format_, head)
-            parts = format_.read(path, file, size, array=array, max_bytes=max_bytes)
+            _check_head(path, suffix, magic, head)
+            return read(file, size)
     except OSError as error:
         raise DataError(
             f"{path} could not be read ({error.strerror or error}): check its permissions."
         ) from error
     except MemoryError as error:
         raise DataError(f"{path} does not fit into the memory: split it, or use a smaller type.") from error
-    return _table(path, parts, missing)
 
 
 def _table(path: Path, parts: Parts, missing: bool) -> Table:
@@ -95,13 +125,13 @@ def _format(path: Path) -> tuple[str, _Format]:
     )
 
 
-def _size(path: Path) -> int:
+def _size(path: Path, suffixes: tuple[str, ...]) -> int:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         raise DataError(f"There is no file {path!s}: check the path.") from error
     if stat.S_ISDIR(status.st_mode):
-        raise DataError(f"{path} is a folder: name a file in it that ends in {', '.join(suffixes())}.")
+        raise DataError(f"{path} is a folder: name a file in it that ends in {', '.join(suffixes)}.")
     if not stat.S_ISREG(status.st_mode):
         raise DataError(f"{path} is a pipe or a device: name a regular file.")
     if status.st_size == 0:
@@ -109,8 +139,8 @@ def _size(path: Path) -> int:
     return status.st_size
 
 
-def _check_head(path: Path, suffix: str, format_: _Format, head: bytes) -> None:
-    if format_.magic is not None and not head.startswith(format_.magic):
+def _check_head(path: Path, suffix: str, magic: bytes | None, head: bytes) -> None:
+    if magic is not None and not head.startswith(magic):
         actual = next(
             (name for name, other in _FORMATS.items() if other.magic and head.startswith(other.magic)), None
         )

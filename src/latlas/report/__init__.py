@@ -4,6 +4,10 @@ The layer sees plain arrays (`ReportData`), never a model, so that whatever make
 It is the only one that imports matplotlib; nothing below it does.
 """
 
+from latlas.report._bayes_data import BayesReportData as BayesReportData
+from latlas.report._bayes_data import collect_bayes as collect_bayes
+from latlas.report._bayes_page import render_bayes as render_bayes
+from latlas.report._bayes_page import save_bayes_report as save_bayes_report
 from latlas.report._collect import collect as collect
 from latlas.report._data import ReportData as ReportData
 from latlas.report._figures_bracket import bracket_figure as bracket_figure
@@ -11,6 +15,7 @@ from latlas.report._figures_curve import pruning_figure as pruning_figure
 from latlas.report._figures_curve import rate_distortion_figure as rate_distortion_figure
 from latlas.report._figures_evidence import evidence_figure as evidence_figure
 from latlas.report._figures_evidence import kl_figure as kl_figure
+from latlas.report._figures_faces import save_faces as save_faces
 from latlas.report._figures_gap import gap_figure as gap_figure
 from latlas.report._figures_items import interpolation_figure as interpolation_figure
 from latlas.report._figures_items import prototype_figure as prototype_figure

@@ -5,7 +5,8 @@ from typing import Any
 
 from latlas.report._curve import beta_name, read_curve
 from latlas.report._data import ReportData
-from latlas.report._html import plain, text
+from latlas.report._html import text
+from latlas.report._tables import facts_table
 from latlas.report._text import decimal, with_error
 
 
@@ -14,28 +15,14 @@ def details(data: ReportData) -> str:
     about = {"run": None if data.run == "RUN" else data.run, "likelihood": data.likelihood, "seed": data.seed}
     about |= {"item shape": " × ".join(map(str, data.item_shape)), "data fingerprint": data.fingerprint}
     tables = [
-        _table("Run", {name: value for name, value in about.items() if value is not None}),
-        _table("Options", data.options),
-        _table("Evaluation (nats per example)", _flat(data.evaluation or {})),
-        _table("Versions", data.versions),
+        facts_table("Run", {name: value for name, value in about.items() if value is not None}),
+        facts_table("Options", data.options),
+        facts_table("Evaluation (nats per example)", _flat(data.evaluation or {})),
+        facts_table("Versions", data.versions),
         _curve_table(data),
     ]
     head = "<details><summary>Options, versions, seed</summary>"
     return f'{head}<div class="tables">{"".join(tables)}</div></details>'
-
-
-def _table(title: str, rows: Mapping[str, Any]) -> str:
-    if not rows:
-        return ""
-    body = "".join(
-        f'<tr><th scope="row">{text(name)}</th><td{_number(value)}>{text(plain(value))}</td></tr>'
-        for name, value in rows.items()
-    )
-    return f"<table><caption>{text(title)}</caption><tbody>{body}</tbody></table>"
-
-
-def _number(value: Any) -> str:
-    return ' class="number"' if isinstance(value, int | float) or "±" in str(value) else ""
 
 
 def _curve_table(data: ReportData) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from latlas.report._data import ReportData
 from latlas.report._evaluation import SEVERITIES, FindingRow, findings
 from latlas.report._html import badge, code, finite, paragraph, text
+from latlas.report._tables import stacked_table
 from latlas.report._text import decimal
 from latlas.report._words_health import health
 
@@ -18,7 +19,11 @@ def findings_section(data: ReportData, title: str) -> str:
     rows = findings(data)
     if rows is None:
         return ""
-    words = f"{paragraph(_HOW)}{_table(rows)}" if rows else paragraph(health(data))
+    words = (
+        f"{paragraph(_HOW)}{stacked_table('Findings', COLUMNS, map(_row, rows))}"
+        if rows
+        else paragraph(health(data))
+    )
     return f'<section class="card" id="findings"><h2>{text(title)}</h2>{words}</section>'
 
 
@@ -33,35 +38,15 @@ def treatments_section(data: ReportData, title: str) -> str:
     )
 
 
-def _table(rows: list[FindingRow]) -> str:
-    # on a telephone a row becomes a block, which would take its meaning as a table away: the roles keep it
-    head = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in COLUMNS)
-    body = "".join(_row(row) for row in rows)
-    return (
-        '<table class="stacked" role="table" aria-label="Findings"><thead role="rowgroup">'
-        f'<tr role="row">{head}</tr></thead><tbody role="rowgroup">{body}</tbody></table>'
-    )
-
-
-def _row(row: FindingRow) -> str:
+def _row(row: FindingRow) -> list[tuple[str, str]]:
     kind = row.severity if row.severity in SEVERITIES else "note"
-    cells = (
+    return [
         ("", f"<code>{text(row.name)}</code>{badge(row.severity, kind)}"),
         ("number", finite(row.measured)),
         ("number", finite(row.threshold)),
         ("", code(row.meaning)),
         ("", code(row.remedy)),
-    )
-    return '<tr role="row">{}</tr>'.format(
-        "".join(
-            f'<td role="cell" data-label="{name}"{_class(kind)}><div>{cell}</div></td>'
-            for name, (kind, cell) in zip(COLUMNS, cells, strict=True)
-        )
-    )
-
-
-def _class(kind: str) -> str:
-    return f' class="{kind}"' if kind else ""
+    ]
 
 
 def _treatment(entry: Mapping[str, Any]) -> str:

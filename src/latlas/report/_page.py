@@ -2,21 +2,16 @@
 
 from latlas.report._data import ReportData
 from latlas.report._details import details
+from latlas.report._document import document, figure, tiles_list
 from latlas.report._evaluation import bracket, findings
 from latlas.report._findings import findings_section, treatments_section
 from latlas.report._html import badge, code, paragraph, plain, text
 from latlas.report._panel import Panel
 from latlas.report._panels import panels
-from latlas.report._style import STYLE
-from latlas.report._svg import to_inline_svg
 from latlas.report._text import between, decimal, with_error
-from latlas.report._theme import LIGHT
 from latlas.report._trust import trust
 from latlas.report._words import certainty, learned, num_active, num_dimensions, quality, split
 from latlas.report._words_health import health, health_badge
-
-# styles may stand in the page, pictures in its own text; nothing else is loaded, run or sent
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 _FOUND, _DONE = "What the diagnosis found", "What was done about it"
 _EVIDENCE = "log p(x), nats per example"
@@ -46,21 +41,14 @@ def render(data: ReportData) -> str:
             findings_section(data, _FOUND),
             treatments_section(data, _DONE),
             '<section class="figures" aria-label="Figures">',
-            *(_figure(panel, data) for panel in shown),
+            *(figure(panel, data) for panel in shown),
             "</section>",
             _missing(missing, data),
             details(data),
             "</main>",
         ]
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{text(data.title)} · "
-        f"latlas</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return document(data.title, body)
 
 
 def _tiles(data: ReportData) -> str:
@@ -79,11 +67,7 @@ def _tiles(data: ReportData) -> str:
         (text(name), text(f"{value:,}" if isinstance(value, int) else plain(value)))
         for name, value in data.facts.items()
     ]
-    return (
-        '<dl class="tiles">' + "".join(f"<div><dt>{n}</dt><dd>{v}</dd></div>" for n, v in tiles) + "</dl>"
-        if tiles
-        else ""
-    )
+    return tiles_list(tiles)
 
 
 def _verdict(data: ReportData) -> str:
@@ -107,16 +91,6 @@ def _summary(data: ReportData, shown: list[Panel]) -> str:
         right.append(f'<p class="verdict {_KINDS[verdict.reliable]}">{code(verdict.sentence)}</p>')
     right += [paragraph(words) for words in (split(data), certainty(data)) if words]
     return f'<section class="summary"><div>{"".join(left)}</div><div>{"".join(right)}</div></section>'
-
-
-def _figure(panel: Panel, data: ReportData) -> str:
-    picture = to_inline_svg(panel.draw(data, LIGHT), panel.name)
-    alt = text(panel.alt(data))
-    return (
-        f'<figure id="{panel.name}"><h2>{text(panel.title)}</h2>\n'
-        f'<div class="picture" role="img" aria-label="{alt}">'
-        f"{picture}</div>\n<figcaption>{code(panel.caption(data))}</figcaption></figure>"
-    )
 
 
 def _missing(missing: list[Panel], data: ReportData) -> str:

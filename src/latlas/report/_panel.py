@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from latlas.report._data import ReportData
 from latlas.report._theme import FigureFunction
 
+D = TypeVar("D")
 
-def _never(data: ReportData) -> bool:
+
+def _never(data: Any) -> bool:
     return False
 
 
 @dataclass(frozen=True)
-class Panel:
+class Panel(Generic[D]):
     """One figure of the report.
 
     Attributes:
@@ -24,13 +26,15 @@ class Panel:
         alt: what it shows, for a reader who does not see it.
         missing: how to get it where it is missing.
         needless: whether another figure says the same of these data; it is then neither drawn nor missed.
+        wide: whether it takes the width of the page instead of a column.
     """
 
     name: str
     title: str
-    ready: Callable[[ReportData], bool]
-    draw: FigureFunction
-    caption: Callable[[ReportData], str]
-    alt: Callable[[ReportData], str]
+    ready: Callable[[D], bool]
+    draw: FigureFunction[D]
+    caption: Callable[[D], str]
+    alt: Callable[[D], str]
     missing: str
-    needless: Callable[[ReportData], bool] = _never
+    needless: Callable[[D], bool] = _never
+    wide: bool = False

@@ -41,11 +41,19 @@ currentColor; border-radius:1rem;font-size:.75rem;font-weight:600}
 figure,.missing,.card,details{margin:0 0 1.25rem;padding:1.1rem 1.25rem;background:var(--surface);border:1px solid
 var(--grid); border-radius:.6rem}
 figure{break-inside:avoid;scroll-margin-top:1rem}
+.wide{column-span:all;margin-top:1.25rem}
 figcaption{margin-top:.6rem;color:var(--muted);font-size:.9rem;line-height:1.45}
 .picture svg{display:block;width:100%;height:auto;margin:0 auto}
 .picture svg *{stroke-linejoin:round;stroke-linecap:butt}
 .card{scroll-margin-top:1rem}.card>p{max-width:60rem}
 .log{margin:0;padding-left:1.4rem}.log li{margin:0 0 .6rem;overflow-wrap:anywhere}
+.banner{margin:0 0 1.5rem;padding:.9rem 1.25rem;background:var(--surface);border:1px solid currentColor;
+border-left-width:.6rem;border-radius:.6rem}
+.banner p{margin:.3rem 0 0;color:var(--text);max-width:60rem}.banner .word{font-size:1.5rem;font-weight:700;margin:0;
+color:inherit}.banner.warning{color:var(--bad);border-left-style:double}
+.banner.bad .word{display:inline-block;padding:0 .6rem;border-radius:.4rem;background:var(--bad);color:var(--surface)}
+.parameters{overflow-x:auto}.parameters th,.parameters td{width:auto;text-align:right;white-space:nowrap}
+.parameters th:first-child{text-align:left;color:var(--text)}.parameters td{font-variant-numeric:tabular-nums}
 .stacked td:nth-child(1){width:22%}.stacked td:nth-child(2),.stacked td:nth-child(3){width:7rem}
 .stacked th{width:auto}
 .stacked :is(td,th):nth-child(3){padding-right:2rem}

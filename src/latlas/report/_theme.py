@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -18,14 +18,15 @@ from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from latlas.report._data import ReportData
-
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, YELLOW, GREY = "#e69f00", "#56b4e9", "#f0e442", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW)
 # viridis, safe for any colour vision, less the ends that a dark or a light page would swallow
 SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.9, 256)))
 WIDTH = 5.2  # inches: text stays readable when a telephone shrinks the figure to 360 pixels
+
+D = TypeVar("D")
+D_contra = TypeVar("D_contra", contravariant=True)
 
 _lock = threading.RLock()  # matplotlib's settings are one per process
 
@@ -59,19 +60,19 @@ LIGHT = Theme(text="#1c2128", muted="#59636e", grid="#dde2e8", surface="#fdfdfc"
 DARK = Theme(text="#e8ebef", muted="#a3adb8", grid="#343b44", surface="#15191e")
 
 
-class FigureFunction(Protocol):
+class FigureFunction(Protocol[D_contra]):
     """Draws one figure of a report."""
 
-    def __call__(self, data: ReportData, theme: Theme = LIGHT) -> Figure:
+    def __call__(self, data: D_contra, theme: Theme = LIGHT) -> Figure:
         """The figure, in this theme's colours."""
         ...
 
 
-def themed(draw: Callable[[ReportData, Theme], Figure]) -> FigureFunction:
+def themed(draw: Callable[[D, Theme], Figure]) -> FigureFunction[D]:
     """A figure function that draws under its theme's settings."""
 
     @functools.wraps(draw)
-    def drawn(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    def drawn(data: D, theme: Theme = LIGHT) -> Figure:
         with theme.context():
             return draw(data, theme)
 

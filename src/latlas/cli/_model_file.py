@@ -1,0 +1,134 @@
+"""A user's model: the one file that latlas executes, and what is said when it fails."""
+
+import ast
+import difflib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from latlas.core import LatlasError, RequestError
+
+_EXAMPLE = "such as model.py:eight_schools"
+
+
+def split_name(model: str) -> tuple[Path, str]:
+    """The file and the name in `FILE.py:NAME`, checked as far as that goes without executing anything.
+
+    Raises:
+        RequestError: if there is no colon, no such file, it is no Python, or nothing of that name is defined in it.
+    """
+    path, colon, name = model.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise RequestError(
+            f"The model is {model!r}; expected a Python file, a colon and a name in it, {_EXAMPLE}."
+        )
+    file = Path(path)
+    if file.suffix != ".py":
+        raise RequestError(f"The model file {path} does not end in .py; expected Python, {_EXAMPLE}.")
+    if not file.is_file():
+        raise RequestError(f"There is no model file {path}. Check the path.")
+    names = _top_level(file)
+    if name not in names and "*" not in names:
+        functions = [known for known, is_function in names.items() if is_function]
+        near = difflib.get_close_matches(name, functions, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise RequestError(
+            f"{path} defines no {name!r}; its functions are {', '.join(functions) or 'none'}.{hint}"
+        )
+    return file, name
+
+
+def load_model(path: Path, name: str) -> Any:
+    """The object of that name after the file was executed.
+
+    Its folder is at the end of Python's path meanwhile, so that it can import its neighbours.
+
+    Raises:
+        RequestError: if executing the file fails, with its line; or the name stands for nothing that can be fitted.
+    """
+    spec = importlib.util.spec_from_file_location(f"latlas_model_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None, "the suffix is .py"
+    module = importlib.util.module_from_spec(spec)
+    with blamed(path), _found_by_name(module, path.parent):
+        spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
+@contextmanager
+def blamed(path: Path) -> Iterator[None]:
+    """Turns what the model's own code raises into a sentence with its line; what it prints goes to standard error.
+
+    Raises:
+        RequestError: instead of an error that passed through the file.
+    """
+    try:
+        with redirect_stdout(sys.stderr):  # standard output is for results
+            yield
+    except LatlasError:
+        raise
+    except (Exception, SystemExit) as error:
+        line = _line(path, error)
+        if line is None:
+            raise
+        told = " ".join(str(error).split())[:300]
+        cause = type(error).__name__ + (f": {told.rstrip('.')}" if told else "")
+        raise RequestError(
+            f"{path} fails in line {line} ({cause}). Mend the model, and run the command again."
+        ) from error
+
+
+@contextmanager
+def _found_by_name(module: ModuleType, folder: Path) -> Iterator[None]:
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    entry = str(folder.resolve())
+    sys.path.append(entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+
+
+def _top_level(file: Path) -> dict[str, bool]:
+    """Names that the file gives at its top, and whether each is a function; `*` where it imports any number of names."""
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except SyntaxError as error:
+        raise RequestError(
+            f"{file} is no valid Python: {error.msg} in line {error.lineno}. Mend the model, and run the command again."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{file} could not be read as Python ({error}). Check the file.") from error
+    names = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            names[node.name] = True
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name: False for alias in node.names}
+        else:
+            names |= {entry.id: False for entry in ast.walk(node) if _is_assigned(entry)}
+    return names
+
+
+def _is_assigned(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _line(path: Path, error: BaseException) -> int | None:
+    """The last line of the file that the error, or what caused it, passed through."""
+    found = None
+    while error is not None:
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            return error.lineno
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename == str(path):
+                found = frame.lineno
+        if found is not None:
+            return found
+        error = error.__cause__ or error.__context__
+    return found

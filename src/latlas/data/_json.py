@@ -1,0 +1,92 @@
+"""JSON objects of numbers and lists of numbers."""
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from latlas.core import DataError
+
+
+def read_values(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dict[str, Any]:
+    """The numbers as they are, the lists as arrays of integers, booleans or 64-bit floats.
+
+    Raises:
+        DataError: if it is not strict JSON, no object, or holds a value that is no number and no rectangular list of them.
+    """
+    if size > max_bytes:
+        raise DataError(f"{path} has {size:,} bytes, and at most {max_bytes:,} are read: write it as .npz.")
+    try:
+        found = json.loads(
+            file.read().decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_unique
+        )
+    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError
+        raise DataError(
+            f"{path} is not JSON ({str(error).rstrip('.')[:200]}): write it again with json.dump, with finite numbers only."
+        ) from error
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{path} holds a JSON {type(found).__name__}, where an object was expected, such as "
+            '{"J": 8, "y": [28.0, 8.0]}.'
+        )
+    return {name: _value(path, name, value) for name, value in found.items()}
+
+
+def _value(path: Path, name: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, list):
+        raise DataError(
+            f"{path} holds {_said(value)} under {name!r}, where a number or a list of numbers was expected."
+        )
+    shape = _shape(path, name, value)
+    entries = value
+    for _ in shape[1:]:
+        entries = [entry for row in entries for entry in row]
+    wrong = next((entry for entry in entries if not isinstance(entry, bool | int | float)), None)
+    if wrong is not None or None in entries:
+        raise DataError(
+            f"{path} holds {_said(wrong)} in the list {name!r}, where a number was expected: write categories as "
+            "whole numbers, and leave out what is missing."
+        )
+    if any(isinstance(entry, int) and not -(2**63) <= entry < 2**63 for entry in entries):
+        raise DataError(f"{path} holds a whole number in the list {name!r} that does not fit 64 bits.")
+    whole = all(isinstance(entry, int) for entry in entries) and entries
+    kind = bool if whole and all(isinstance(entry, bool) for entry in entries) else int if whole else float
+    return np.array(entries, dtype=kind).reshape(shape)
+
+
+def _shape(path: Path, name: str, value: list[Any]) -> tuple[int, ...]:
+    """Of a nested list, which must be rectangular."""
+    if not any(isinstance(row, list) for row in value):
+        return (len(value),)
+    shapes = {_shape(path, name, row) if isinstance(row, list) else () for row in value}
+    if len(shapes) > 1:
+        lengths = sorted({shape[0] if shape else 0 for shape in shapes})
+        told = f"lengths from {lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else "different shapes"
+        raise DataError(
+            f"{path} holds the list {name!r} with rows of {told}: make its rows equally long, or give the values in "
+            "one list and the number of the row of each in another."
+        )
+    return (len(value), *shapes.pop())
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "null"
+    return f"the text {value[:40]!r}" if isinstance(value, str) else f"a JSON {_JSON[type(value)]}"
+
+
+_JSON = {dict: "object", list: "list"}
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
