@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from latlas.bayes._density import Density
 from latlas.bayes._precision import host_rng
-from latlas.bayes._warp import Affine
+from latlas.bayes._warp import Affine, affine_of, inverse_rows, on_rows
 
 NUM_CHAINS = 64
 R_HAT_LIMIT = 1.1  # beyond the usual 1.01: the chains begin at draws of q, so half a dozen independent draws each will do
@@ -108,19 +108,16 @@ class _Walk:
         self.rng, self.num_steps, self.size = rng, 0, 0.3
         self.visited, self.accepted, self.divergent = [], [], []
         self.outer = density
-        self._begin(Affine(np.zeros(density.dim), np.eye(density.dim)), np.array(start))
+        self._begin(Affine(np.zeros(density.dim), np.ones(density.dim)), np.array(start))
 
     def _begin(self, affine, w):
         self.affine, self.density = affine, self.outer.whitened(affine)
-        self.z = np.linalg.solve(affine.scale_tril, (w - affine.loc).T).T
+        self.z = inverse_rows(affine, w)
         self.value, self.score = self.density.value_and_grad(self.z)
 
     def tune(self, chains):
         """Whitens by what was visited, and takes smaller steps where too many trajectories were thrown off."""
-        flat = chains.draws.reshape(-1, chains.draws.shape[-1])
-        if len(flat) > 20 * flat.shape[1]:
-            covariance = np.atleast_2d(np.cov(flat.T))
-            self._begin(Affine(flat.mean(0), np.linalg.cholesky(covariance)), self.visited[-1])
+        self._begin(affine_of(chains.draws.reshape(-1, chains.draws.shape[-1])), self.visited[-1])
         if chains.divergent > 0.5 * MAX_DIVERGENT or chains.acceptance < 0.7:
             self.size *= 0.6
 
@@ -138,7 +135,7 @@ class _Walk:
         self.value = np.where(accept, value, self.value)
         self.score = np.where(accept[:, None], score, self.score)
         self.num_steps += 1
-        self.visited.append(self.affine.loc + self.z @ self.affine.scale_tril.T)
+        self.visited.append(on_rows(self.affine, self.z))
         self.accepted.append(np.mean(np.exp(np.minimum(change, 0.0))))
         self.divergent.append(np.mean(change < _DIVERGENT))
         if self.num_steps <= _ADAPTING:
