@@ -32,13 +32,13 @@ class AbstractStochasticTarget(AbstractTarget):
     def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
         """Unbiased estimate in nats of `log_density(u)`, traceable; the likelihood is scaled to all the data."""
 
+    @abc.abstractmethod
     def sweep(self) -> Iterator[tuple[PyTree[np.ndarray], float]] | None:
         """Pieces of one pass over all the data, None where they have no order to be read in.
 
         Each comes with its weight: the sum of weight times `log_density_on(u, piece)` is exactly `log_density(u)`. Pieces
         may hold other numbers of rows than batches.
         """
-        return None
 
 
 class FixedBatches(AbstractTarget):
