@@ -66,8 +66,10 @@ def main(folder: Path, batch_size: int, seed: int) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print
     with AnonymousPeak() as memory, Clock() as clock:
-        target = latlas.bayes.Minibatched(log_prior, log_likelihood, data=load(folder), batch_size=batch_size)
-        found = latlas.bayes.fit(target, jnp.zeros(NUM_WEIGHTS), key=jax.random.key(seed), engine="advi")
+        start = jnp.zeros(NUM_WEIGHTS)
+        target = latlas.bayes.minibatched(log_prior, log_likelihood, start, load(folder), batch_size=batch_size)
+        key = jax.random.key(seed)
+        found = latlas.bayes.fit(target, key=key, engine="advi", family="full-rank")
         draws = np.asarray(found.sample(jax.random.key(10_000 + seed), NUM_DRAWS))
     unit = 1 if sys.platform == "darwin" else 1024
     answer = {

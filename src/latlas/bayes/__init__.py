@@ -5,8 +5,7 @@ conjugate.
 """
 
 from latlas.bayes._anchor import AnchoredBatches as AnchoredBatches
-from latlas.bayes._anchor import AtSize as AtSize
-from latlas.bayes._anchor import at_size as at_size
+from latlas.bayes._anchor import anchored as anchored
 from latlas.bayes._approximation import AbstractApproximation as AbstractApproximation
 from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport
@@ -49,7 +48,9 @@ from latlas.bayes._engine_inclusive import Inclusive as Inclusive
 from latlas.bayes._engine_laplace import Laplace as Laplace
 from latlas.bayes._engine_natural import NaturalGradient as NaturalGradient
 from latlas.bayes._engine_nuts import Nuts as Nuts
+from latlas.bayes._engine_pathfinder import Pathfinder as Pathfinder
 from latlas.bayes._engine_renyi import Renyi as Renyi
+from latlas.bayes._engine_svgd import Svgd as Svgd
 from latlas.bayes._faces import Faces as Faces
 from latlas.bayes._faces import both_faces as both_faces
 from latlas.bayes._family_block import Block as Block

@@ -9,18 +9,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.bayes._density import Density
-from latlas.bayes._modes import Mode, Search, find_modes
+from latlas.bayes._modes import Mode, find_modes
 from latlas.bayes._precision import host_rng
 from latlas.bayes._stochastic_target import AbstractStochasticTarget, FixedBatches
 from latlas.bayes._target import AbstractTarget
-from latlas.bayes._warp import Affine
-from latlas.core import WorkError
+from latlas.core import RequestError, WorkError
 
 SUBSAMPLE_BYTES = 1 << 26  # of the batches that whitening looks at
-MAX_BATCHES = 100
+MAX_BATCHES = 32
 _MAX_PASSES = 6
 _CLOSE = 0.02  # posterior sds: a mode as near as this needs no further pass
 
@@ -68,32 +67,17 @@ class AnchoredBatches(AbstractTarget):
         return self.few.constrain(u)
 
 
-class AtSize(NamedTuple):
-    """A posterior of more data than one evaluation can take, where it can be worked with.
-
-    Attributes:
-        density: in coordinates white at the mode, estimated from batches: what is fitted.
-        steady: the same up to a constant on a few batches and an anchor, in the same coordinates: what a fit is held
-            against. None for a target that cannot be read in order, where nothing of the sort is known.
-        search: of the modes, among the few batches.
-    """
-
-    density: Density
-    steady: Density | None
-    search: Search
-
-
-def at_size(
-    rng: np.random.Generator,
+def anchored(
+    key: PRNGKeyArray,
     target: AbstractStochasticTarget,
     start: Float[np.ndarray, " n"],
     *,
     num_starts: int = 1,
-) -> AtSize:
-    """Where a stochastic target peaks.
+) -> AnchoredBatches:
+    """What stands for a posterior of more data than one evaluation can take.
 
-    Mode and Hessian come from some batches scaled to all rows; Newton steps with that Hessian and gradients over all rows,
-    where the target can read them in order, then move to the mode of all the data.
+    Mode and Hessian come from some batches scaled to all rows; Newton steps with that Hessian and gradients over all rows
+    then move to the mode of all the data.
 
     Args:
         key: for batches and starts.
@@ -102,41 +86,43 @@ def at_size(
         num_starts: searches.
 
     Raises:
+        RequestError: if the target can neither be read in order nor evaluated.
         WorkError: if the batches' posterior has no mode.
     """
     rng = host_rng(key)
     size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(target.draw_batch(rng)))
     few = FixedBatches.drawn(target, rng, int(np.clip(SUBSAMPLE_BYTES // max(size, 1), 1, MAX_BATCHES)))
-    count = Density(few).count
-    search = find_modes(key, Density(few, count=count), start, num_starts=num_starts)
+    search = find_modes(key, Density(few), start, num_starts=num_starts)
     if not search.modes:
         raise WorkError(
             "The posterior of a sample of the batches has no mode with a negative definite Hessian. Give a larger "
             "batch_size or a proper prior."
         )
-    affine, anchor = _mode_of_all(target, search.modes[0])
-    steady = None if anchor is None else Density(AnchoredBatches(few, anchor), None, affine, count)
-    return AtSize(Density(target, None, affine, count), steady, search)
+    return AnchoredBatches(few, _mode_of_all(target, search.modes[0]))
 
 
-def _mode_of_all(target: AbstractStochasticTarget, mode: Mode) -> tuple[Affine, Anchor | None]:
-    location, factor, last = mode.location, mode.scale_tril, np.inf
-    affine = Affine(jnp.asarray(location), jnp.asarray(factor))
-    anchor = None
+def _mode_of_all(target: AbstractStochasticTarget, mode: Mode) -> Anchor:
+    anchor, last, location = None, np.inf, mode.location
     for _ in range(_MAX_PASSES):
         grad = full_gradient(target, location)
         if grad is None:
-            break
-        step = factor.T @ grad  # in white coordinates the Newton step is the gradient
+            raise RequestError(
+                f"A {type(target).__name__} can be evaluated only on batches, and no pass over all of its data is known; "
+                "give it a `sweep`, without which an answer has an error of several posterior sds."
+            )
+        step = mode.scale_tril.T @ grad  # in white coordinates the Newton step is the gradient
         size = np.max(np.abs(step))
         if not size < last:
             break
         anchor, last = Anchor(jnp.asarray(location), jnp.asarray(grad)), size
-        affine = Affine(anchor.u, affine.scale_tril)
         if size < _CLOSE:
             break
-        location = location + factor @ step
-    return affine, anchor
+        location = location + mode.scale_tril @ step
+    if anchor is None:
+        raise WorkError(
+            "The gradient over all rows is not finite where the posterior of some batches has its mode."
+        )
+    return anchor
 
 
 def full_gradient(

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from latlas.bayes._anchor import AnchoredBatches
 from latlas.bayes._arguments import Arguments, is_array
 from latlas.bayes._density import Density
 from latlas.bayes._minibatched import MinibatchTarget
@@ -84,10 +85,14 @@ def _path_name(path):
 
 
 def _inner(target):
+    if isinstance(target, AnchoredBatches):
+        return target.few.target
     return target.target if isinstance(target, FixedBatches) else target
 
 
 def _given(target):
+    if isinstance(target, AnchoredBatches):
+        return np.asarray(target.anchor.u)
     inner = _inner(target)
     return np.asarray(inner.start) if isinstance(inner, DensityTarget | MinibatchTarget) else None
 

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
-from latlas.bayes._anchor import Anchor, estimate, full_gradient
+from latlas.bayes._anchor import Anchor, AnchoredBatches, estimate, full_gradient
 from latlas.bayes._approximation import AbstractFamily, AbstractTransport
 from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
-from latlas.bayes._precision import host_rng
+from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._stochastic_target import AbstractStochasticTarget
 from latlas.core import RequestError, WorkError, stop_gradient
 from latlas.training import Adam, global_norm
@@ -77,15 +77,15 @@ class Advi(AbstractEngine):
             RequestError: for a family whose draws no gradient passes through.
             WorkError: if the log density or its gradient is not finite in the steps of a whole stretch.
         """
-        init_key, batch_key, key = jr.split(key, 3)
-        approximation = family.init(init_key, density.dim)
+        keys = keys_from(key)
+        approximation = family.init(next(keys), density.dim)
         if not isinstance(approximation, AbstractTransport):
             raise RequestError(
                 f"ADVI needs draws that gradients pass through, and family {family.name!r} has none; take "
                 f"{self.families[0]!r}."
             )
         deadline = time.monotonic() + self.max_seconds
-        with _Climb(key, density, approximation, self.num_draws, host_rng(batch_key)) as climb:
+        with _Climb(keys, density, approximation, self.num_draws) as climb:
             rate, previous, converged, moved = FIRST_RATE, None, False, np.inf
             for _ in range(_MAX_PHASES):
                 settled = climb.phase(rate, _ERROR_SHARE * tolerance, deadline)
@@ -110,16 +110,15 @@ class Advi(AbstractEngine):
 class _Climb:
     """The loop's state, and for a stochastic target the thread that reads ahead."""
 
-    def __init__(self, key, density, approximation, num_draws, rng):
-        self.key, self.density, self.num_draws = key, density, num_draws
+    def __init__(self, keys, density, approximation, num_draws):
+        self.keys, self.density, self.num_draws = keys, density, num_draws
         self.params, self.static = eqx.partition(approximation, eqx.is_inexact_array)
         self.optimizer_state, self.num_steps = Adam().init(self.params), 0
-        self.witnesses = host_rng(jr.fold_in(key, 0)).standard_normal((_WITNESSES // 2, density.dim))
+        self.witnesses = host_rng(next(keys)).standard_normal((_WITNESSES // 2, density.dim))
         self.witnesses = np.concatenate([self.witnesses, -self.witnesses])
-        target = density.target
-        self.anchor, self.reader, self.rng = None, None, rng
-        if isinstance(target, AbstractStochasticTarget):
-            self.anchor = _anchor(density)
+        self.target, self.anchor = _behind(density)
+        self.reader, self.rng = None, host_rng(next(keys))
+        if isinstance(self.target, AbstractStochasticTarget):
             self.reader = ThreadPoolExecutor(1)
             self.ahead = self.reader.submit(self._read)
 
@@ -131,7 +130,7 @@ class _Climb:
             self.reader.shutdown()
 
     def _read(self):
-        batches = [self.density.target.draw_batch(self.rng) for _ in range(_LOOKS * _STEPS)]
+        batches = [self.target.draw_batch(self.rng) for _ in range(_LOOKS * _STEPS)]
         return jax.tree.map(lambda *rows: np.stack(rows), *batches)
 
     def _batches(self):
@@ -145,11 +144,11 @@ class _Climb:
         self.averages, looks = [], []
         while len(self.averages) < _MAX_STRETCHES and (not self.averages or time.monotonic() < deadline):
             self.params, self.optimizer_state, average, seen, num_bad = _stretch(
-                (self.density.target, self.density.warp, self.density.affine, self.anchor),
+                (self.target, self.density.warp, self.density.affine, self.anchor),
                 (self.params, self.optimizer_state),
                 self.static,
                 self.witnesses,
-                jr.fold_in(self.key, 1 + self.num_steps),
+                next(self.keys),
                 jnp.asarray(rate),
                 self._batches(),
                 self.num_draws,
@@ -178,10 +177,16 @@ class _Climb:
         return np.asarray(_summary(approximation, self.witnesses))
 
 
-def _anchor(density):
+def _behind(density):
+    """All the data behind a density on a few batches, and where their gradient is known."""
+    target = density.target
+    if isinstance(target, AnchoredBatches):
+        return target.few.target, target.anchor
+    if not isinstance(target, AbstractStochasticTarget):
+        return target, None
     u = density.unconstrained(np.zeros((1, density.dim)))[0]
-    grad = full_gradient(density.target, u)
-    return None if grad is None else Anchor(jnp.asarray(u), jnp.asarray(grad))
+    grad = full_gradient(target, u)
+    return target, None if grad is None else Anchor(jnp.asarray(u), jnp.asarray(grad))
 
 
 def _settled(looks, standard_error):

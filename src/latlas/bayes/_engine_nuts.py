@@ -15,7 +15,7 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes._approximation import AbstractApproximation, AbstractFamily
 from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
-from latlas.bayes._precision import host_rng
+from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._sample import gaussian_of, smallest_effective_sample_size, worst_r_hat
 from latlas.bayes._warp import Affine
 from latlas.core import RequestError, WorkError
@@ -79,9 +79,9 @@ class Nuts(AbstractEngine):
         """
         if importlib.util.find_spec("blackjax") is None:
             raise RequestError("NUTS is BlackJAX's, which is not installed. Run: pip install latlas[bayes]")
-        start_key, key = jr.split(key)
-        chains = _Chains(key, density, self.max_doublings, self.max_seconds)
-        chains.begin_at(self._starts(start_key, density))
+        keys = keys_from(key)
+        chains = _Chains(keys, density, self.max_doublings, self.max_seconds)
+        chains.begin_at(self._starts(next(keys), density))
         chains.warm_up()
         wanted = max(MIN_EFFECTIVE_SAMPLES, 4.0 / tolerance**2)
         r_hat, size, converged = float("inf"), 0.0, False
@@ -136,11 +136,11 @@ class Nuts(AbstractEngine):
 class _Chains:
     """Where the chains stand, in coordinates v of their own with (the density's w) = again(v)."""
 
-    def __init__(self, key, density, max_doublings, max_seconds):
-        self.key, self.density, self.max_doublings = key, density, max_doublings
+    def __init__(self, keys, density, max_doublings, max_seconds):
+        self.keys, self.density, self.max_doublings = keys, density, max_doublings
         self.max_seconds, self.deadline = max_seconds, time.monotonic() + max_seconds
         self.target, self.adapting = _TARGET, True
-        self.num_steps = self.num_divergences = self.num_leapfrogs = 0
+        self.num_divergences = self.num_leapfrogs = 0
         self.seconds_a_step = None
 
     @property
@@ -193,12 +193,11 @@ class _Chains:
         self.state, self.pace, v, divergences, leapfrogs = _advance(
             (self.density.target, self.density.warp, self.affine),
             (self.state, self.pace, self.target, self.adapting),
-            jr.fold_in(self.key, self.num_steps),
+            next(self.keys),
             count,
             max_doublings=self.max_doublings,
         )
         v = np.asarray(v)[:count]
-        self.num_steps += count
         self.num_divergences += int(divergences)
         self.num_leapfrogs += int(leapfrogs)
         self.density.count.num_evaluations += int(leapfrogs)

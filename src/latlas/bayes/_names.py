@@ -9,7 +9,9 @@ from latlas.bayes._engine_inclusive import Inclusive
 from latlas.bayes._engine_laplace import Laplace
 from latlas.bayes._engine_natural import NaturalGradient
 from latlas.bayes._engine_nuts import Nuts
+from latlas.bayes._engine_pathfinder import Pathfinder
 from latlas.bayes._engine_renyi import Renyi
+from latlas.bayes._engine_svgd import Svgd
 from latlas.bayes._family_block import Block
 from latlas.bayes._family_flow import Flow
 from latlas.bayes._family_gaussian import FullRank, MeanField
@@ -36,6 +38,8 @@ ENGINES: dict[str, type[AbstractEngine]] = {
     "inclusive": Inclusive,
     "renyi": Renyi,
     "nuts": Nuts,
+    "pathfinder": Pathfinder,
+    "svgd": Svgd,
 }
 
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
+from latlas.bayes._anchor import anchored
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._assess import check_fit, reference_of, walk_on, weigh
 from latlas.bayes._check_target import starting_point
@@ -21,12 +22,14 @@ from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._fit import Fit
 from latlas.bayes._ladder import Candidate, Rung, climb
+from latlas.bayes._minibatched import MinibatchTarget
 from latlas.bayes._modes import Search, find_modes
 from latlas.bayes._names import engine_named, family_named
 from latlas.bayes._numpyro_target import NumPyroTarget, SubsampledTarget
 from latlas.bayes._plain_target import as_target
 from latlas.bayes._posterior import constrained, of_result
 from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
+from latlas.bayes._stochastic_target import AbstractStochasticTarget
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
 from latlas.core import RequestError
@@ -77,6 +80,9 @@ def fit(
     engine, family = _checked(engine, family, tolerance, reference)
     target_key, start_key, search_key, fit_key, judge_key, reference_key = itertools.islice(keys_from(key), 6)
     target = as_target(target_key, model, data_or_init, bijections=bijections)
+    if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
+        begin = target.start if isinstance(target, MinibatchTarget) else np.zeros(target.dim)
+        target = anchored(search_key, target, np.asarray(begin))
     density = Density(target)
     start = starting_point(start_key, density)
     look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
