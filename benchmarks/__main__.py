@@ -16,9 +16,14 @@ BENCHMARKS = {
     "geco": ("five reconstruction errors asked on MNIST, and what new images have", "8 min", False),
     "betas": ("a path of betas: one program against eleven fits, its curve, pruning", "15 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
-    "posteriordb": ("twelve reference posteriors: errors, verdicts, seconds; NumPyro, BlackJAX", "3 to 60 min", False),
+    "posteriordb": (
+        "twelve reference posteriors: errors, verdicts, seconds; NumPyro, BlackJAX",
+        "3 to 60 min",
+        False,
+    ),
     "bayes_speed": ("W3: mean-field fits beside NumPyro, errors against NUTS", "10 min", False),
     "bayes_size": ("ten million rows from a file: memory and errors of a stochastic fit", "5 min", False),
+    "cavi": ("coordinate ascent beside scikit-learn's: bounds and seconds", "10 min", False),
     "clinic": ("eight sick fits named and cured, three healthy ones left alone", "10 min", False),
 }
 

@@ -30,7 +30,7 @@ def test_elbo_is_the_log_evidence_where_the_family_has_the_posterior(rows):
 
 def test_weights_of_the_normal_gamma_are_a_student_t():
     fit = cavi(jr.key(0), NormalGammaRegression(2.0, 1.5, 0.7), (X[:6], Y[:6]))
-    draws = fit.sample(jr.key(1), 20_000)
+    draws = fit.sample(jr.key(1), 5000)
     want = fit.posterior.weights
     for axis in range(4):
         found = stats.kstest(
@@ -57,25 +57,24 @@ def log_joint_minus_log_q(model, fit, draws):
 
 
 @pytest.mark.parametrize("ard", [False, True])
-@pytest.mark.parametrize("max_sweeps", [1, 100])
-def test_elbo_is_the_mean_of_log_ratios_of_draws(ard, max_sweeps):
+def test_elbo_is_the_mean_of_log_ratios_of_draws(ard):
     model = LinearRegression(2.0, 0.5, 1.5, 1.0, ard=ard)
-    fit = cavi(jr.key(0), model, (X, Y), max_sweeps=max_sweeps)
+    fit = cavi(jr.key(0), model, (X, Y))
     with jax.enable_x64(True):
-        ratios = log_joint_minus_log_q(model, fit, fit.sample(jr.key(1), 20_000))
+        ratios = log_joint_minus_log_q(model, fit, fit.sample(jr.key(1), 5000))
     assert abs(ratios.mean() - fit.elbo) < 4 * ratios.std() / np.sqrt(len(ratios))
-    assert ratios.std() / np.sqrt(len(ratios)) < 0.05
+    assert ratios.std() / np.sqrt(len(ratios)) < 0.1
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("ard", [False, True])
-def test_elbo_never_falls_even_with_fewer_rows_than_features(seed, ard):
+def test_elbo_never_falls_even_with_fewer_rows_than_features(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(5, 8)), rng.normal(size=5)
-    fit = cavi(jr.key(seed), LinearRegression(ard=ard), (x, y), max_sweeps=50)
+    fit = cavi(jr.key(seed), LinearRegression(ard=True), (x, y), max_sweeps=50)
     assert np.all(np.diff(fit.elbo_history) > -1e-9 * np.abs(fit.elbo_history[1:]))
 
 
+@pytest.mark.slow
 def test_ard_switches_off_what_does_not_matter():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(200, 6))
@@ -90,13 +89,13 @@ def test_predictive_draws_have_the_moments_of_the_student_t():
     model = NormalGammaRegression(2.0, 1.5, 0.7)
     fit = cavi(jr.key(0), model, (X, Y))
     q, new = fit.posterior, X[:2] + 0.5
-    draws = q.sample_predictive(jr.key(1), new, 40_000)
+    draws = q.sample_predictive(jr.key(1), new, 5000)
     covariance = np.linalg.inv(X.T @ X + 2 * np.eye(4))
     degrees = 2 * q.noise_concentration
     variance = q.noise_rate / q.noise_concentration * (1 + np.einsum("ij,jk,ik->i", new, covariance, new))
     sd = np.sqrt(variance * degrees / (degrees - 2))
-    assert draws.shape == (40_000, 2)
-    assert np.all(np.abs(draws.mean(0) - new @ q.loc) < 4 * sd / 200)
-    np.testing.assert_allclose(draws.std(0), sd, rtol=0.02)
+    assert draws.shape == (5000, 2)
+    assert np.all(np.abs(draws.mean(0) - new @ q.loc) < 4 * sd / np.sqrt(5000))
+    np.testing.assert_allclose(draws.std(0), sd, rtol=0.06)
     with pytest.raises(DataError, match="fitted on 4"):
         q.sample_predictive(jr.key(1), np.ones((2, 3)), 5)

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-import numpyro.distributions as dist
 import pytest
 import scipy.sparse as sp
 from scipy.special import digamma, gammaln, logsumexp
@@ -14,16 +13,17 @@ from latlas.bayes import LatentDirichletAllocation, LatentDirichletPosterior, ca
 from latlas.core import DataError, RequestError
 
 
-def documents(seed, num_documents=60, num_words=30, num_topics=3, length=40):
+def documents(seed, num_documents=60, num_words=30, num_topics=3, length=100):
     """Counts of a known allocation, and its topics."""
     rng = np.random.default_rng(seed)
     topics = rng.dirichlet(np.full(num_words, 0.1), num_topics)
     shares = rng.dirichlet(np.full(num_topics, 0.3), num_documents)
     counts = [rng.multinomial(rng.poisson(length), p) for p in shares @ topics]
-    return sp.csr_array(np.array(counts)), topics
+    counts[5] = np.zeros(num_words, int)
+    return sp.csr_array(np.array(counts, float)), topics
 
 
-COUNTS, TOPICS = documents(0)
+COUNTS, TOPICS = documents(0)  # one of them empty
 MODEL = LatentDirichletAllocation(3, 0.4, 0.2)
 
 
@@ -44,30 +44,38 @@ def test_elbo_of_one_topic_is_the_log_evidence():
     assert fit.elbo == pytest.approx(log_evidence_of_one_topic(COUNTS, 0.3), abs=1e-5)
 
 
+def log_dirichlet(p, concentration):
+    """Log densities of rows, summed over them."""
+    normaliser = gammaln(concentration.sum(-1)) - gammaln(concentration).sum(-1)
+    return np.sum(normaliser + ((concentration - 1) * np.log(p)).sum(-1), -1)
+
+
 def test_elbo_is_the_mean_of_log_ratios_of_draws(fit):
-    draws, dense, q = fit.sample(jr.key(1), 4000), COUNTS.toarray(), fit.posterior
-    with jax.enable_x64(True):
-        log_ratios = np.zeros(4000)
-        for own, prior, name in ((q.topics, 0.2, "topics"), (q.proportions, 0.4, "proportions")):
-            value = jnp.asarray(draws[name])
-            of_prior = dist.Dirichlet(np.full(value.shape[1:], prior)).log_prob(value)
-            log_ratios += np.asarray((of_prior - own.log_prob(value)).sum(-1))
-    # E_q(z) of the log likelihood, with q(z) as its optimum: exp of expected logarithms
-    expected = [np.asarray(_expected_log(c)) for c in (q.topic_concentration, q.doc_concentration)]
+    rng, dense, q = np.random.default_rng(0), COUNTS.toarray(), fit.posterior
+    log_ratios, expected, logs = np.zeros(2000), [], []
+    for own, prior in ((q.topic_concentration, 0.2), (q.doc_concentration, 0.4)):
+        draws = np.maximum(rng.gamma(own, size=(2000, *own.shape)), 1e-290)
+        draws /= draws.sum(-1, keepdims=True)
+        log_ratios += log_dirichlet(draws, np.full(own.shape, prior)) - log_dirichlet(draws, own)
+        expected.append(digamma(own) - digamma(own.sum(-1, keepdims=True)))
+        logs.append(np.log(draws))
+    # the optimal q(z): exp of expected logarithms
     logits = expected[1][:, None] + expected[0].T
     z = np.exp(logits - logsumexp(logits, -1, keepdims=True))
-    entropy = -np.sum(dense[..., None] * z * np.log(z + 1e-300))
     weights = dense[..., None] * z
-    likelihood = np.einsum("dwk,skw->s", weights, np.log(np.maximum(draws["topics"], 1e-300)))
-    likelihood += np.einsum("dwk,sdk->s", weights, np.log(np.maximum(draws["proportions"], 1e-300)))
-    ratios = log_ratios + likelihood + entropy
+    likelihood = np.einsum("dwk,skw->s", weights, logs[0]) + np.einsum("dwk,sdk->s", weights, logs[1])
+    ratios = log_ratios + likelihood - np.sum(weights * np.log(z + 1e-300))
     error = ratios.std() / np.sqrt(len(ratios))
     assert abs(ratios.mean() - fit.elbo) < 4 * error
     assert error < 0.5
 
 
-def _expected_log(concentration):
-    return digamma(concentration) - digamma(concentration.sum(-1, keepdims=True))
+def test_draws_have_the_moments_of_their_factors(fit):
+    draws = fit.sample(jr.key(1), 2000)
+    for name in ("topics", "proportions"):
+        factor = getattr(fit.posterior, name)
+        error = np.sqrt(np.asarray(factor.variance) / 2000)
+        assert np.all(np.abs(draws[name].mean(0) - np.asarray(factor.mean)) < 5 * error)
 
 
 def test_elbo_never_falls_and_starts_differ(fit):
@@ -76,13 +84,15 @@ def test_elbo_never_falls_and_starts_differ(fit):
     assert np.ptp(fit.start_elbos) > 0
 
 
-def test_topics_that_made_the_documents_are_recovered():
-    counts, topics = documents(1, num_documents=300, length=100)
-    fit = cavi(jr.key(0), LatentDirichletAllocation(3, 0.3, 0.1), counts, num_starts=2, tolerance=1.0)
+def test_topics_that_made_the_documents_are_recovered(fit):
     found = np.asarray(fit.posterior.topics.mean)
-    distances = np.abs(found[:, None] - topics[None]).sum(-1) / 2
-    assert np.all(distances.min(0) < 0.1)
+    distances = np.abs(found[:, None] - TOPICS[None]).sum(-1) / 2
+    assert np.all(distances.min(0) < 0.15)
     assert sorted(distances.argmin(0)) == [0, 1, 2]
+
+
+def test_an_empty_document_keeps_its_prior(fit):
+    np.testing.assert_allclose(fit.posterior.doc_concentration[5], 0.4)
 
 
 def test_bound_is_scikit_learns_at_its_own_parameters_and_no_lower_elsewhere(fit):
@@ -99,6 +109,7 @@ def test_bound_is_scikit_learns_at_its_own_parameters_and_no_lower_elsewhere(fit
     np.testing.assert_allclose(q.transform(COUNTS), theirs.transform(COUNTS), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_minibatches_come_near_the_bound_of_all_documents(fit):
     found = stochastic_cavi(jr.key(0), MODEL, COUNTS, num_epochs=30, batch_size=16, delay=1.0)
     assert found.elbo > found.elbo_history[0]
@@ -112,14 +123,6 @@ def test_a_step_of_all_documents_at_full_length_is_a_sweep():
     model = LatentDirichletAllocation(1, 0.7, 0.3)
     found = stochastic_cavi(jr.key(0), model, COUNTS, num_epochs=1, batch_size=60, delay=0.0, forgetting=1.0)
     assert found.elbo == pytest.approx(log_evidence_of_one_topic(COUNTS, 0.3), abs=1e-5)
-
-
-def test_empty_documents_and_padding_change_nothing():
-    padded = sp.vstack([COUNTS, sp.csr_array((3, 30), dtype=int)]).tocsr()
-    padded = sp.csr_array(np.insert(padded.toarray(), 5, 0, axis=0))
-    fits = [cavi(jr.key(0), MODEL, counts, max_sweeps=5) for counts in (COUNTS, padded.toarray())]
-    assert fits[1].elbo == pytest.approx(fits[0].elbo, rel=1e-9)
-    np.testing.assert_allclose(fits[1].posterior.doc_concentration[5], 0.4)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ Everything is computed in float64, whatever the global flag. In closed form, by 
 conjugate.
 """
 
+from latlas.bayes._anchor import AnchoredBatches as AnchoredBatches
+from latlas.bayes._anchor import AtSize as AtSize
+from latlas.bayes._anchor import at_size as at_size
 from latlas.bayes._approximation import AbstractApproximation as AbstractApproximation
 from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport
@@ -32,21 +35,39 @@ from latlas.bayes._conjugate_regression import LinearRegression as LinearRegress
 from latlas.bayes._conjugate_stochastic import stochastic_cavi as stochastic_cavi
 from latlas.bayes._conjugate_topics import LatentDirichletAllocation as LatentDirichletAllocation
 from latlas.bayes._conjugate_topics import LatentDirichletPosterior as LatentDirichletPosterior
+from latlas.bayes._coordinates import coordinates_of as coordinates_of
 from latlas.bayes._density import Density as Density
+from latlas.bayes._dependence import dependence_of_model as dependence_of_model
 from latlas.bayes._draws import flat_draws as flat_draws
 from latlas.bayes._draws import named_draws as named_draws
 from latlas.bayes._engine import AbstractEngine as AbstractEngine
 from latlas.bayes._engine import EngineResult as EngineResult
+from latlas.bayes._engine_advi import Advi as Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch as BatchAndMatch
+from latlas.bayes._engine_dadvi import DeterministicAdvi as DeterministicAdvi
+from latlas.bayes._engine_inclusive import Inclusive as Inclusive
 from latlas.bayes._engine_laplace import Laplace as Laplace
+from latlas.bayes._engine_natural import NaturalGradient as NaturalGradient
 from latlas.bayes._engine_nuts import Nuts as Nuts
+from latlas.bayes._engine_renyi import Renyi as Renyi
+from latlas.bayes._faces import Faces as Faces
+from latlas.bayes._faces import both_faces as both_faces
+from latlas.bayes._family_block import Block as Block
+from latlas.bayes._family_flow import Flow as Flow
 from latlas.bayes._family_gaussian import FullRank as FullRank
 from latlas.bayes._family_gaussian import MeanField as MeanField
+from latlas.bayes._family_low_rank import LowRank as LowRank
+from latlas.bayes._family_mixture import Mixture as Mixture
+from latlas.bayes._family_structured import Structured as Structured
 from latlas.bayes._fit import Fit as Fit
 from latlas.bayes._importance import ImportanceDraws as ImportanceDraws
 from latlas.bayes._importance import importance_draws as importance_draws
 from latlas.bayes._ladder import Candidate as Candidate
 from latlas.bayes._ladder import Rung as Rung
+from latlas.bayes._linear_response import MeanFieldResponse as MeanFieldResponse
+from latlas.bayes._linear_response import Response as Response
+from latlas.bayes._linearised import LinearisedFit as LinearisedFit
+from latlas.bayes._linearised import linearised_fit as linearised_fit
 from latlas.bayes._minibatched import MinibatchTarget as MinibatchTarget
 from latlas.bayes._minibatched import minibatched as minibatched
 from latlas.bayes._modes import Mode as Mode

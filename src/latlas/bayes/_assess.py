@@ -1,7 +1,7 @@
 """What a fit is held against: its own weights, and chains that walk on from its draws."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +14,13 @@ from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 from latlas.bayes._density import Density
 from latlas.bayes._importance import ImportanceDraws, importance_draws, log_density_of
-from latlas.bayes._modes import Search
+from latlas.bayes._modes import MIN_WEIGHT, Search
 from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._verdict import MAX_MEAN_ERROR, MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict, judge
-from latlas.bayes._warp import Affine
+from latlas.bayes._warp import affine_of, inverse_rows, on_rows
 from latlas.core import PARETO_K_LIMIT, Estimate
 
-MIN_WEIGHT = 0.01  # share of the mass below which another mode is left out of account
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
 
 
@@ -89,33 +88,16 @@ def walk_on(
     """Adds chains that begin at importance-resampled draws, in coordinates whitened by those draws."""
     choose_key, walk_key = itertools.islice(keys_from(key), 2)
     usable = np.isfinite(importance.log_ratios)
-    loc, factor = _whitening(importance.draws[usable])
+    inner = affine_of(importance.draws[usable])
     probabilities = np.exp(importance.log_weights) * usable
     if not probabilities.sum() > 0:
         probabilities = usable.astype(float)
-    begin = importance.draws[
-        host_rng(choose_key).choice(len(probabilities), NUM_CHAINS, p=probabilities / probabilities.sum())
-    ]
-    inner = Affine(loc, factor)
-    chains = short_chains(
-        walk_key, density.whitened(inner), np.linalg.solve(factor, (begin - loc).T).T, tolerance=tolerance
-    )
-    draws = loc + chains.draws @ factor.T
-    chains = Chains(
-        draws,
-        chains.r_hat,
-        chains.effective_sample_size,
-        chains.acceptance,
-        chains.divergent,
-        chains.num_steps,
-    )
+    chosen = host_rng(choose_key).choice(len(usable), NUM_CHAINS, p=probabilities / probabilities.sum())
+    begin = inverse_rows(inner, importance.draws[chosen])
+    chains = short_chains(walk_key, density.whitened(inner), begin, tolerance=tolerance)
+    chains = replace(chains, draws=on_rows(inner, chains.draws))
+    draws = chains.draws
     return Evidences(importance, chains, _upper(density, approximation, draws))
-
-
-def _whitening(draws):
-    loc = draws.mean(0)
-    covariance = np.atleast_2d(np.cov(draws.T))
-    return loc, np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) / len(loc) * np.eye(len(loc)))
 
 
 def _upper(density, approximation, draws):
@@ -185,18 +167,16 @@ def _modes_check(search):
     if not search.modes:
         sentence = f"None of {search.num_starts} searches ended at a mode, so the fit began at the largest ELBO instead."
         return _check("modes", 0, 1, True, sentence)
-    evidences = np.array([mode.log_evidence for mode in search.modes])
-    others = np.exp(evidences - logsumexp(evidences))[1:].sum()
-    if len(evidences) == 1:
+    if len(search.modes) == 1:
         sentence = (
             f"{search.num_starts - search.num_lost} of {search.num_starts} searches ended at the same mode."
         )
     else:
         sentence = (
-            f"{len(evidences)} modes were found, and those other than the fitted one hold about {100 * others:.2g} % of the "
-            "mass; one normal cannot stand for them. Fit family='mixture', or each mode by itself."
+            f"{len(search.modes)} modes were found, and those other than the fitted ones hold about "
+            f"{100 * search.left_out:.2g} % of the mass; family='mixture' can stand for several."
         )
-    return _check("modes", others, MIN_WEIGHT, others < MIN_WEIGHT, sentence)
+    return _check("modes", search.left_out, MIN_WEIGHT, search.left_out < MIN_WEIGHT, sentence)
 
 
 def _weight_checks(importance):

@@ -16,14 +16,16 @@ def on_batches(
     rows: Float[np.ndarray, "b n"],
     *,
     min_batch: int = 1,
+    max_batch: int = MAX_BATCH,
 ) -> PyTree[np.ndarray]:
     """`program(parts, rows)` for any number of rows, as NumPy arrays.
 
-    Every shape costs a compilation, so rows are padded to a power of two, at least `min_batch`, at most 1,024 at a time.
+    Every shape costs a compilation, so rows are padded to a power of two, at least `min_batch`, and at most
+    `max_batch`, itself one, go in one call.
     """
     results = []
-    for start in range(0, len(rows), MAX_BATCH):
-        batch = rows[start : start + MAX_BATCH]
+    for start in range(0, len(rows), max_batch):
+        batch = rows[start : start + max_batch]
         length = max(1 << (len(batch) - 1).bit_length(), min_batch)
         padded = (
             batch

@@ -11,11 +11,10 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from latlas.bayes._density import Density
 from latlas.bayes._precision import host_rng
-from latlas.bayes._warp import Affine
+from latlas.bayes._warp import Affine, affine_of, inverse_rows, on_rows
 
 NUM_CHAINS = 64
 R_HAT_LIMIT = 1.1  # beyond the usual 1.01: the chains begin at draws of q, so half a dozen independent draws each will do
@@ -90,10 +89,16 @@ def rank_normalised_r_hat(draws: Float[np.ndarray, "chains steps n"]) -> float:
     worst = 1.0
     for coordinate in np.moveaxis(draws, -1, 0):
         for values in (coordinate, np.abs(coordinate - np.median(coordinate))):
-            scores = ndtri((rankdata(values).reshape(values.shape) - 0.375) / (values.size + 0.25))
+            scores = ndtri((_ranks(values) - 0.375) / (values.size + 0.25))
             r_hat = split_gelman_rubin(scores)
             worst = max(worst, float(r_hat)) if np.isfinite(r_hat) else np.inf
     return worst
+
+
+def _ranks(values):
+    ranks = np.empty(values.size)
+    ranks[np.argsort(values, axis=None)] = np.arange(1, values.size + 1)
+    return ranks.reshape(values.shape)
 
 
 class _Walk:
@@ -103,19 +108,16 @@ class _Walk:
         self.rng, self.num_steps, self.size = rng, 0, 0.3
         self.visited, self.accepted, self.divergent = [], [], []
         self.outer = density
-        self._begin(Affine(np.zeros(density.dim), np.eye(density.dim)), np.array(start))
+        self._begin(Affine(np.zeros(density.dim), np.ones(density.dim)), np.array(start))
 
     def _begin(self, affine, w):
         self.affine, self.density = affine, self.outer.whitened(affine)
-        self.z = np.linalg.solve(affine.scale_tril, (w - affine.loc).T).T
+        self.z = inverse_rows(affine, w)
         self.value, self.score = self.density.value_and_grad(self.z)
 
     def tune(self, chains):
         """Whitens by what was visited, and takes smaller steps where too many trajectories were thrown off."""
-        flat = chains.draws.reshape(-1, chains.draws.shape[-1])
-        if len(flat) > 20 * flat.shape[1]:
-            covariance = np.atleast_2d(np.cov(flat.T))
-            self._begin(Affine(flat.mean(0), np.linalg.cholesky(covariance)), self.visited[-1])
+        self._begin(affine_of(chains.draws.reshape(-1, chains.draws.shape[-1])), self.visited[-1])
         if chains.divergent > 0.5 * MAX_DIVERGENT or chains.acceptance < 0.7:
             self.size *= 0.6
 
@@ -133,7 +135,7 @@ class _Walk:
         self.value = np.where(accept, value, self.value)
         self.score = np.where(accept[:, None], score, self.score)
         self.num_steps += 1
-        self.visited.append(self.affine.loc + self.z @ self.affine.scale_tril.T)
+        self.visited.append(on_rows(self.affine, self.z))
         self.accepted.append(np.mean(np.exp(np.minimum(change, 0.0))))
         self.divergent.append(np.mean(change < _DIVERGENT))
         if self.num_steps <= _ADAPTING:

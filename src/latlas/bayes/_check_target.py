@@ -1,7 +1,6 @@
 """Where to begin, and in a sentence why one cannot: which site, which data."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -139,8 +138,9 @@ def _reason(target, u, density):
 
 
 def _sites_to_blame(target, u):
+    # compiled: with concrete numbers NumPyro raises at the first invalid parameter
     program = target.program
-    densities = program.site_log_densities(jnp.asarray(u), program.all_rows())
+    densities = jax.jit(lambda program, u: program.site_log_densities(u, program.all_rows()))(program, u)
     return [
         f"site {name!r} has log density {float(value)}"
         for name, value in densities.items()

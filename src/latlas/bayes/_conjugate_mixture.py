@@ -7,17 +7,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import lazy_loader
 import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from latlas.bayes._conjugate import AbstractConjugateModel, AbstractConjugatePosterior
 from latlas.bayes._conjugate_checks import check_count, check_positive, finite_array, in_float64
 from latlas.bayes._conjugate_normal_wishart import NormalWishart
 from latlas.bayes._conjugate_weights import AbstractMixtureWeights, DirichletWeights, StickBreakingWeights
 from latlas.core import DataError, RequestError
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 
 class GaussianMixturePosterior(AbstractConjugatePosterior):
@@ -198,9 +199,9 @@ class GaussianMixture(AbstractConjugateModel):
         seed = int(jr.randint(key, (), 0, np.iinfo(np.int32).max))
         with warnings.catch_warnings():
             warnings.simplefilter(
-                "ignore", ConvergenceWarning
+                "ignore", sklearn.exceptions.ConvergenceWarning
             )  # fewer distinct rows than clusters are no fault here
-            labels = KMeans(self.num_components, n_init=1, random_state=seed).fit_predict(
+            labels = sklearn.cluster.KMeans(self.num_components, n_init=1, random_state=seed).fit_predict(
                 np.asarray(problem.x)
             )
         return _optimal(problem, jax.nn.one_hot(labels, self.num_components, dtype=problem.x.dtype))
@@ -277,6 +278,7 @@ class _Rows(eqx.Module):
     prior: GaussianMixturePosterior
 
 
+@eqx.filter_jit
 def _optimal(problem, masses):
     prior = problem.prior
     return GaussianMixturePosterior(

@@ -8,13 +8,19 @@ some tens of microseconds a turn. Whatever needs the density inside its own prog
 from dataclasses import dataclass, field
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
-from latlas.bayes._batches import on_batches
+from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._precision import in_float64
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import AbstractWarp, Affine, Composed
+
+_IN_CACHE = (
+    1 << 18
+)  # numbers of an intermediate result that a cache holds; a call with more takes several times as long
+_MIN_ROWS = 32  # of one call, however long the data are
 
 
 @dataclass
@@ -94,6 +100,18 @@ class Density:
         factor = np.asarray(self.affine.scale_tril)
         return hessian * np.outer(factor, factor) if factor.ndim == 1 else factor.T @ hessian @ factor
 
+    def hessian_product(
+        self, w: Float[np.ndarray, "b n"], direction: Float[np.ndarray, "b n"]
+    ) -> Float[np.ndarray, "b n"]:
+        """The Hessian of log p~ with respect to w of each row, times the same row of `direction`."""
+        factor = None if self.affine is None else np.asarray(self.affine.scale_tril)
+        if factor is not None:
+            direction = direction * factor if factor.ndim == 1 else direction @ factor.T
+        product = self._on_batches(_hessian_product, w, direction)
+        if factor is None:
+            return product
+        return product * factor if factor.ndim == 1 else product @ factor
+
     @property
     def _shift(self):
         if self.affine is None:
@@ -108,11 +126,21 @@ class Density:
         return np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
 
     @in_float64
-    def _on_batches(self, program, w, counts=1):
+    def _on_batches(self, program, w, *others, counts=1):
         w = np.atleast_2d(np.asarray(w, np.float64))
         self.count.num_evaluations += counts * len(w)
         w = self._unwhitened(w)
-        return on_batches(program, (self.target, self.warp), w)
+        if others:
+            w = np.concatenate([w, *others], axis=1)
+        return on_batches(program, (self.target, self.warp), w, max_batch=_rows_a_call(self.target, len(w)))
+
+
+def _rows_a_call(target, rows):
+    """The power of two that keeps rows x (the longest axis of the data) in cache."""
+    if rows <= _MIN_ROWS:
+        return _MIN_ROWS
+    longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
+    return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_BATCH)
 
 
 def _after(outer, inner):
@@ -148,4 +176,19 @@ def _value_and_grad(parts, v):
 @jax.jit
 def _hessian(parts, v):
     # one row after another: a batch of Hessians of a large data set would not fit into memory
-    return jax.lax.map(lambda row: jax.hessian(_log_prob, argnums=1)(parts, row), v)
+    return jax.lax.map(lambda row: _hessian_at(parts, row), v)
+
+
+def _hessian_at(parts, row):
+    # linearised once and pushed along every axis: what does not depend on the direction is computed once
+    _, along = jax.linearize(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), row)
+    return jax.vmap(along, out_axes=1)(jnp.eye(len(row)))
+
+
+@jax.jit
+def _hessian_product(parts, v_and_direction):
+    def one(both):
+        row, along = jnp.split(both, 2)
+        return jax.jvp(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), (row,), (along,))[1]
+
+    return jax.vmap(one)(v_and_direction)

@@ -20,8 +20,7 @@ from latlas.bayes._sample import gaussian_of, smallest_effective_sample_size, wo
 from latlas.bayes._warp import Affine
 from latlas.core import RequestError, WorkError
 
-nuts = lazy_loader.load("blackjax.mcmc.nuts", suppress_warning=True)
-step_size = lazy_loader.load("blackjax.adaptation.step_size", suppress_warning=True)
+blackjax = lazy_loader.load("blackjax")
 
 R_HAT = 1.01
 MIN_EFFECTIVE_SAMPLES = (
@@ -155,11 +154,13 @@ class _Chains:
         v = np.linalg.solve(np.asarray(self.again.scale_tril), (w - np.asarray(self.again.loc)).T).T
         inner = self.density.whitened(self.again)
         self.affine = inner.affine
-        self.state = nuts.hmc.HMCState(jnp.asarray(v), *(jnp.asarray(a) for a in inner.value_and_grad(v)))
+        self.state = blackjax.mcmc.hmc.HMCState(
+            jnp.asarray(v), *(jnp.asarray(a) for a in inner.value_and_grad(v))
+        )
         self.restart_pace(n**-0.25)
 
     def restart_pace(self, step):
-        begin, _, _ = step_size.dual_averaging_adaptation(self.target)
+        begin, _, _ = blackjax.adaptation.step_size.dual_averaging_adaptation(self.target)
         self.pace = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), begin(step))
 
     def warm_up(self):
@@ -222,8 +223,8 @@ def _advance(parts, chains, key, count, *, max_doublings):
     """`count` steps of all chains; one program for warm-up and draws, whatever the coordinates and the step size."""
     log_density = Density(*parts).log_prob
     states, pace, target, adapting = chains
-    _, update, _ = step_size.dual_averaging_adaptation(target)
-    kernel, num_chains, n = nuts.build_kernel(), *states.position.shape
+    _, update, _ = blackjax.adaptation.step_size.dual_averaging_adaptation(target)
+    kernel, num_chains, n = blackjax.mcmc.nuts.build_kernel(), *states.position.shape
 
     def step(number, carry):
         states, pace, draws, divergences, leapfrogs = carry

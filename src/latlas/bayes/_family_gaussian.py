@@ -31,6 +31,16 @@ class DiagonalGaussian(AbstractTransport):
         """n."""
         return self.loc.shape[0]
 
+    @property
+    def mean(self) -> Float[Array, " n"]:
+        """loc."""
+        return self.loc
+
+    @property
+    def covariance(self) -> Float[Array, "n n"]:
+        """exp(2 log_scale) on the diagonal."""
+        return jnp.diag(jnp.exp(2.0 * self.log_scale))
+
     def transport(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
         """loc + exp(log_scale) noise."""
         return self.loc + jnp.exp(self.log_scale) * noise
@@ -77,6 +87,16 @@ class FullGaussian(AbstractTransport):
     def scale_tril(self) -> Float[Array, "n n"]:
         """Cholesky factor of the covariance."""
         return jnp.tril(self.lower, -1) + jnp.diag(jnp.exp(self.log_diagonal))
+
+    @property
+    def mean(self) -> Float[Array, " n"]:
+        """loc."""
+        return self.loc
+
+    @property
+    def covariance(self) -> Float[Array, "n n"]:
+        """scale_tril scale_tril^T."""
+        return self.scale_tril @ self.scale_tril.T
 
     def transport(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
         """loc + scale_tril noise."""

@@ -12,11 +12,13 @@ from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine, EngineResult
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_nuts import Nuts
-from latlas.bayes._family_gaussian import FullRank
-from latlas.bayes._modes import Search
+from latlas.bayes._family_gaussian import DiagonalGaussian, FullRank, MeanField
+from latlas.bayes._mixture_of_modes import mixture_at
+from latlas.bayes._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search, look_again
 from latlas.bayes._noncentring import find_non_centring
-from latlas.bayes._posterior import Posterior, of_approximation, of_chains, of_weights
+from latlas.bayes._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.bayes._warp import Affine
@@ -87,6 +89,9 @@ def climb(
 ) -> tuple[Candidate, tuple[Rung, ...]]:
     """Laplace, batch and match, the same in non-centred coordinates, NUTS: the first whose verdict is "trust".
 
+    Where several modes share the mass, a mixture of their normals comes first. Beyond 500 dimensions mean-field
+    deterministic ADVI with linear response takes the place of Laplace and batch and match.
+
     Args:
         key: for all that is drawn.
         density: of the target, in its own coordinates.
@@ -99,7 +104,7 @@ def climb(
         The best candidate, and the ladder.
     """
     ladder = _Ladder(key, density, start, search, tolerance, progress)
-    for rung in (ladder.laplace, ladder.batch_and_match, ladder.non_centred, ladder.nuts):
+    for rung in ladder.rungs_in_order():
         rung()
         if ladder.best is not None and ladder.best.verdict.kind == "trust":
             break
@@ -114,6 +119,7 @@ def climb(
 _NOTES = {
     "none": "",
     "importance": "Its draws are importance-weighted.",
+    "linear response": "Its standard deviations are repaired by linear response.",
     "chains": "Its draws are those of the Markov chains that began at it.",
 }
 _RANK = {"trust": 2, "means only": 1, "do not trust": 0}
@@ -126,6 +132,27 @@ class _Ladder:
         self.tolerance, self.progress = tolerance, progress
         self.rungs, self.best, self.rival = [], None, None
         self.coordinates = None  # the last fitted density and approximation: where NUTS begins
+
+    def rungs_in_order(self):
+        if self.plain.dim > MAX_NEWTON_DIM:
+            return self.mean_field, self.nuts
+        rungs = self.laplace, self.batch_and_match, self.non_centred, self.nuts
+        return (self.mixture_of_modes, *rungs) if self.search.left_out > MIN_WEIGHT else rungs
+
+    def mixture_of_modes(self):
+        alone = self.search
+        self.search = look_again(next(self.keys), self.plain, self.start, alone)
+        result = EngineResult(
+            mixture_at(self.search), True, f"took the normals of {len(self.search.modes)} modes"
+        )
+        self._attempt("laplace", self.plain, lambda: result, family="mixture")
+        self.search = replace(self.search, left_out=float(self.search.weights[1:].sum()))
+
+    def mean_field(self):
+        density = self.plain.whitened(elbo_start(host_rng(next(self.keys)), self.plain, self.start))
+        family = MeanField()
+        run = lambda: DeterministicAdvi()(next(self.keys), density, family, tolerance=self.tolerance)  # noqa: E731
+        self._attempt("dadvi", density, run, family=family.name)
 
     def laplace(self):
         if not self.search.modes:
@@ -163,39 +190,42 @@ class _Ladder:
         if self.coordinates is None:
             return
         density, approximation = self.coordinates
-        loc, factor = np.asarray(approximation.loc), np.asarray(approximation.scale_tril)
-        density = density.whitened(Affine(loc, factor))
+        if isinstance(approximation, DiagonalGaussian):
+            factor = np.exp(approximation.log_scale)
+        else:
+            factor = np.asarray(approximation.scale_tril)
+        density = density.whitened(Affine(np.asarray(approximation.loc), factor))
         self._attempt("nuts", density, lambda: self._run(Nuts(), density))
 
     def _run(self, engine: AbstractEngine, density):
         return engine(next(self.keys), density, FullRank(), tolerance=self.tolerance)
 
-    def _attempt(self, engine, density, run, *, gate=False, note=""):
+    def _attempt(self, engine, density, run, *, family="full-rank", gate=False, note=""):
         began, before = time.perf_counter(), density.count.num_evaluations
         elbo = None
         try:
             result = run()
             evidences = weigh(next(self.keys), density, result.approximation)
             elbo = evidences.importance.elbo
-            if result.draws is None:
+            if result.draws is None and family != "mixture":
                 self.coordinates = (density, result.approximation)
             if gate and not _close(evidences):
                 note += "not close to normal"
             else:
-                candidate = self._judged(engine, density, result, evidences)
+                candidate = self._judged(engine, family, density, result, evidences)
                 note += str(candidate.verdict)
                 if self.best is None or _RANK[candidate.verdict.kind] >= _RANK[self.best.verdict.kind]:
                     self.best = candidate
         except (WorkError, np.linalg.LinAlgError) as error:
             note += f"failed: {error}"
         evaluations = density.count.num_evaluations - before
-        rung = Rung(engine, "full-rank", note, elbo, time.perf_counter() - began, evaluations)
+        rung = Rung(engine, family, note, elbo, time.perf_counter() - began, evaluations)
         self.rungs.append(rung)
         self.progress(rung)
 
-    def _judged(self, engine, density, result, evidences):
+    def _judged(self, engine, family, density, result, evidences):
         importance = evidences.importance
-        if result.draws is None:
+        if result.draws is None and family != "mixture":  # no chain of ours walks from mode to mode
             evidences = walk_on(
                 next(self.keys), density, result.approximation, importance, tolerance=self.tolerance
             )
@@ -220,7 +250,7 @@ class _Ladder:
         log_z = importance.log_evidence
         if log_z.reliable and (self.rival is None or log_z.value > self.rival):
             self.rival = log_z.value
-        return Candidate(engine, "full-rank", density, result, evidences, posterior, checks, verdict)
+        return Candidate(engine, family, density, result, evidences, posterior, checks, verdict)
 
 
 def _close(evidences):
@@ -231,14 +261,16 @@ def _best_posterior(key, density, result, evidences):
     importance, chains = evidences.importance, evidences.chains
     if result.draws is not None:
         return of_chains(density, result.draws)
-    walked = of_chains(density, chains.draws, chains.effective_sample_size) if chains.converged else None
+    walked = None
+    if chains is not None and chains.converged:
+        walked = of_chains(density, chains.draws, chains.effective_sample_size)
     if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _ENOUGH_DRAWS:
         weighted = of_weights(density, importance)
         if walked is None or _alike(weighted.moments(), walked.moments()):
             return weighted
     if walked is not None:
         return walked
-    return of_approximation(key, density, result.approximation)
+    return of_result(key, density, result)
 
 
 def _alike(moments, others):

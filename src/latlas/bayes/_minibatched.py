@@ -1,7 +1,7 @@
 """Minibatches for plain functions: a log prior, a log likelihood of rows, and data that may be larger than memory."""
 
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -97,10 +97,23 @@ class MinibatchTarget(AbstractStochasticTarget):
         """Unconstrained entries."""
         return self.layout.size
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the rows lie on the device."""
+        return self.resident is not None
+
     def draw_batch(self, generator: np.random.Generator) -> PyTree[np.ndarray]:
         """Rows drawn without replacement."""
         numbers = generator.choice(int(self.num_rows), self.batch_size, replace=False, shuffle=False)
         return self.source.read(np.sort(numbers))
+
+    def sweep(self) -> Iterator[tuple[PyTree[np.ndarray], float]]:
+        """The rows in order, some thousand at a time; then none of them, for the rest of the prior's weight."""
+        total, weight = int(self.num_rows), self.batch_size / int(self.num_rows)
+        starts = range(0, total, CHUNK)
+        for start in starts:
+            yield self.source.read(slice(start, start + CHUNK)), weight
+        yield self.source.read(slice(0, 0)), 1.0 - len(starts) * weight
 
     def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
         """log prior + (rows of the data / rows of the batch) times the batch's log likelihood + log determinant."""

@@ -1,21 +1,25 @@
 """Where a posterior peaks, from several starts, and the coordinates in which it is round there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy import optimize
+from scipy.special import logsumexp
 
 from latlas.bayes._density import Density
 from latlas.bayes._precision import host_rng
 from latlas.bayes._warp import Affine
 
 RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
+FAR = 6.0  # sds of a mode, in each coordinate, at which the later searches begin: others may hide behind it
 HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 1000
 MAX_NEWTON_STEPS = 30
 MAX_NEWTON_DIM = 500  # beyond it no dense Hessian
 DECREMENT = 1e-6  # nats that a Newton step still promises when a mode counts as found
+MIN_WEIGHT = 0.01  # share of the mass below which a mode is left out of account
+MORE_STARTS = 12
 SAME_MODE = 0.5  # sds between two ends of a search that count as one mode
 _REJECTED = 1e100  # stands for -log p where it is not finite: a line search steps back from it
 
@@ -54,15 +58,23 @@ class Search:
         modes: distinct ones, the largest Laplace evidence first; empty where every start ran off or ended on a ridge.
         num_starts: searches begun.
         num_lost: those of them that ended at no mode.
+        left_out: share of the mass, by Laplace's estimates, in modes other than those that are fitted.
     """
 
     modes: tuple[Mode, ...]
     num_starts: int
     num_lost: int
+    left_out: float
+
+    @property
+    def weights(self) -> Float[np.ndarray, " modes"]:
+        """Shares of the modes in the mass, by Laplace's estimates."""
+        evidences = np.array([mode.log_evidence for mode in self.modes])
+        return np.exp(evidences - logsumexp(evidences))
 
 
 def find_modes(
-    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 4
+    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 6
 ) -> Search:
     """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
 
@@ -71,20 +83,47 @@ def find_modes(
 
     Args:
         key: for the starts.
-        density: of at most 500 dimensions.
-        start: the first start; the others are uniform within 2 of it in each coordinate.
+        density: in any coordinates; beyond 500 dimensions no search is made, for it needs the Hessian.
+        start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins about 6 standard
+            deviations off the best mode that was found by then.
         num_starts: searches.
     """
+    if density.dim > MAX_NEWTON_DIM:
+        return Search((), 0, 0, 0.0)
     rng = host_rng(key)
     modes, lost = [], 0
     for number in range(num_starts):
-        begin = start if number == 0 else start + rng.uniform(-RADIUS, RADIUS, len(start))
+        begin = _begin(rng, number, num_starts, start, modes)
         mode = _newton(density, _ascend(density, begin))
         if mode is None:
             lost += 1
         elif not any(_same(mode, other) for other in modes):
             modes.append(mode)
-    return Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, lost)
+    search = Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, lost, 0.0)
+    return replace(search, left_out=float(search.weights[1:].sum())) if modes else search
+
+
+def look_again(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], search: Search) -> Search:
+    """Twelve more searches where several modes share the mass, for a fit that takes all of them.
+
+    What these find for the first time is what is likely still missing: it becomes `left_out`.
+    """
+    more = find_modes(key, density, start, num_starts=MORE_STARTS)
+    new = tuple(m for m in more.modes if not any(_same(m, known) for known in search.modes))
+    modes = tuple(sorted((*search.modes, *new), key=lambda m: -m.log_evidence))
+    everything = Search(modes, search.num_starts + MORE_STARTS, search.num_lost + more.num_lost, 0.0)
+    share = sum(w for w, m in zip(everything.weights, modes, strict=True) if any(m is n for n in new))
+    return replace(everything, left_out=float(share))
+
+
+def _begin(rng, number, num_starts, start, modes):
+    """The given start, then some near it, then as many far out as seen from the best mode so far."""
+    if number == 0:
+        return start
+    if 2 * number >= num_starts and modes:
+        best = max(modes, key=lambda m: m.log_evidence)
+        return best.location + best.scale_tril @ (FAR * rng.standard_normal(len(start)))
+    return start + rng.uniform(-RADIUS, RADIUS, len(start))
 
 
 def _ascend(density, begin):

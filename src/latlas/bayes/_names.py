@@ -2,19 +2,39 @@
 
 from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._engine import AbstractEngine
+from latlas.bayes._engine_advi import Advi
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
+from latlas.bayes._engine_dadvi import DeterministicAdvi
+from latlas.bayes._engine_inclusive import Inclusive
 from latlas.bayes._engine_laplace import Laplace
+from latlas.bayes._engine_natural import NaturalGradient
 from latlas.bayes._engine_nuts import Nuts
+from latlas.bayes._engine_renyi import Renyi
+from latlas.bayes._family_block import Block
+from latlas.bayes._family_flow import Flow
 from latlas.bayes._family_gaussian import FullRank, MeanField
+from latlas.bayes._family_low_rank import LowRank
+from latlas.bayes._family_mixture import Mixture
+from latlas.bayes._family_structured import Structured
 from latlas.core import RequestError
 
 FAMILIES: dict[str, type[AbstractFamily]] = {
     "mean-field": MeanField,
     "full-rank": FullRank,
+    "low-rank": LowRank,
+    "block": Block,
+    "structured": Structured,
+    "mixture": Mixture,
+    "flow": Flow,
 }
 ENGINES: dict[str, type[AbstractEngine]] = {
     "laplace": Laplace,
     "batch-and-match": BatchAndMatch,
+    "dadvi": DeterministicAdvi,
+    "natural-gradient": NaturalGradient,
+    "advi": Advi,
+    "inclusive": Inclusive,
+    "renyi": Renyi,
     "nuts": Nuts,
 }
 

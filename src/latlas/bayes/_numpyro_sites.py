@@ -140,11 +140,13 @@ class ControlFlowError(RequestError):
 
 
 def _start(site):
-    if site["type"] != "sample" or site["is_observed"] or site["fn"].support.is_discrete:
+    if site["type"] != "sample" or site["is_observed"]:
         return None
     try:
+        if site["fn"].support.is_discrete:
+            return None
         biject_to(site["fn"].support)
-    except NotImplementedError as error:
+    except (NotImplementedError, AttributeError) as error:
         raise RequestError(
             f"Site {site['name']!r} has the support {site['fn'].support}, for which NumPyro has no bijection from R^n; "
             "give its distribution another support, or build the values from real ones with numpyro.deterministic "

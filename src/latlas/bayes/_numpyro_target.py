@@ -60,6 +60,11 @@ class SubsampledTarget(AbstractStochasticTarget):
     program: Program
 
     @property
+    def is_exact(self) -> bool:
+        """Always: NumPyro models hold all their data in memory."""
+        return True
+
+    @property
     def dim(self) -> int:
         """Unconstrained numbers of all latent sites."""
         return self.program.dim

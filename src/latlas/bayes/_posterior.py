@@ -1,7 +1,7 @@
 """The draws a fit reports, in the user's parameters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import equinox as eqx
@@ -14,6 +14,8 @@ from numpyro.diagnostics import effective_sample_size
 from latlas.bayes._approximation import AbstractApproximation, AbstractTransport
 from latlas.bayes._assess import Moments, flat_parameters
 from latlas.bayes._density import Density
+from latlas.bayes._engine import EngineResult
+from latlas.bayes._family_gaussian import FullGaussian
 from latlas.bayes._importance import ImportanceDraws
 from latlas.bayes._precision import host_rng
 from latlas.bayes._target import AbstractTarget
@@ -99,6 +101,16 @@ def of_approximation(key: PRNGKeyArray, density: Density, approximation: Abstrac
         draws = approximation.sample(key, NUM_REPORTED)
     count = np.inf if exact else float(NUM_REPORTED)
     return Posterior(density.target, density.unconstrained(np.asarray(draws)), None, "none", count)
+
+
+def of_result(key: PRNGKeyArray, density: Density, result: EngineResult) -> Posterior:
+    """What an engine's result says by itself: its draws, or its approximation, its covariance repaired if there is one."""
+    if result.draws is not None:
+        return of_chains(density, result.draws)
+    if result.covariance is None:
+        return of_approximation(key, density, result.approximation)
+    repaired = FullGaussian.of(result.approximation.loc, np.linalg.cholesky(result.covariance))
+    return replace(of_approximation(key, density, repaired), correction="linear response")
 
 
 def of_weights(density: Density, importance: ImportanceDraws) -> Posterior:

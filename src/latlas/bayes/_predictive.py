@@ -104,20 +104,11 @@ def discrete_posterior(
     funsor). Arguments and errors are those of `posterior_predictive`.
     """
     arguments, outline = read_trace(model, data, _outline)
-    kept, num_draws = _latent_draws(draws, outline)
+    kept, _ = _latent_draws(draws, outline)
     if not outline.discrete:
         raise RequestError("The model has no discrete latent site.")
     require_funsor(outline.discrete)
-    args, kwargs = call_of(model, arguments.data)
-    predictive = infer.Predictive(
-        model,
-        kept,
-        num_samples=num_draws,
-        infer_discrete=True,
-        return_sites=list(outline.discrete),
-        parallel=True,
-    )
-    return _in_order(predictive(key, *args, **kwargs), outline)
+    return _in_order(_discrete(key, model, outline.discrete, arguments, kept), outline)
 
 
 @in_float64
@@ -177,6 +168,13 @@ def _drawn(key, model, plates, arguments, kept, num_draws):
     args, kwargs = call_of(model, arguments.data)
     free = OnRows(handlers.uncondition(model), all_rows(plates))
     return infer.Predictive(free, kept or None, num_samples=num_draws, parallel=True)(key, *args, **kwargs)
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _discrete(key, model, sites, arguments, kept):
+    args, kwargs = call_of(model, arguments.data)
+    predictive = infer.Predictive(model, kept, infer_discrete=True, return_sites=list(sites), parallel=True)
+    return predictive(key, *args, **kwargs)
 
 
 @partial(jax.jit, static_argnames=("model", "plates"))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
@@ -16,16 +15,16 @@ from latlas.bayes._assess import check_fit, reference_of, walk_on, weigh
 from latlas.bayes._check_target import starting_point
 from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
-from latlas.bayes._engine import AbstractEngine, EngineResult
+from latlas.bayes._engine import AbstractEngine
 from latlas.bayes._engine_nuts import Nuts
-from latlas.bayes._family_gaussian import FullGaussian, FullRank
+from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._fit import Fit
 from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._modes import Search, find_modes
 from latlas.bayes._names import engine_named, family_named
 from latlas.bayes._numpyro_target import NumPyroTarget, SubsampledTarget
 from latlas.bayes._plain_target import as_target
-from latlas.bayes._posterior import Posterior, constrained, of_approximation, of_chains
+from latlas.bayes._posterior import constrained, of_result
 from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
@@ -48,7 +47,7 @@ def fit(
     tolerance: float = 0.1,
     bijections: Mapping[str, Any] | None = None,
     reference: str | None = None,
-    num_starts: int = 4,
+    num_starts: int = 6,
     progress: Callable[[Rung], None] | None = None,
 ) -> Fit:
     """An approximate posterior with error bars and a verdict.
@@ -93,7 +92,7 @@ def fit(
         evaluations = density.count.num_evaluations - before
         ladder = (Rung(name, kind, result.message, None, time.perf_counter() - began, evaluations),)
         progress(ladder[0])
-        report = functools.cache(in_float64(lambda: _reported(judge_key, white, result)))
+        report = functools.cache(in_float64(lambda: of_result(judge_key, white, result)))
         judge = with_one_blas_thread(
             in_float64(lambda: _judged(judge_key, engine, family, white, result, search, report(), tolerance))
         )
@@ -165,21 +164,6 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
         precision = np.sum(inverse**2, axis=0)
         return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
     return density.whitened(mode.whitening)
-
-
-def _reported(key, density: Density, result: EngineResult) -> Posterior:
-    if result.draws is not None:
-        return of_chains(density, result.draws)
-    if result.covariance is None:
-        return of_approximation(key, density, result.approximation)
-    loc = _mean(key, result.approximation)
-    repaired = FullGaussian.of(loc, jnp.linalg.cholesky(jnp.asarray(result.covariance)))
-    posterior = of_approximation(key, density, repaired)
-    return Posterior(posterior.target, posterior.draws, None, "linear response", posterior.num_effective)
-
-
-def _mean(key, approximation):
-    return approximation.loc if hasattr(approximation, "loc") else approximation.sample(key, 10_000).mean(0)
 
 
 def _judged(key, engine, family, density, result, search, posterior, tolerance) -> Candidate:

@@ -1,7 +1,9 @@
 """Targets whose log density is too large to evaluate at every step: an unbiased estimate from a few rows instead."""
 
 import abc
+from collections.abc import Iterator
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,12 @@ class AbstractStochasticTarget(AbstractTarget):
 
     Over the randomness of `draw_batch`, the mean of `log_density_on(u, batch)` is `log_density(u)`, and the same holds for
     gradients. A batch is a pytree of arrays whose shapes never change, so that one compiled program serves all.
+
+    Attributes:
+        is_exact: whether `log_density` can be evaluated at all, and not only estimated.
     """
+
+    is_exact: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
     def draw_batch(self, generator: np.random.Generator) -> PyTree[np.ndarray]:
@@ -24,6 +31,14 @@ class AbstractStochasticTarget(AbstractTarget):
     @abc.abstractmethod
     def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
         """Unbiased estimate in nats of `log_density(u)`, traceable; the likelihood is scaled to all the data."""
+
+    def sweep(self) -> Iterator[tuple[PyTree[np.ndarray], float]] | None:
+        """Pieces of one pass over all the data, None where they have no order to be read in.
+
+        Each comes with its weight: the sum of weight times `log_density_on(u, piece)` is exactly `log_density(u)`. Pieces
+        may hold other numbers of rows than batches.
+        """
+        return None
 
 
 class FixedBatches(AbstractTarget):

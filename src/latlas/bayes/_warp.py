@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, Scalar
 
@@ -77,3 +78,27 @@ class Composed(AbstractWarp):
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
         """The sum of both."""
         return self.inner.log_det(w) + self.outer.log_det(self.inner(w))
+
+
+_MIN_DRAWS = 10  # per coordinate: with fewer a covariance is worse than variances
+
+
+def affine_of(draws: Float[np.ndarray, "draws n"]) -> Affine:
+    """The map from the standard normal to one with the draws' mean and covariance, or variances where the draws are few."""
+    loc, n = draws.mean(0), draws.shape[1]
+    if len(draws) < _MIN_DRAWS * n:
+        return Affine(loc, np.maximum(draws.std(0), 1e-300))
+    covariance = np.atleast_2d(np.cov(draws.T))
+    return Affine(loc, np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) / n * np.eye(n)))
+
+
+def on_rows(affine: Affine, w: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "... n"]:
+    """u of each row, on the host."""
+    factor = np.asarray(affine.scale_tril)
+    return np.asarray(affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
+
+
+def inverse_rows(affine: Affine, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+    """w of each row, on the host."""
+    factor, apart = np.asarray(affine.scale_tril), u - np.asarray(affine.loc)
+    return apart / factor if factor.ndim == 1 else np.linalg.solve(factor, apart.T).T

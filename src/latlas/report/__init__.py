@@ -15,6 +15,7 @@ from latlas.report._figures_curve import pruning_figure as pruning_figure
 from latlas.report._figures_curve import rate_distortion_figure as rate_distortion_figure
 from latlas.report._figures_evidence import evidence_figure as evidence_figure
 from latlas.report._figures_evidence import kl_figure as kl_figure
+from latlas.report._figures_faces import save_faces as save_faces
 from latlas.report._figures_gap import gap_figure as gap_figure
 from latlas.report._figures_items import interpolation_figure as interpolation_figure
 from latlas.report._figures_items import prototype_figure as prototype_figure

@@ -1,12 +1,14 @@
 """BetaVAE score: do differences of codes tell which factor two examples share?"""
 
+import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from sklearn.linear_model import LogisticRegression
 
 from latlas.stats._factor_vae import check_draws
 from latlas.stats._fixed_factor import FixedFactorDraws
 from latlas.stats._labelled_codes import Codes, Factors, generator, labelled_codes
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 
 def beta_vae_score(
@@ -57,7 +59,7 @@ def beta_vae_score(
         )
     centre, scale = known.mean(axis=0), known.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    classifier = LogisticRegression(max_iter=1000).fit((known - centre) / scale, labels)
+    classifier = sklearn.linear_model.LogisticRegression(max_iter=1000).fit((known - centre) / scale, labels)
     return float(classifier.score((unknown - centre) / scale, truth))
 
 

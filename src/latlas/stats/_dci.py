@@ -1,14 +1,16 @@
 """DCI: how a learner that predicts each factor from the whole code spreads its attention."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax.random as jr
+import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import GradientBoostingClassifier
 
 from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, generator, labelled_codes, split
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def dci(
     codes: Codes,
     factors: Factors,
     *,
-    classifier: BaseEstimator | None = None,
+    classifier: Any | None = None,
     test_share: float = 1 / 3,
 ) -> DciScores:
     r"""Disentanglement, completeness and informativeness of codes.
@@ -81,17 +83,17 @@ def dci(
 
 
 def of_split(
-    key: PRNGKeyArray, train: LabelledCodes, test: LabelledCodes, classifier: BaseEstimator | None
+    key: PRNGKeyArray, train: LabelledCodes, test: LabelledCodes, classifier: Any | None
 ) -> DciScores:
     """`dci` of rows to learn from and rows to judge by."""
-    learner = GradientBoostingClassifier() if classifier is None else classifier
+    learner = sklearn.ensemble.GradientBoostingClassifier() if classifier is None else classifier
     if "random_state" in learner.get_params():
-        learner = clone(learner).set_params(random_state=int(generator(key).integers(2**31)))
+        learner = sklearn.base.clone(learner).set_params(random_state=int(generator(key).integers(2**31)))
     centre, scale = train.codes.mean(axis=0), train.codes.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     columns, accuracies = [], []
     for factor in range(train.num_factors):
-        fitted = clone(learner).fit((train.codes - centre) / scale, train.levels[:, factor])
+        fitted = sklearn.base.clone(learner).fit((train.codes - centre) / scale, train.levels[:, factor])
         columns.append(_importances(fitted))
         accuracies.append(fitted.score((test.codes - centre) / scale, test.levels[:, factor]))
     importance = np.stack(columns, axis=1)
@@ -100,7 +102,7 @@ def of_split(
     )
 
 
-def _importances(fitted: BaseEstimator) -> np.ndarray:
+def _importances(fitted: Any) -> np.ndarray:
     if hasattr(fitted, "feature_importances_"):
         found = np.abs(fitted.feature_importances_)
     elif hasattr(fitted, "coef_"):

@@ -1,11 +1,11 @@
 """All disentanglement scores of one set of codes."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from sklearn.base import BaseEstimator
 
 from latlas.core import Estimate
 from latlas.stats._beta_vae import beta_vae_score
@@ -61,7 +61,7 @@ def disentanglement(
     factors: Factors,
     *,
     num_repeats: int = 3,
-    classifier: BaseEstimator | None = None,
+    classifier: Any | None = None,
 ) -> DisentanglementScores:
     """Every score of codes beside the factors that made their examples, each with its own defaults.
 
@@ -87,9 +87,7 @@ def disentanglement(
     )
 
 
-def _draw(
-    key: PRNGKeyArray, codes: Codes, factors: Factors, classifier: BaseEstimator | None
-) -> dict[str, float]:
+def _draw(key: PRNGKeyArray, codes: Codes, factors: Factors, classifier: Any | None) -> dict[str, float]:
     keys = jr.split(key, 5)
     attention = dci(keys[0], codes, factors, classifier=classifier)
     return {

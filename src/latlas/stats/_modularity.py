@@ -1,12 +1,13 @@
 """Does a latent dimension speak of one factor only, and can each factor's values be read off the codes?"""
 
+import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes, split
 from latlas.stats._mig import NUM_BINS, information
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 ROUNDING = 1e-12  # nats: less is the rounding of sums
 
@@ -84,9 +85,11 @@ def mean_auc(train: LabelledCodes, test: LabelledCodes) -> float:
     known, unknown = (train.codes - centre) / scale, (test.codes - centre) / scale
     areas = []
     for factor, count in enumerate(train.num_levels):
-        classifier = LogisticRegression(max_iter=1000).fit(known, train.levels[:, factor])
+        classifier = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(
+            known, train.levels[:, factor]
+        )
         chances = classifier.predict_proba(unknown)
         is_level = test.levels[:, factor, None] == np.arange(count)
         judged = is_level.any(axis=0)  # a rare value may be missing among these rows
-        areas.append(roc_auc_score(is_level[:, judged], chances[:, judged], average="macro"))
+        areas.append(sklearn.metrics.roc_auc_score(is_level[:, judged], chances[:, judged], average="macro"))
     return float(np.mean(areas))

@@ -1,11 +1,13 @@
 """SAP: how much better one latent dimension predicts a factor than the next."""
 
+import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from sklearn.svm import LinearSVC
 
 from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes, split
 from latlas.stats._mig import gap
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 SVM_COST = 0.01  # Kumar et al.'s released settings, kept by Locatello et al. 2019
 
@@ -54,7 +56,7 @@ def accuracy_gap(train: LabelledCodes, test: LabelledCodes) -> float:
     scores = np.empty((train.codes.shape[1], train.num_factors))
     for place in range(train.codes.shape[1]):
         for factor in range(train.num_factors):
-            classifier = LinearSVC(C=SVM_COST, class_weight="balanced", dual=False)
+            classifier = sklearn.svm.LinearSVC(C=SVM_COST, class_weight="balanced", dual=False)
             classifier.fit(train.codes[:, place, None], train.levels[:, factor])
             scores[place, factor] = classifier.score(test.codes[:, place, None], test.levels[:, factor])
     return float(np.mean(gap(scores)))

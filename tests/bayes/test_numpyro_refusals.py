@@ -1,0 +1,165 @@
+"""What cannot be fitted is refused in a sentence that names it."""
+
+import importlib.util
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro.distributions import constraints
+
+from latlas.bayes import from_numpyro
+from latlas.core import DataError, RequestError
+
+
+def normal(y, sigma=1.0):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(mu, sigma), obs=y)
+
+
+def branches(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    if mu > 0:
+        numpyro.sample("more", dist.Normal(0, 1))
+
+
+def counts(y):
+    rate = numpyro.sample("rate", dist.Gamma(1, 1))
+    numpyro.sample("n", dist.Poisson(rate))
+
+
+def loose(y):
+    numpyro.sample("p", dist.Beta(1, 1))
+    numpyro.sample("z", dist.Bernoulli(jnp.full(3, 0.5)))
+
+
+def on_a_sphere(y):
+    numpyro.sample("direction", dist.ProjectedNormal(jnp.ones(3)))
+
+
+class Unsupported(dist.Distribution):
+    def sample(self, key, sample_shape=()):
+        return jnp.zeros(sample_shape)
+
+    def log_prob(self, value):
+        return jnp.zeros(())
+
+
+class Dependent(Unsupported):
+    support = constraints.dependent
+
+
+def undefined(y):
+    numpyro.sample("where", Unsupported())
+
+
+def unknown(y):
+    numpyro.sample("where", Dependent())
+
+
+def only_data(y):
+    numpyro.sample("y", dist.Normal(0, 1), obs=y)
+
+
+def empty(y):
+    return y
+
+
+def wrong_shapes(y):
+    mu = numpyro.sample("mu", dist.Normal(jnp.zeros(3), 1).to_event(1))
+    numpyro.sample("y", dist.Normal(mu @ jnp.ones(2), 1), obs=y)
+
+
+def twice(y):
+    numpyro.sample("mu", dist.Normal(0, 1))
+    numpyro.sample("mu", dist.Normal(0, 1))
+
+
+def local(y):
+    with numpyro.plate("rows", 4, subsample_size=2):
+        numpyro.sample("effect", dist.Normal(0, 1))
+
+
+def rows_from_outside(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    with numpyro.plate("rows", 40, subsample_size=2):
+        numpyro.sample("y", dist.Normal(mu, 1), obs=jnp.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (branches, "After site 'mu' the model lets Python decide.*jnp.where.*lax.cond.*handlers.mask"),
+        (counts, "Site 'n' is a latent Poisson.*infinitely many.*give its data"),
+        (loose, "Site 'z' is discrete with a batch of 3 values outside any plate"),
+        (on_a_sphere, "Site 'direction' has the support.*no bijection"),
+        (undefined, "Site 'where' has the support None.*no bijection"),
+        (unknown, "Site 'where' has the support.*no bijection"),
+        (only_data, "no continuous latent site.*'y'"),
+        (empty, "no continuous latent site.*no numpyro.sample at all"),
+        (wrong_shapes, "After site 'mu' the model raised TypeError"),
+        (twice, "After site 'mu' the model raised AssertionError.*unique names"),
+        (local, "Site 'effect' is latent inside the plate 'rows'"),
+        (rows_from_outside, "on all rows of its plates.*plate.*as i"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_models_that_cannot_be_fitted(model, message):
+    with pytest.raises(RequestError, match=message):
+        from_numpyro(jr.key(0), model, {"y": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            {"Y": 1.0, "sd": 2.0},
+            r"normal takes y, sigma \(may be left out\). The data have Y, sd: y missing, Y, sd not known",
+        ),
+        ({}, "normal takes y.*The data have nothing.*'y'"),
+        (None, "The data have nothing"),
+        ((1.0, 2.0, 3.0), "The data have 3 positional values: too many"),
+        ([1.0], "dict of its keyword arguments or a tuple.*of type list"),
+    ],
+)
+def test_data_that_the_model_does_not_take(data, message):
+    with pytest.raises(RequestError, match=message):
+        from_numpyro(jr.key(0), normal, data)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", "b"], r"data\['y'\] holds text"),
+        (np.array(["a", "b"]), r"data\['y'\] holds text"),
+        ([[1.0], [1.0, 2.0]], r"data\['y'\] is no array of numbers.*equally long"),
+        ({1, 2}, r"data\['y'\] is a set, which is neither"),
+    ],
+)
+def test_data_that_are_no_numbers(y, message):
+    with pytest.raises(DataError, match=message):
+        from_numpyro(jr.key(0), normal, {"y": y})
+
+
+def test_discrete_sites_without_funsor_name_the_extra(monkeypatch):
+    def model():
+        p = numpyro.sample("p", dist.Beta(1, 1))
+        numpyro.sample("z", dist.Bernoulli(p))
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "funsor" else found(name))
+    with pytest.raises(RequestError, match=r"\(z\).*pip install latlas\[bayes\]"):
+        from_numpyro(jr.key(0), model, {})
+
+
+def test_a_model_that_cannot_be_hashed_is_refused():
+    class Model:
+        __hash__ = None
+
+        def __call__(self):
+            numpyro.sample("a", dist.Normal(0, 1))
+
+    with pytest.raises(RequestError, match="cannot be hashed; wrap it in a function"):
+        from_numpyro(jr.key(0), Model(), {})
