@@ -50,6 +50,14 @@ def test_a_plain_density_is_fitted_exactly():
     assert abs(gap) < 1e-3
 
 
+def test_eight_schools_are_fitted_and_trusted():
+    fit = run("eight_schools", 0)
+    assert fit.verdict.kind == "trust"
+    # reference draws of posteriordb: mu 4.4 with sd 3.3, tau 3.6 with sd 3.2
+    assert abs(fit.summary()["mu"]["mean"] - 4.4) < 0.15 * 3.3
+    assert abs(fit.summary()["tau"]["mean"] - 3.6) < 0.15 * 3.2
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_a_composition_stays_short(path):
     assert len(path.read_text().splitlines()) <= MAX_LINES

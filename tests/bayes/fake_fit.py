@@ -35,8 +35,8 @@ class FakeFit:
         )
         passed = kind == "trust"
         self.diagnosis = (
-            Check("pareto_k", 0.31 if passed else 1.2, 0.7, passed, "The tail of the importance weights."),
             Check("elbo_agreement", 0.02, 0.1, True, "How far the ELBOs of two engines lie apart, in nats."),
+            Check("pareto_k", 0.31 if passed else 1.2, 0.7, passed, "The tail of the importance weights."),
             Check("modes", float("nan"), 1.0, True, "Not measured: one start."),
         )
         self.reference = None

@@ -51,6 +51,10 @@ def test_stored_draws_are_given_out_at_most_once(run):
     some = stored.sample(jr.key(0), 1000)
     assert some["theta"].shape == (1000, 8)
     assert len(np.unique(some["mu"])) == 1000
+    other = stored.sample(jr.key(1), 1000)
+    assert len(np.intersect1d(some["mu"], other["mu"])) < 400, (
+        "another key, other draws: 250 are expected in both"
+    )
     rows = np.searchsorted(np.sort(stored.draws["mu"]), some["mu"])
     at = np.argsort(stored.draws["mu"])[rows]
     np.testing.assert_array_equal(some["theta"], stored.draws["theta"][at], err_msg="rows stay together")
