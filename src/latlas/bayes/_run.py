@@ -25,17 +25,18 @@ from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._minibatched import MinibatchTarget
 from latlas.bayes._modes import Search, find_modes
 from latlas.bayes._names import engine_named, family_named
-from latlas.bayes._numpyro_target import NumPyroTarget, SubsampledTarget
+from latlas.bayes._numpyro_target import NumPyroTarget
 from latlas.bayes._plain_target import as_target
 from latlas.bayes._posterior import constrained, of_result
 from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
-from latlas.bayes._stochastic_target import AbstractStochasticTarget
+from latlas.bayes._stochastic_target import AbstractStochasticTarget, FixedBatches
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
 from latlas.core import RequestError
 
 # Families that mean something about the user's own coordinates: no whitening may rotate these.
 _AXIS_ALIGNED = ("mean-field", "block", "structured")
+_FIRST_BATCHES = 4  # of data too large to evaluate: where the log density is first looked at
 _ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
 
 
@@ -83,6 +84,9 @@ def fit(
     if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
         begin = target.start if isinstance(target, MinibatchTarget) else np.zeros(target.dim)
         target = anchored(search_key, target, np.asarray(begin))
+    if isinstance(target, AbstractStochasticTarget):
+        few = FixedBatches.drawn(target, host_rng(start_key), _FIRST_BATCHES)
+        target = anchored(start_key, target, starting_point(start_key, Density(few)))
     density = Density(target)
     start = starting_point(start_key, density)
     look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
@@ -108,7 +112,7 @@ def fit(
         )
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
-    is_model = isinstance(target, NumPyroTarget | SubsampledTarget)
+    is_model = isinstance(target, NumPyroTarget)
     return Fit(
         engine=name,
         family=kind,
