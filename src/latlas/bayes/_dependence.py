@@ -8,8 +8,10 @@ from numpyro.infer.inspect import get_dependencies
 
 from latlas.bayes._family_structured import Dependence
 from latlas.bayes._numpyro_sites import anatomy_of, call_of, read_trace
+from latlas.bayes._precision import in_float64
 
 
+@in_float64
 def dependence_of_model(model: Callable, data: PyTree = None) -> Dependence:
     """The graph of the model's latent sites for `Structured`: each on its parents in the model's own order.
 
