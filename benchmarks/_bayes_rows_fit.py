@@ -67,7 +67,9 @@ def main(folder: Path, batch_size: int, seed: int) -> None:
     os.dup2(2, 1)  # what libraries print
     with AnonymousPeak() as memory, Clock() as clock:
         start = jnp.zeros(NUM_WEIGHTS)
-        target = latlas.bayes.minibatched(log_prior, log_likelihood, start, load(folder), batch_size=batch_size)
+        target = latlas.bayes.minibatched(
+            log_prior, log_likelihood, start, load(folder), batch_size=batch_size
+        )
         key = jax.random.key(seed)
         found = latlas.bayes.fit(target, key=key, engine="advi", family="full-rank")
         draws = np.asarray(found.sample(jax.random.key(10_000 + seed), NUM_DRAWS))
