@@ -88,7 +88,6 @@ class SubsampledTarget(AbstractStochasticTarget):
 
     def sweep(self) -> None:
         """There is none: rows of several plates have no common order, and `log_density` takes them all."""
-        return
 
     def log_density_on(self, u: Float[Array, " n"], batch: dict[str, Int[Array, " b"]]) -> Scalar:
         """The model's log density on those rows, each plate scaled by NumPyro to its full size."""

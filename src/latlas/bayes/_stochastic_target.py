@@ -19,7 +19,7 @@ class AbstractStochasticTarget(AbstractTarget):
     gradients. A batch is a pytree of arrays whose shapes never change, so that one compiled program serves all.
 
     Attributes:
-        dim: of the unconstrained vector.
+        dim: unconstrained entries.
         is_exact: whether `log_density` can be evaluated at all, and not only estimated.
     """
 
