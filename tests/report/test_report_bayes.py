@@ -105,6 +105,10 @@ def test_the_bound_is_compared_with_the_evidence():
     exact = {"value": -10.0, "standard_error": 0.01}
     tight = evidence(made(x, elbo=exact, log_evidence=exact | {"value": -9.99}))
     assert "within their errors" in tight
+    rounding = {"value": -10.0, "standard_error": 1e-17}
+    same = evidence(made(x, elbo=rounding, log_evidence=rounding | {"value": -10.0 - 1e-15}))
+    assert "is −10.00 nats" in same
+    assert "within their errors (0)" in same
     loose = evidence(made(x, elbo=exact, log_evidence=exact | {"value": -8.0}, pareto_k=0.9))
     assert "bound lies 2.000" in loose
     assert "a few lucky draws" in loose

@@ -35,7 +35,8 @@ def _capital(verdict: str) -> str:
 
 def _with_error(estimate: dict[str, Any]) -> str:
     error = estimate["standard_error"]
-    return _number(estimate["value"]) if error is None else f"{_number(estimate['value'])} ± {error:.2g}"
+    exact = error is None or error < 1e-6  # rounding, where the family contains the posterior
+    return _number(estimate["value"]) if exact else f"{_number(estimate['value'])} ± {error:.2g}"
 
 
 def _number(value: float | None) -> str:

@@ -59,10 +59,10 @@ def evidence(data: BayesReportData) -> str:
     text = f"The evidence lower bound (ELBO) is {with_error(elbo, elbo_error)} nats"
     if not math.isfinite(log_p):
         return text + "; the evidence itself, log p(data), was not measured."
-    gap = log_p - elbo
+    gap = round(log_p - elbo, 6)
     error = math.hypot(elbo_error, log_p_error)
     text += f", and log p(data) is estimated at {with_error(log_p, log_p_error)} nats. "
-    if math.isfinite(error) and abs(gap) <= 2 * error:
+    if math.isfinite(error) and abs(gap) <= max(2 * error, 1e-4):
         text += f"They agree within their errors ({with_error(gap, error)}): the bound is tight."
     else:
         text += (
@@ -144,7 +144,9 @@ def pair(data: BayesReportData, name: str) -> tuple[float, float]:
     """Value and standard error of an entry; NaN where unknown."""
     entry = data.evaluation.get(name)
     if isinstance(entry, dict):
-        return decimal(entry.get("value")), decimal(entry.get("standard_error"))
+        error = decimal(entry.get("standard_error"))
+        # less than a millionth of a nat is rounding, where the family contains the posterior
+        return decimal(entry.get("value")), 0.0 if error < 1e-6 else error
     return decimal(entry), math.nan
 
 
