@@ -30,10 +30,10 @@ def latlas_fit(problem: Problem) -> Callable[[int], dict[str, Any]]:
             found = latlas.bayes.fit(
                 problem.log_density, start, key=jax.random.key(seed), engine="dadvi", family="mean-field"
             )
-            float(found.elbo.value)
+            mean, sd = np.asarray(found.mean), np.asarray(found.sd)
         draws = np.asarray(found.sample(jax.random.key(10_000 + seed), NUM_DRAWS))
-        return _answer(clock, np.asarray(found.mean), draws.std(0)) | {
-            "repaired": np.asarray(found.sd).tolist(), "drawn": draws.mean(0).tolist(), "verdict": str(found.verdict),
+        return _answer(clock, mean, draws.std(0)) | {
+            "repaired": sd.tolist(), "drawn": draws.mean(0).tolist(), "verdict": str(found.verdict),
             "gradients": int(found.num_evaluations),
         }  # fmt: skip
 

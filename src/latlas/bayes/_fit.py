@@ -14,6 +14,7 @@ from latlas.bayes._arviz import to_datatree
 from latlas.bayes._assess import Evidences
 from latlas.bayes._density import Density
 from latlas.bayes._draws import named_draws
+from latlas.bayes._importance import ImportanceDraws
 from latlas.bayes._ladder import Candidate, Rung
 from latlas.bayes._posterior import QUANTILES, Posterior, constrained, entry_names
 from latlas.bayes._precision import in_float64, keys_from
@@ -53,6 +54,7 @@ class Fit:
     model: Callable | None
     data: PyTree
     _key: PRNGKeyArray = field(repr=False)
+    _weigh: Callable[[], ImportanceDraws] = field(repr=False)
     _judge: Callable[[], Candidate] = field(repr=False)
     _report: Callable[[], Posterior] = field(repr=False)
 
@@ -89,17 +91,17 @@ class Fit:
     @property
     def elbo(self) -> Estimate:
         """Of the approximation, in nats: at most the log evidence."""
-        return self.evidences.importance.elbo
+        return self._weigh().elbo
 
     @property
     def log_evidence(self) -> Evidence:
         """log of the posterior's integral by importance sampling, in nats; of log p(data) for a NumPyro model."""
-        return self.evidences.importance.log_evidence
+        return self._weigh().log_evidence
 
     @property
     def pareto_k(self) -> float:
         """Tail shape of the importance weights; below 0.7 they can be averaged."""
-        return self.evidences.importance.pareto_k
+        return self._weigh().pareto_k
 
     @property
     def num_evaluations(self) -> int:

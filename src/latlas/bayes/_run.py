@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from latlas.bayes._anchor import anchored
 from latlas.bayes._approximation import AbstractFamily
-from latlas.bayes._assess import check_fit, reference_of, walk_on, weigh
+from latlas.bayes._assess import check_fit, reference_of, walk_on
 from latlas.bayes._check_target import starting_point
 from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
@@ -21,6 +21,7 @@ from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank
 from latlas.bayes._fit import Fit
+from latlas.bayes._importance import importance_draws
 from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._minibatched import MinibatchTarget
 from latlas.bayes._modes import Search, find_modes
@@ -29,14 +30,13 @@ from latlas.bayes._numpyro_target import NumPyroTarget
 from latlas.bayes._plain_target import as_target
 from latlas.bayes._posterior import constrained, of_result
 from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
-from latlas.bayes._stochastic_target import AbstractStochasticTarget, FixedBatches
+from latlas.bayes._stochastic_target import AbstractStochasticTarget
 from latlas.bayes._target import AbstractTarget
 from latlas.bayes._warp import Affine
 from latlas.core import RequestError
 
 # Families that mean something about the user's own coordinates: no whitening may rotate these.
 _AXIS_ALIGNED = ("mean-field", "block", "structured")
-_FIRST_BATCHES = 4  # of data too large to evaluate: where the log density is first looked at
 _ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
 
 
@@ -84,9 +84,6 @@ def fit(
     if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
         begin = target.start if isinstance(target, MinibatchTarget) else np.zeros(target.dim)
         target = anchored(search_key, target, np.asarray(begin))
-    if isinstance(target, AbstractStochasticTarget):
-        few = FixedBatches.drawn(target, host_rng(start_key), _FIRST_BATCHES)
-        target = anchored(start_key, target, starting_point(start_key, Density(few)))
     density = Density(target)
     start = starting_point(start_key, density)
     look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
@@ -94,7 +91,8 @@ def fit(
     if engine is None:
         best, ladder = climb(fit_key, density, start, look(), tolerance=tolerance, progress=progress)
         name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
-        judge, report = lambda: best, lambda: best.posterior
+        importance = best.evidences.importance
+        weighed, judge, report = lambda: importance, lambda: best, lambda: best.posterior
     else:
         if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
             white = density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
@@ -107,8 +105,13 @@ def fit(
         ladder = (Rung(name, kind, result.message, None, time.perf_counter() - began, evaluations),)
         progress(ladder[0])
         report = functools.cache(in_float64(lambda: of_result(judge_key, white, result)))
+        weighed = functools.cache(in_float64(lambda: importance_draws(judge_key, white, approximation)))
         judge = with_one_blas_thread(
-            in_float64(lambda: _judged(judge_key, engine, family, white, result, look(), report(), tolerance))
+            in_float64(
+                lambda: _judged(
+                    judge_key, engine, family, white, result, look(), weighed(), report(), tolerance
+                )
+            )
         )
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
@@ -125,6 +128,7 @@ def fit(
         model=model if is_model and callable(model) else None,
         data=data_or_init if is_model else None,
         _key=judge_key,
+        _weigh=weighed,
         _judge=judge,
         _report=report,
     )
@@ -180,10 +184,8 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
     return density.whitened(mode.whitening)
 
 
-def _judged(key, engine, family, density, result, search, posterior, tolerance) -> Candidate:
-    weigh_key, walk_key = itertools.islice(keys_from(key), 2)
-    evidences = weigh(weigh_key, density, result.approximation)
-    evidences = walk_on(walk_key, density, result.approximation, evidences.importance, tolerance=tolerance)
+def _judged(key, engine, family, density, result, search, importance, posterior, tolerance) -> Candidate:
+    evidences = walk_on(key, density, result.approximation, importance, tolerance=tolerance)
     reference = reference_of(density.target, density, evidences)
     checks, verdict = check_fit(
         posterior.moments(), reference, evidences, search, converged=result.converged, message=result.message
