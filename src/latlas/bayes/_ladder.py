@@ -14,6 +14,7 @@ from latlas.bayes._engine import AbstractEngine, EngineResult
 from latlas.bayes._engine_batch_and_match import BatchAndMatch
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank
+from latlas.bayes._far_mass import far_checks
 from latlas.bayes._modes import Search
 from latlas.bayes._noncentring import find_non_centring
 from latlas.bayes._posterior import Posterior, of_approximation, of_chains, of_weights
@@ -215,6 +216,7 @@ class _Ladder:
             converged=result.converged,
             message=result.message,
             rival_log_evidence=self.rival,
+            further=far_checks(next(self.keys), density, posterior, evidences.chains),
             note=_NOTES[posterior.correction],
         )
         log_z = importance.log_evidence

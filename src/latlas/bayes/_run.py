@@ -19,6 +19,7 @@ from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine, EngineResult
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullGaussian, FullRank
+from latlas.bayes._far_mass import far_checks
 from latlas.bayes._fit import Fit
 from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._modes import Search, find_modes
@@ -183,11 +184,17 @@ def _mean(key, approximation):
 
 
 def _judged(key, engine, family, density, result, search, posterior, tolerance) -> Candidate:
-    weigh_key, walk_key = itertools.islice(keys_from(key), 2)
+    weigh_key, walk_key, far_key = itertools.islice(keys_from(key), 3)
     evidences = weigh(weigh_key, density, result.approximation)
     evidences = walk_on(walk_key, density, result.approximation, evidences.importance, tolerance=tolerance)
     reference = reference_of(density.target, density, evidences)
     checks, verdict = check_fit(
-        posterior.moments(), reference, evidences, search, converged=result.converged, message=result.message
+        posterior.moments(),
+        reference,
+        evidences,
+        search,
+        converged=result.converged,
+        message=result.message,
+        further=far_checks(far_key, density, posterior, evidences.chains),
     )
     return Candidate(engine.name, family.name, density, result, evidences, posterior, checks, verdict)
