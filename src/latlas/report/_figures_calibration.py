@@ -51,6 +51,8 @@ def calibration_figure(calibration: Calibration, theme: Theme = LIGHT) -> Figure
             panel.set_xlim(0, calibration.num_draws + 1)
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
+        for panel in panels[len(shown) - columns : len(shown)]:
+            panel.tick_params(labelbottom=True)
         figure.supxlabel("draws below the truth", fontsize=11)
         figure.supylabel("simulations", fontsize=11)
     return figure
@@ -69,7 +71,9 @@ def save_calibration(path: str | Path, calibration: Calibration) -> None:
     """
     path = picture_path(path)
     if not len(calibration.ranks):
-        raise RequestError(f"The calibration holds no simulation, so that there is nothing to put into {path}.")
+        raise RequestError(
+            f"The calibration holds no simulation, so that there is nothing to put into {path}."
+        )
     write_figure(path, calibration_figure(calibration))
 
 
