@@ -15,7 +15,7 @@ from latlas.bayes._verdict import Check
 from latlas.core import PARETO_K_LIMIT
 from latlas.stats import pareto_k
 
-MAX_TAIL = 0.85  # shapes from 1 on have no mean; a thousand draws tell them to about a tenth
+MAX_TAIL = PARETO_K_LIMIT  # from 1 on there is no mean, and from 0.7 on it takes more draws than anyone has
 MAX_FAR_MASS = 0.03
 _QUANTILE = 0.99  # of the radii of the draws: what lies beyond is far
 _SCALES, _DRAWS_OF_EACH = (1.0, 3.0, 10.0), 1024
@@ -56,7 +56,7 @@ def _tails(values: Float[np.ndarray, "draws m"]) -> Check:
         shapes = [float(pareto_k(jnp.asarray(column))) for column in np.log(distance).T]
     k = max((shape for shape in shapes if np.isfinite(shape)), default=0.0)
     sentence = f"The heaviest tail of a parameter has shape {k:.2f}"
-    sentence += "." if k < MAX_TAIL else ": its mean may not exist; look at medians and quantiles."
+    sentence += "." if k < MAX_TAIL else ": draws do not tell its mean, if it has one; look at quantiles."
     return Check("tails", k, MAX_TAIL, k < MAX_TAIL, sentence)
 
 
