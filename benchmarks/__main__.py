@@ -21,6 +21,8 @@ BENCHMARKS = {
         "3 to 60 min",
         False,
     ),
+    "posteriordb": ("twelve reference posteriors: errors, verdicts, seconds; NumPyro, BlackJAX", "3 to 60 min", False),
+    "verdicts": ("how often a verdict was right: densities with known moments, posteriordb", "15 min", False),
     "bayes_speed": ("W3: mean-field fits beside NumPyro, errors against NUTS", "10 min", False),
     "bayes_size": ("ten million rows from a file: memory and errors of a stochastic fit", "5 min", False),
     "cavi": ("coordinate ascent beside scikit-learn's: bounds and seconds", "10 min", False),

@@ -11,6 +11,8 @@ from latlas.bayes._approximation import AbstractFamily as AbstractFamily
 from latlas.bayes._approximation import AbstractTransport as AbstractTransport
 from latlas.bayes._arviz import to_datatree as to_datatree
 from latlas.bayes._assess import Evidences as Evidences
+from latlas.bayes._calibration import simulation_based_calibration as simulation_based_calibration
+from latlas.bayes._calibration_result import Calibration as Calibration
 from latlas.bayes._chains import Chains as Chains
 from latlas.bayes._chains import short_chains as short_chains
 from latlas.bayes._check_target import check_start as check_start

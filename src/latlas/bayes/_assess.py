@@ -120,6 +120,7 @@ def check_fit(
     converged: bool,
     message: str,
     rival_log_evidence: float | None = None,
+    further: tuple[Check, ...] = (),
     note: str = "",
 ) -> tuple[tuple[Check, ...], Verdict]:
     """All checks of a fit and its verdict.
@@ -131,6 +132,7 @@ def check_fit(
         search: of the modes; None where none was made.
         converged: the engine's own opinion.
         message: the engine's own words.
+        further: checks of the draws themselves, see `far_checks`.
         note: what to say before everything else, such as where the draws come from.
         rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
     """
@@ -140,7 +142,7 @@ def check_fit(
     checks += _weight_checks(importance)
     checks += _evidence_checks(evidences, rival_log_evidence)
     checks += _chain_checks(chains) if chains is not None else []
-    checks += _moment_checks(reported, reference)
+    checks += [*_moment_checks(reported, reference), *further]
     return tuple(checks), judge(checks, note)
 
 

@@ -72,8 +72,14 @@ def importance_draws(
         draws, log_q = _drawn_and_scored(approximation, key, num_draws)
     log_ratios = density.value(np.asarray(draws)) - np.asarray(log_q)
     log_ratios = np.where(np.isnan(log_ratios), -np.inf, log_ratios)
-    smoothed, k = _smoothed(log_ratios)
-    return ImportanceDraws(np.asarray(draws), log_ratios, np.asarray(smoothed), float(k))
+    log_weights, k = smoothed(log_ratios)
+    return ImportanceDraws(np.asarray(draws), log_ratios, log_weights, k)
+
+
+def smoothed(log_ratios: Float[np.ndarray, " draws"]) -> tuple[Float[np.ndarray, " draws"], float]:
+    """Pareto-smoothed, normalised log weights and the shape k of their tail; one compiled program for each length."""
+    log_weights, k = _smoothed(log_ratios)
+    return np.asarray(log_weights), float(k)
 
 
 def log_density_of(

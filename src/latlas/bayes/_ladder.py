@@ -15,6 +15,7 @@ from latlas.bayes._engine_batch_and_match import BatchAndMatch
 from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import DiagonalGaussian, FullRank, MeanField
+from latlas.bayes._far_mass import far_checks
 from latlas.bayes._mixture_of_modes import mixture_at
 from latlas.bayes._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search, look_again
 from latlas.bayes._noncentring import find_non_centring
@@ -245,6 +246,7 @@ class _Ladder:
             converged=result.converged,
             message=result.message,
             rival_log_evidence=self.rival,
+            further=far_checks(next(self.keys), density, posterior, evidences.chains),
             note=_NOTES[posterior.correction],
         )
         log_z = importance.log_evidence

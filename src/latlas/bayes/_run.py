@@ -20,6 +20,7 @@ from latlas.bayes._engine import AbstractEngine
 from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank
+from latlas.bayes._far_mass import far_checks
 from latlas.bayes._fit import Fit
 from latlas.bayes._importance import importance_draws
 from latlas.bayes._ladder import Candidate, Rung, climb
@@ -185,9 +186,17 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
 
 
 def _judged(key, engine, family, density, result, search, importance, posterior, tolerance) -> Candidate:
-    evidences = walk_on(key, density, result.approximation, importance, tolerance=tolerance)
+    walk_key, far_key = itertools.islice(keys_from(key), 2)
+    evidences = walk_on(walk_key, density, result.approximation, importance, tolerance=tolerance)
+from latlas.bayes._far_mass import far_checks
     reference = reference_of(density.target, density, evidences)
     checks, verdict = check_fit(
-        posterior.moments(), reference, evidences, search, converged=result.converged, message=result.message
+        posterior.moments(),
+        reference,
+        evidences,
+        search,
+        converged=result.converged,
+        message=result.message,
+        further=far_checks(far_key, density, posterior, evidences.chains),
     )
     return Candidate(engine.name, family.name, density, result, evidences, posterior, checks, verdict)

@@ -58,8 +58,9 @@ class Verdict:
 def judge(checks: Sequence[Check], note: str = "") -> Verdict:
     """The verdict that follows from the checks, and from nothing else.
 
-    - A failed `modes`, `evidence_agreement` or `reference`: "do not trust". Mass was seen elsewhere, or nothing
-      independent of the fit confirms it.
+    - A failed `modes`, `far_mass`, `evidence_agreement` or `reference`: "do not trust". Mass was seen elsewhere, or
+      nothing independent of the fit confirms it.
+    - A failed `tails`: "do not trust". There may be no mean.
     - A failed `mean_error` or `max_mean_error`: "do not trust".
     - A failed `sd_error`: "means only".
     - Else "trust". All other checks inform; Pareto k among them, since it fails on fits that are right, and passes on
@@ -72,7 +73,15 @@ def judge(checks: Sequence[Check], note: str = "") -> Verdict:
     failed = {check.name: check.sentence for check in checks if not check.passed}
     fatal = [
         failed[n]
-        for n in ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")
+        for n in (
+            "modes",
+            "far_mass",
+            "evidence_agreement",
+            "reference",
+            "tails",
+            "mean_error",
+            "max_mean_error",
+        )
         if n in failed
     ]
     if fatal:

@@ -11,6 +11,8 @@ from latlas.report._bayes_page import save_bayes_report as save_bayes_report
 from latlas.report._collect import collect as collect
 from latlas.report._data import ReportData as ReportData
 from latlas.report._figures_bracket import bracket_figure as bracket_figure
+from latlas.report._figures_calibration import calibration_figure as calibration_figure
+from latlas.report._figures_calibration import save_calibration as save_calibration
 from latlas.report._figures_curve import pruning_figure as pruning_figure
 from latlas.report._figures_curve import rate_distortion_figure as rate_distortion_figure
 from latlas.report._figures_evidence import evidence_figure as evidence_figure
