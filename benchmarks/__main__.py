@@ -16,12 +16,7 @@ BENCHMARKS = {
     "geco": ("five reconstruction errors asked on MNIST, and what new images have", "8 min", False),
     "betas": ("a path of betas: one program against eleven fits, its curve, pruning", "15 min", False),
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
-    "posteriordb": (
-        "twelve reference posteriors: errors, verdicts, seconds; NumPyro, BlackJAX",
-        "3 to 60 min",
-        False,
-    ),
-    "posteriordb": ("twelve reference posteriors: errors, verdicts, seconds; NumPyro, BlackJAX", "3 to 60 min", False),
+    "posteriordb": ("twelve posteriors: errors, verdicts, seconds; NumPyro, BlackJAX", "3 to 60 min", False),
     "verdicts": ("how often a verdict was right: densities with known moments, posteriordb", "15 min", False),
     "bayes_speed": ("W3: mean-field fits beside NumPyro, errors against NUTS", "10 min", False),
     "bayes_size": ("ten million rows from a file: memory and errors of a stochastic fit", "5 min", False),

@@ -58,7 +58,7 @@ def _tails(values: Float[np.ndarray, "draws m"]) -> Check:
 
 
 def tail_shapes(distances: Float[np.ndarray, "draws m"]) -> Float[np.ndarray, " m"]:
-    """Extreme value index of each column's largest tenth: 0 for exponential tails, k where the 1/k-th moment is the last.
+    """Extreme value index k of each column's largest tenth: moments below 1/k exist; 0 for exponential tails.
 
     References:
         Dekkers, Einmahl, de Haan 1989, Annals of Statistics 17(4), equation 1.7.

@@ -188,7 +188,6 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
 def _judged(key, engine, family, density, result, search, importance, posterior, tolerance) -> Candidate:
     walk_key, far_key = itertools.islice(keys_from(key), 2)
     evidences = walk_on(walk_key, density, result.approximation, importance, tolerance=tolerance)
-from latlas.bayes._far_mass import far_checks
     reference = reference_of(density.target, density, evidences)
     checks, verdict = check_fit(
         posterior.moments(),
