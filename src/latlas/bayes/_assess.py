@@ -22,6 +22,7 @@ from latlas.bayes._warp import Affine
 from latlas.core import PARETO_K_LIMIT, Estimate
 
 MIN_WEIGHT = 0.01  # share of the mass below which another mode is left out of account
+_MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
 
 
@@ -268,8 +269,11 @@ def _moment_checks(reported, reference):
     if reference is None:
         sentence = "Neither its importance weights nor the chains that walked on from it settled: nothing confirms it."
         return [_check("reference", 0, 1, False, sentence)]
-    scale = np.maximum(reference.sd, 1e-300)
     noise = 2.0 * np.sqrt(1.0 / reference.num_effective + 1.0 / reported.num_effective)
+    if not noise < _MAX_NOISE:
+        sentence = f"Too few effective draws to tell ({reference.num_effective:.0f}): nothing confirms it."
+        return [_check("reference", 0, 1, False, sentence)]
+    scale = np.maximum(reference.sd, 1e-300)
     error = np.abs(reported.mean - reference.mean) / scale
     rms, worst = np.sqrt(np.mean(error**2)), np.max(error)
     ratio = np.abs(np.log(np.maximum(reported.sd, 1e-300) / scale))
