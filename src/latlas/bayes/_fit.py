@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
@@ -107,14 +108,16 @@ class Fit:
         return self.density.count.num_evaluations
 
     @in_float64
-    def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> PyTree[Array]:
+    def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> PyTree[np.ndarray]:
         """Posterior draws of the parameters, under their own names and in their own space.
+
+        They are NumPy's: a float64 array of JAX warns at every use where the global flag says float32.
 
         Args:
             key: for the draws.
             num_draws: leading axis of every array.
         """
-        return constrained(self.target, self.posterior.resample(key, num_draws))
+        return jax.tree.map(np.asarray, constrained(self.target, self.posterior.resample(key, num_draws)))
 
     @property
     def mean(self) -> PyTree[np.ndarray]:
