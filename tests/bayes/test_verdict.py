@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
 
-from latlas.bayes import Chains, Check, Evidences, Mode, Search, Verdict, judge
+from latlas.bayes import Chains, Check, EngineResult, Evidences, Mode, Search, Verdict, judge
 from latlas.bayes._assess import Moments, check_fit, reference_of, walk_on, weigh
 from latlas.bayes._family_gaussian import FullGaussian
+from latlas.bayes._ladder import _Ladder
 from latlas.bayes._posterior import of_approximation
 from latlas.core import Estimate
 
@@ -189,3 +190,17 @@ def evidences_of(r_hat=1.0):
     with jax.enable_x64(True):
         importance = weigh(jr.key(0), from_normal, FullGaussian.of(np.zeros(1), np.eye(1))).importance
     return Evidences(importance, Chains(np.zeros((2, 4, 1)), r_hat, 1e3, 0.9, 0.0, 8), Estimate(0.919, 0.01))
+
+
+@pytest.mark.parametrize(("apart", "kind"), [(0.0, "trust"), (15.0, "do not trust")])
+def test_chains_of_the_last_rung_that_are_stuck_are_not_trusted(apart, kind):
+    """Both halves of stuck chains agree with one another, so halves alone would let them pass."""
+    density = density_of(two_normals, 2, np.full(2, apart))
+    draws = np.random.default_rng(0).standard_normal((4, 300, 2))
+    draws[:2] += apart
+    draws[2:] -= apart
+    with jax.enable_x64(True):
+        q = FullGaussian.of(np.zeros(2), np.sqrt(1 + apart**2) * np.eye(2))
+        ladder = _Ladder(jr.key(0), density, np.zeros(2), Search((), 1, 1), 0.1, lambda rung: None)
+        ladder._attempt("nuts", density, lambda: EngineResult(q, False, "ran", draws=draws))
+    assert ladder.best.verdict.kind == kind

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.bayes._assess import Evidences, Moments, check_fit, flat_parameters, reference_of, walk_on, weigh
+from latlas.bayes._assess import (
+    Evidences,
+    Moments,
+    check_fit,
+    deviations,
+    flat_parameters,
+    reference_of,
+    walk_on,
+    weigh,
+)
+from latlas.bayes._chains import R_HAT_LIMIT, rank_normalised_r_hat
 from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine, EngineResult
@@ -205,6 +215,8 @@ class _Ladder:
             # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
             draws = result.draws if result.draws is not None else evidences.chains.draws
             reference, reported = _halves(density, draws, posterior.num_effective)
+            if rank_normalised_r_hat(draws) >= R_HAT_LIMIT:
+                reference = None  # each half holds the same chains, stuck in the same places
         else:
             reference = reference_of(density.target, density, evidences)
         checks, verdict = check_fit(
@@ -243,9 +255,8 @@ def _best_posterior(key, density, result, evidences):
 
 def _alike(moments, others):
     """Half as far apart as a fit that is trusted may be."""
-    error = (moments.mean - others.mean) / others.sd
-    spread = np.log(moments.sd / others.sd)
-    return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and np.abs(spread).max() < 0.5 * MAX_SD_ERROR
+    error, spread = deviations(moments, others)
+    return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and spread.max() < 0.5 * MAX_SD_ERROR
 
 
 def _halves(density, draws, num_effective):
