@@ -10,6 +10,7 @@ from tests.bayes.posteriors import density_of, nearby_normal, normal
 
 from latlas.bayes import importance_draws
 from latlas.bayes._family_gaussian import FullGaussian
+from latlas.core import Estimate
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(3)
@@ -84,3 +85,4 @@ def test_draws_without_a_density_weigh_nothing():
     np.testing.assert_array_equal(np.exp(draws.log_weights[outside]), 0.0)
     np.testing.assert_allclose(np.exp(draws.log_weights).sum(), 1.0)
     assert np.isfinite(draws.log_evidence.value)
+    assert draws.elbo == Estimate(-np.inf, np.inf)

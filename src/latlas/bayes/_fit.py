@@ -211,14 +211,18 @@ class Fit:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The record of the fit as plain values, ready for JSON."""
+        """The record of the fit as plain values, ready for JSON; a number that is not finite is `None`."""
         return {
             "engine": self.engine,
             "family": self.family,
-            "elbo": self.elbo.to_dict(),
-            "log_evidence": self.log_evidence.value,
-            "pareto_k": self.pareto_k if np.isfinite(self.pareto_k) else None,
+            "elbo": {name: _finite(value) for name, value in self.elbo.to_dict().items()},
+            "log_evidence": _finite(self.log_evidence.value),
+            "pareto_k": _finite(self.pareto_k),
             "verdict": str(self.verdict),
             "parameters": self.summary(),
             "seconds": self.seconds,
         }
+
+
+def _finite(value):
+    return value if np.isfinite(value) else None
