@@ -192,8 +192,11 @@ def evidences_of(r_hat=1.0):
     return Evidences(importance, Chains(np.zeros((2, 4, 1)), r_hat, 1e3, 0.9, 0.0, 8), Estimate(0.919, 0.01))
 
 
-@pytest.mark.parametrize(("apart", "kind"), [(0.0, "trust"), (15.0, "do not trust")])
-def test_chains_of_the_last_rung_that_are_stuck_are_not_trusted(apart, kind):
+@pytest.mark.parametrize(
+    ("apart", "divergences", "kind"),
+    [(0.0, 1, "trust"), (15.0, 0, "do not trust"), (0.0, 20, "do not trust")],
+)
+def test_chains_of_the_last_rung_that_miss_something_are_not_trusted(apart, divergences, kind):
     """Both halves of stuck chains agree with one another, so halves alone would let them pass."""
     density = density_of(two_normals, 2, np.full(2, apart))
     draws = np.random.default_rng(0).standard_normal((4, 300, 2))
@@ -201,6 +204,7 @@ def test_chains_of_the_last_rung_that_are_stuck_are_not_trusted(apart, kind):
     draws[2:] -= apart
     with jax.enable_x64(True):
         q = FullGaussian.of(np.zeros(2), np.sqrt(1 + apart**2) * np.eye(2))
+        result = EngineResult(q, False, "ran", draws=draws, details={"num_divergences": divergences})
         ladder = _Ladder(jr.key(0), density, np.zeros(2), Search((), 1, 1), 0.1, lambda rung: None)
-        ladder._attempt("nuts", density, lambda: EngineResult(q, False, "ran", draws=draws))
+        ladder._attempt("nuts", density, lambda: result)
     assert ladder.best.verdict.kind == kind

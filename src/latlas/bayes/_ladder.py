@@ -33,6 +33,9 @@ from latlas.bayes._warp import Affine
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError
 
 _CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame
+_MAX_DIVERGENT = (
+    0.001  # share of NUTS's trajectories: a thin banana passed R-hat and halves with 0.0035, 0.3 sds off
+)
 _ENOUGH_DRAWS = 1000.0  # effective importance draws that are preferred to the chains' draws
 
 
@@ -215,8 +218,9 @@ class _Ladder:
             # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
             draws = result.draws if result.draws is not None else evidences.chains.draws
             reference, reported = _halves(density, draws, posterior.num_effective)
-            if rank_normalised_r_hat(draws) >= R_HAT_LIMIT:
-                reference = None  # each half holds the same chains, stuck in the same places
+            thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
+            if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:
+                reference = None  # each half holds the same chains, which miss the same places
         else:
             reference = reference_of(density.target, density, evidences)
         checks, verdict = check_fit(
