@@ -21,6 +21,7 @@ from latlas.bayes._verdict import MAX_MEAN_ERROR, MAX_RMS_MEAN_ERROR, MAX_SD_ERR
 from latlas.bayes._warp import affine_of, inverse_rows, on_rows
 from latlas.core import PARETO_K_LIMIT, Estimate
 
+_MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
 
 
@@ -161,6 +162,16 @@ def reference_of(target: AbstractTarget, density: Density, evidences: Evidences)
     return None
 
 
+def deviations(
+    moments: Moments, reference: Moments
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """How far apart: |difference| of the means in reference sds, and |log ratio| of the sds; 0 for a constant."""
+    rounding = 1e-12 * np.abs(reference.mean) + 1e-300
+    scale = np.maximum(reference.sd, rounding)
+    error = np.abs(moments.mean - reference.mean) / scale
+    return error, np.abs(np.log(np.maximum(moments.sd, rounding) / scale))
+
+
 def _check(name, value, limit, passed, sentence):
     return Check(name, float(value), float(limit), bool(passed), sentence)
 
@@ -250,12 +261,12 @@ def _moment_checks(reported, reference):
     if reference is None:
         sentence = "Neither its importance weights nor the chains that walked on from it settled: nothing confirms it."
         return [_check("reference", 0, 1, False, sentence)]
-    scale = np.maximum(reference.sd, 1e-300)
     noise = 2.0 * np.sqrt(1.0 / reference.num_effective + 1.0 / reported.num_effective)
-    error = np.abs(reported.mean - reference.mean) / scale
-    rms, worst = np.sqrt(np.mean(error**2)), np.max(error)
-    ratio = np.abs(np.log(np.maximum(reported.sd, 1e-300) / scale))
-    sd = np.expm1(np.max(ratio))
+    if not noise < _MAX_NOISE:
+        sentence = f"Too few effective draws to tell ({reference.num_effective:.0f}): nothing confirms it."
+        return [_check("reference", 0, 1, False, sentence)]
+    error, spread = deviations(reported, reference)
+    rms, worst, sd = np.sqrt(np.mean(error**2)), np.max(error), np.expm1(np.max(spread))
     return [
         _check(
             "mean_error",

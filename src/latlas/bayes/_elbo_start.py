@@ -9,6 +9,7 @@ from latlas.bayes._warp import Affine
 
 _HALF = 16  # antithetic pairs of fixed draws
 _BEGIN = -1.0  # log standard deviations at the beginning: small steps into the unknown
+_MAX_LOG_SCALE = 50.0
 _REJECTED = 1e100
 
 
@@ -36,7 +37,7 @@ def elbo_start(
 
     def loss(params):
         loc, log_scale = params[:n], params[n:]
-        scale = np.exp(np.clip(log_scale, -50.0, 50.0))
+        scale = np.exp(np.clip(log_scale, -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
         value, score = density.value_and_grad(loc + scale * noise)
         if not (np.isfinite(value).all() and np.isfinite(score).all()):
             return _REJECTED, np.zeros_like(params)
@@ -46,4 +47,4 @@ def elbo_start(
     options = {"maxiter": max_iterations, "ftol": 1e-9}
     begin = np.concatenate([start, np.full(n, _BEGIN)])
     found = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
-    return Affine(found[:n], np.exp(found[n:]))
+    return Affine(found[:n], np.exp(np.clip(found[n:], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)))

@@ -32,10 +32,10 @@ def far_checks(
     `tails`: the shape k of the generalised Pareto law of each parameter's distance from its median, the largest; moments up
     to 1/k exist.
 
-    `far_mass`: normals once, twice, five and ten times as wide as those draws are drawn from and weighted, and the mass beyond
-    the radius that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth
-    of its mass in another one ten times as wide looks like a normal to every chain that begins within. The check is left
-    out where the weights cannot be averaged, and in non-centred coordinates.
+    `far_mass`: normals once, twice, five and ten times as wide as those draws are drawn from and weighted, and the mass
+    beyond the radius that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth of its mass
+    in another one ten times as wide looks like a normal to every chain that begins within. The check is left out where
+    the weights cannot be averaged, and in non-centred coordinates.
     """
     rng = host_rng(key)
     draws = posterior.draws

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
@@ -109,14 +110,16 @@ class Fit:
         return self.density.count.num_evaluations
 
     @in_float64
-    def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> PyTree[Array]:
+    def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> PyTree[np.ndarray]:
         """Posterior draws of the parameters, under their own names and in their own space.
+
+        They are NumPy's: a float64 array of JAX warns at every use where the global flag says float32.
 
         Args:
             key: for the draws.
             num_draws: leading axis of every array.
         """
-        return constrained(self.target, self.posterior.resample(key, num_draws))
+        return jax.tree.map(np.asarray, constrained(self.target, self.posterior.resample(key, num_draws)))
 
     @property
     def mean(self) -> PyTree[np.ndarray]:
@@ -210,14 +213,18 @@ class Fit:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The record of the fit as plain values, ready for JSON."""
+        """The record of the fit as plain values, ready for JSON; a number that is not finite is `None`."""
         return {
             "engine": self.engine,
             "family": self.family,
-            "elbo": self.elbo.to_dict(),
-            "log_evidence": self.log_evidence.value,
-            "pareto_k": self.pareto_k if np.isfinite(self.pareto_k) else None,
+            "elbo": {name: _finite(value) for name, value in self.elbo.to_dict().items()},
+            "log_evidence": _finite(self.log_evidence.value),
+            "pareto_k": _finite(self.pareto_k),
             "verdict": str(self.verdict),
             "parameters": self.summary(),
             "seconds": self.seconds,
         }
+
+
+def _finite(value):
+    return value if np.isfinite(value) else None

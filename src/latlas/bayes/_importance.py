@@ -36,7 +36,9 @@ class ImportanceDraws:
 
     @property
     def elbo(self) -> Estimate:
-        """E_q[log p~ - log q]: below log Z by KL(q || p)."""
+        """E_q[log p~ - log q]: below log Z by KL(q || p); -inf where q leaves the support."""
+        if np.isneginf(self.log_ratios).any():
+            return Estimate(-np.inf, np.inf)
         error = np.std(self.log_ratios, ddof=1) / np.sqrt(len(self.log_ratios))
         return Estimate(float(np.mean(self.log_ratios)), float(error))
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.bayes._assess import Evidences, Moments, check_fit, flat_parameters, reference_of, walk_on, weigh
+from latlas.bayes._assess import (
+    Evidences,
+    Moments,
+    check_fit,
+    deviations,
+    flat_parameters,
+    reference_of,
+    walk_on,
+    weigh,
+)
+from latlas.bayes._chains import R_HAT_LIMIT, rank_normalised_r_hat
 from latlas.bayes._density import Density
 from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine, EngineResult
@@ -26,6 +36,10 @@ from latlas.bayes._warp import Affine
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError
 
 _CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame
+_MAX_DIVERGENT = (
+    0.001  # share of NUTS's trajectories: a thin banana passed R-hat and halves with 0.0035, 0.3 sds off
+)
+_NUTS_SECONDS = 20.0  # of the last rung; ask for engine="nuts" where it needs longer
 _ENOUGH_DRAWS = 1000.0  # effective importance draws that are preferred to the chains' draws
 
 
@@ -196,7 +210,7 @@ class _Ladder:
         else:
             factor = np.asarray(approximation.scale_tril)
         density = density.whitened(Affine(np.asarray(approximation.loc), factor))
-        self._attempt("nuts", density, lambda: self._run(Nuts(), density))
+        self._attempt("nuts", density, lambda: self._run(Nuts(max_seconds=_NUTS_SECONDS), density))
 
     def _run(self, engine: AbstractEngine, density):
         return engine(next(self.keys), density, FullRank(), tolerance=self.tolerance)
@@ -215,7 +229,7 @@ class _Ladder:
             else:
                 candidate = self._judged(engine, family, density, result, evidences)
                 note += str(candidate.verdict)
-                if self.best is None or _RANK[candidate.verdict.kind] >= _RANK[self.best.verdict.kind]:
+                if self.best is None or _worth(candidate) > _worth(self.best):
                     self.best = candidate
         except (WorkError, np.linalg.LinAlgError) as error:
             note += f"failed: {error}"
@@ -236,6 +250,9 @@ class _Ladder:
             # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
             draws = result.draws if result.draws is not None else evidences.chains.draws
             reference, reported = _halves(density, draws, posterior.num_effective)
+            thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
+            if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:
+                reference = None  # each half holds the same chains, which miss the same places
         else:
             reference = reference_of(density.target, density, evidences)
         checks, verdict = check_fit(
@@ -253,6 +270,12 @@ class _Ladder:
         if log_z.reliable and (self.rival is None or log_z.value > self.rival):
             self.rival = log_z.value
         return Candidate(engine, family, density, result, evidences, posterior, checks, verdict)
+
+
+def _worth(candidate):
+    """By verdict, then by ELBO."""
+    elbo = candidate.evidences.importance.elbo.value
+    return _RANK[candidate.verdict.kind], elbo if np.isfinite(elbo) else -np.inf
 
 
 def _close(evidences):
@@ -277,9 +300,8 @@ def _best_posterior(key, density, result, evidences):
 
 def _alike(moments, others):
     """Half as far apart as a fit that is trusted may be."""
-    error = (moments.mean - others.mean) / others.sd
-    spread = np.log(moments.sd / others.sd)
-    return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and np.abs(spread).max() < 0.5 * MAX_SD_ERROR
+    error, spread = deviations(moments, others)
+    return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and spread.max() < 0.5 * MAX_SD_ERROR
 
 
 def _halves(density, draws, num_effective):

@@ -133,7 +133,13 @@ def _ascend(density, begin):
             return _REJECTED, np.zeros_like(w)
         return -value[0], -grad[0]
 
-    options = {"maxiter": MAX_ITERATIONS, "maxcor": HISTORY, "ftol": 1e-12, "gtol": 1e-5}
+    options = {
+        "maxiter": MAX_ITERATIONS,
+        "maxfun": 4 * MAX_ITERATIONS,
+        "maxcor": HISTORY,
+        "ftol": 1e-12,
+        "gtol": 1e-5,
+    }
     return optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
 
 
@@ -146,19 +152,28 @@ def _newton(density, w):
         precision = -density.hessian(w[None])[0]
         if not np.isfinite(precision).all():
             return None
-        eigenvalues, vectors = np.linalg.eigh(precision)
-        floor = 1e-14 * max(np.abs(eigenvalues).max(), 1e-300)
+        if not precision.any():
+            return None  # a slope without end
+        unit = _units(precision)
+        eigenvalues, vectors = np.linalg.eigh(precision * np.outer(unit, unit))
+        floor = 1e-14 * np.abs(eigenvalues).max()
         curvature = np.maximum(np.abs(eigenvalues), floor)
-        along = vectors.T @ grad
+        along = vectors.T @ (unit * grad)
         if 0.5 * np.sum(along**2 / curvature) < DECREMENT:
             if eigenvalues[0] <= floor:
                 return None
             return Mode(w, float(value), _factor_of_inverse(precision))
-        step = vectors @ (along / curvature)
+        step = unit * (vectors @ (along / curvature))
         w, value, grad, moved = _backtrack(density, w, value, grad, step)
         if not moved:
             return None
     return None
+
+
+def _units(precision):
+    # scales from 1e-4 to 1e4 make eigenvalues 1e16 apart, which would pass for a ridge in anything but their own units
+    diagonal = np.abs(np.diagonal(precision))
+    return 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
 
 
 def _backtrack(density, w, value, grad, step):

@@ -138,7 +138,7 @@ def _meets_primitives(function, args, kwargs):
 
 def _parameters(init):
     leaves = jax.tree_util.tree_flatten_with_path(init)[0]
-    if not leaves:
+    if sum(np.size(leaf) for _, leaf in leaves) == 0:
         raise RequestError(
             "There are no parameters; give a pytree of floats to begin with, such as `jnp.zeros(d)`."
         )

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import numbers
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -79,7 +80,7 @@ def fit(
         WorkError: where nothing usable comes out.
     """
     began = time.perf_counter()
-    engine, family = _checked(engine, family, tolerance, reference)
+    engine, family = _checked(engine, family, tolerance, reference, num_starts)
     target_key, start_key, search_key, fit_key, judge_key, reference_key = itertools.islice(keys_from(key), 6)
     target = as_target(target_key, model, data_or_init, bijections=bijections)
     if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
@@ -135,12 +136,14 @@ def fit(
     )
 
 
-def _checked(engine, family, tolerance, reference):
+def _checked(engine, family, tolerance, reference, num_starts):
     """The engine and the family as objects; no engine for the ladder."""
-    if not 0.0 < tolerance <= 1.0:
+    if not (isinstance(tolerance, numbers.Real) and 0.0 < tolerance <= 1.0):
         raise RequestError(
-            f"tolerance is {tolerance}; expected posterior standard deviations between 0 and 1, such as 0.1."
+            f"tolerance is {tolerance!r}; expected posterior standard deviations between 0 and 1, such as 0.1."
         )
+    if num_starts < 1:
+        raise RequestError(f"num_starts is {num_starts}; expected at least 1 search for a mode.")
     if reference not in (None, "nuts"):
         raise RequestError(f"reference is {reference!r}; expected 'nuts' or nothing.")
     if isinstance(engine, str) and engine == "auto" and family is None:

@@ -18,7 +18,7 @@ class Check:
     """One thing that was measured about a fit.
 
     Attributes:
-        name: what; one word of the table in docs/guides/bayes.md.
+        name: what; one word of the table in docs/guides/bayes_ladder.md.
         value: the number.
         limit: what it was held against.
         passed: whether it is on the right side.

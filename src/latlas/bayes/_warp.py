@@ -58,7 +58,7 @@ class Affine(AbstractWarp):
     @property
     def dense(self) -> Float[Array, "n n"]:
         """The factor as a matrix."""
-        return jnp.diag(self.scale_tril) if self.scale_tril.ndim == 1 else self.scale_tril
+        return np.diag(self.scale_tril) if self.scale_tril.ndim == 1 else self.scale_tril
 
 
 class Composed(AbstractWarp):
