@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+import scipy
 from jaxtyping import Float
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal, multivariate_t
 
 from latlas.bayes._approximation import AbstractApproximation
 from latlas.bayes._density import Density
-from latlas.bayes._noise import even_normal_draws
+from latlas.bayes._fixed_draws import fixed_draws
 from latlas.core import WorkError
 from latlas.stats import pareto_k, psis_log_weights
 
@@ -118,15 +118,17 @@ def _draw(rng, proposal, num_draws):
     half = num_draws // 2
     counts = [half, half] if proposal.own is None else [half, half // 2, half // 2]
     root = np.linalg.cholesky(proposal.covariance)
-    noise = even_normal_draws(rng, counts[0], n)
+    noise = fixed_draws(rng, counts[0], n)
     stretch = _WIDTH / np.sqrt(rng.chisquare(_DEGREES, counts[1]) / _DEGREES)
     wide = stretch[:, None] * rng.standard_normal((counts[1], n))
     points = proposal.mean + np.concatenate([noise, wide]) @ root.T
     if proposal.own is not None:
         drawn = proposal.own.sample(jax.random.key(int(rng.integers(2**31))), counts[2])
         points = np.concatenate([points, np.asarray(drawn)])
-    log_gaussian = multivariate_normal(proposal.mean, proposal.covariance).logpdf(points).reshape(-1)
-    t = multivariate_t(proposal.mean, _WIDTH**2 * proposal.covariance, df=_DEGREES)
+    log_gaussian = (
+        scipy.stats.multivariate_normal(proposal.mean, proposal.covariance).logpdf(points).reshape(-1)
+    )
+    t = scipy.stats.multivariate_t(proposal.mean, _WIDTH**2 * proposal.covariance, df=_DEGREES)
     parts = [log_gaussian, t.logpdf(points).reshape(-1)]
     if proposal.own is not None:
         parts.append(np.asarray(_log_probs(proposal.own, points)))

@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import stats
 
 LEVEL = 0.05  # chance that a right engine is called wrong, over all parameters and tests
 
@@ -42,7 +42,7 @@ class Calibration:
 
     @cached_property
     def _z(self) -> Float[np.ndarray, "simulations m"]:
-        return stats.norm.ppf(self.probabilities)
+        return scipy.stats.norm.ppf(self.probabilities)
 
     @property
     def bias(self) -> Float[np.ndarray, " m"]:
@@ -61,9 +61,9 @@ class Calibration:
     def p_values(self) -> dict[str, Float[np.ndarray, " m"]]:
         """Of each test, "uniformity", "bias" and "dispersion", for each parameter; not yet corrected."""
         count = len(self._z)
-        uniformity = stats.kstest(self.probabilities, "uniform", axis=0).pvalue
-        bias = stats.ttest_1samp(self._z, 0.0, axis=0).pvalue
-        below = stats.chi2.cdf((count - 1) * self.dispersion**2, count - 1)
+        uniformity = scipy.stats.kstest(self.probabilities, "uniform", axis=0).pvalue
+        bias = scipy.stats.ttest_1samp(self._z, 0.0, axis=0).pvalue
+        below = scipy.stats.chi2.cdf((count - 1) * self.dispersion**2, count - 1)
         return {
             "uniformity": np.asarray(uniformity),
             "bias": np.asarray(bias),

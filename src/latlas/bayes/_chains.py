@@ -21,7 +21,7 @@ R_HAT_LIMIT = 1.1  # beyond the usual 1.01: the chains begin at draws of q, so h
 MAX_DIVERGENT = 0.02  # share of the transitions
 _ADAPTING = 20  # transitions in which the step size is tuned; they are always left out
 _MAX_STEPS = 320
-_TARGET_ACCEPTANCE = 0.85
+_TARGET_ACCEPTANCE = 0.9
 _MAX_LEAPFROGS = 16
 _DIVERGENT = -50.0  # nats of energy error
 
@@ -118,8 +118,8 @@ class _Walk:
     def tune(self, chains):
         """Whitens by what was visited, and takes smaller steps where too many trajectories were thrown off."""
         self._begin(affine_of(chains.draws.reshape(-1, chains.draws.shape[-1])), self.visited[-1])
-        if chains.divergent > 0.5 * MAX_DIVERGENT or chains.acceptance < 0.7:
-            self.size *= 0.6
+        if chains.divergent > 0.3 * MAX_DIVERGENT or chains.acceptance < 0.7:
+            self.size *= 0.5
 
     def step(self):
         momentum = self.rng.standard_normal(self.z.shape)

@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from jaxtyping import Array, Float, Int
 
 from latlas.core import DataError
@@ -45,7 +45,7 @@ def read_documents(data: Any, *, num_words: int | None = None) -> Documents:
         DataError: if it is no matrix of whole counts, or empty.
     """
     try:
-        matrix = sp.csr_array(data, dtype=np.float64, copy=True)
+        matrix = scipy.sparse.csr_array(data, dtype=np.float64, copy=True)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"data cannot be read as a matrix of counts ({error}); give documents x words, sparse or dense."

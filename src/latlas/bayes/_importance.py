@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 
 from latlas.bayes._approximation import AbstractApproximation, AbstractTransport
 from latlas.bayes._density import Density
+from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes._precision import host_rng
 from latlas.core import PARETO_K_LIMIT, Estimate, Evidence
 from latlas.stats import pareto_k, psis_log_weights
@@ -66,9 +67,13 @@ class ImportanceDraws:
 def importance_draws(
     key: PRNGKeyArray, density: Density, approximation: AbstractApproximation, num_draws: int = NUM_DRAWS
 ) -> ImportanceDraws:
-    """Draws of the approximation with their weights; call it in the float64 scope."""
+    """Draws of the approximation with their weights; call it in the float64 scope.
+
+    Those of a transport come from noise whose first three moments are exact, so that a normal approximation of a normal
+    posterior gives its moments exactly; stated standard errors are those of independent draws, which are larger.
+    """
     if isinstance(approximation, AbstractTransport):
-        noise = host_rng(key).standard_normal((num_draws, approximation.dim))
+        noise = fixed_draws(host_rng(key), num_draws, approximation.dim)
         draws, log_q = _transported_and_scored(approximation, noise)
     else:
         draws, log_q = _drawn_and_scored(approximation, key, num_draws)

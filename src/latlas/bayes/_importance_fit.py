@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
-from sklearn.cluster import KMeans
 
 from latlas.bayes._adaptive_importance import Proposal, Round, importance_round
 from latlas.bayes._approximation import AbstractApproximation, AbstractFamily
@@ -17,6 +17,8 @@ from latlas.bayes._likelihood import maximum_likelihood
 from latlas.bayes._moments import has_moments, matched
 from latlas.bayes._precision import host_rng
 from latlas.core import PARETO_K_LIMIT
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 _FEWEST_DRAWS, _MOST_DRAWS = 1024, 65_536
 _MAX_ROUNDS = 40
@@ -148,7 +150,9 @@ def _first(key, family, last):
         return family.init(key, last.points.shape[1])
     weights = np.exp(last.log_weights)
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-    found = KMeans(family.num_components, n_init=3, random_state=seed).fit(last.points, sample_weight=weights)
+    found = sklearn.cluster.KMeans(family.num_components, n_init=3, random_state=seed).fit(
+        last.points, sample_weight=weights
+    )
     parts, shares = [], []
     for label in range(family.num_components):
         part = np.where(found.labels_ == label, weights, 0.0)

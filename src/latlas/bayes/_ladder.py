@@ -28,7 +28,7 @@ from latlas.bayes._family_gaussian import DiagonalGaussian, FullRank, MeanField
 from latlas.bayes._far_mass import far_checks
 from latlas.bayes._mixture_of_modes import mixture_at
 from latlas.bayes._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search, look_again
-from latlas.bayes._noncentring import find_non_centring
+from latlas.bayes._noncentring import find_non_centring, look_into_neck
 from latlas.bayes._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
@@ -194,10 +194,10 @@ class _Ladder:
             density = self.plain.whitened(guess)
             self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
             return
-        begin = np.zeros(self.plain.dim)
-        begin[warp.parents] = warp.pivot
+        spread = elbo_start(rng, self.plain.warped(warp), warp.origin)
+        warp = look_into_neck(next(self.keys), self.plain, warp, guess, spread)
         warped = self.plain.warped(warp)
-        density = warped.whitened(elbo_start(rng, warped, begin))
+        density = warped.whitened(elbo_start(rng, warped, warp.origin))
         note = f"non-centred by {len(warp.parents)} scale{'s' * (len(warp.parents) > 1)}; "
         self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
 

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import jax
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
-from scipy.sparse.linalg import LinearOperator, cg
 
 from latlas.bayes._density import Density
 from latlas.bayes._precision import in_float64
@@ -160,10 +160,10 @@ class MeanFieldResponse:
         n = len(self.loc)
         # the scales' block is twice the identity for a posterior without correlations
         root = np.concatenate([np.ones(n), np.full(n, np.sqrt(0.5))])
-        operator = LinearOperator(
+        operator = scipy.sparse.linalg.LinearOperator(
             (2 * n, 2 * n), matvec=lambda x: root * self._product(root * x), dtype=float
         )
-        solution, failed = cg(operator, root * row, rtol=1e-6, maxiter=20 * n)
+        solution, failed = scipy.sparse.linalg.cg(operator, root * row, rtol=1e-6, maxiter=20 * n)
         if failed or solution @ (root * row) < 0.0:
             raise WorkError(
                 "Linear response has no covariance here: the ELBO is not curved downwards at the optimum."

@@ -17,6 +17,7 @@ from latlas.bayes._warp import AbstractWarp, Affine
 NUM_DRAWS = 128
 _MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts
 _MIN_FIT = 0.5  # R^2 of that regression
+_DEEP = 3.0  # sds of a scale: where its funnel has its neck, if within the posterior at all
 _COUPLED = 0.02  # partial correlation that counts when the order of elimination is chosen
 
 
@@ -38,6 +39,13 @@ class NonCentring(AbstractWarp):
     centre: Float[Array, " children"]
     mixing: Float[Array, "children children"]
     slopes: Float[Array, "children parents"]
+
+    @property
+    def origin(self) -> Float[np.ndarray, " n"]:
+        """The w where scales are one and children at their centre."""
+        w = np.zeros(len(self.parents) + len(self.children))
+        w[self.parents] = self.pivot
+        return w
 
     def __call__(self, w: Float[Array, " n"]) -> Float[Array, " n"]:
         """u at `w`."""
@@ -85,6 +93,34 @@ def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> Non
     slopes = -0.5 * _log_slopes(pivots, noise)[:, parents] / scale[parents]
     mixing = np.linalg.inv(np.eye(len(children)) - np.median(follows, axis=0))
     return NonCentring(parents, children, loc[parents], loc[children], mixing, slopes)
+
+
+def look_into_neck(
+    key: PRNGKeyArray, density: Density, warp: NonCentring, guess: Affine, spread: Affine
+) -> NonCentring:
+    """The warp read off where the children are narrow, three standard deviations of their scales below the middle.
+
+    Data flatten the dependence where a scale is large. In the neck, where a funnel is hard, only the prior speaks; a warp
+    that is right there leaves no neck behind.
+
+    Args:
+        key: for the draws.
+        density: in its own unconstrained coordinates.
+        warp: found about `guess`.
+        guess: a diagonal normal about the posterior, in those coordinates.
+        spread: the same in the coordinates of `warp`: it knows how far the scales range.
+
+    Returns:
+        The new warp; the given one where nothing is found.
+    """
+    centre, sd = np.array(guess.loc), np.array(guess.diagonal)
+    ranges = np.asarray(spread.diagonal)[warp.parents]
+    shift = -_DEEP * np.sign(warp.slopes.sum(axis=0)) * ranges
+    centre[warp.parents] = np.asarray(spread.loc)[warp.parents] + shift
+    sd[warp.parents] = 0.5 * ranges
+    sd[warp.children] *= np.exp(warp.slopes @ shift)
+    found = find_non_centring(key, density, Affine(centre, sd))
+    return warp if found is None or set(found.parents) != set(warp.parents) else found
 
 
 def _log_slopes(precisions, noise):

@@ -16,6 +16,7 @@ from latlas.bayes._assess import Moments, flat_parameters
 from latlas.bayes._density import Density
 from latlas.bayes._engine import EngineResult
 from latlas.bayes._family_gaussian import FullGaussian
+from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes._importance import ImportanceDraws
 from latlas.bayes._precision import host_rng
 from latlas.bayes._target import AbstractTarget
@@ -96,7 +97,7 @@ def of_approximation(key: PRNGKeyArray, density: Density, approximation: Abstrac
     """Draws of the approximation alone; where it is a transport, from noise whose mean and covariance are exact."""
     exact = isinstance(approximation, AbstractTransport) and 4 * density.dim < NUM_REPORTED
     if exact:
-        draws = _transported(approximation, _matched_noise(key, NUM_REPORTED, density.dim))
+        draws = _transported(approximation, fixed_draws(host_rng(key), NUM_REPORTED, density.dim))
     else:
         draws = approximation.sample(key, NUM_REPORTED)
     count = np.inf if exact else float(NUM_REPORTED)
@@ -129,13 +130,6 @@ def of_chains(
         num_effective = float(np.min(effective_sample_size(draws))) if draws.ndim == 3 else float(len(draws))
     flat = density.unconstrained(draws.reshape(-1, draws.shape[-1]))
     return Posterior(density.target, flat, None, "chains", num_effective)
-
-
-def _matched_noise(key, num_draws, dim):
-    """Antithetic normal noise whose covariance is exactly the identity."""
-    half = host_rng(key).standard_normal((num_draws // 2, dim))
-    noise = np.concatenate([half, -half])
-    return np.linalg.solve(np.linalg.cholesky(noise.T @ noise / num_draws), noise.T).T
 
 
 @eqx.filter_jit
