@@ -103,7 +103,7 @@ def test_a_log_density_with_a_simulator_gives_the_same_answer():
     def log_density(slope, y):
         return -0.5 * jnp.sum(slope**2) - 0.5 * jnp.sum((y - slope[0] - slope[1] * DATA["x"]) ** 2)
 
-    options = {"simulate": simulate, "num_simulations": 20}
+    options = {"simulate": simulate, "num_simulations": 200}
     found = simulation_based_calibration(jr.key(1), log_density, jnp.zeros(2), engine="laplace", **options)
     assert found.passed, str(found)
     assert found.names == ("x[0]", "x[1]")

@@ -20,8 +20,8 @@ from latlas.bayes import (
     from_log_density,
 )
 from latlas.bayes._engine_renyi import _Problem
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes._flat import to_vector
+from latlas.bayes._noise import even_normal_draws
 from latlas.core import RequestError, WorkError
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -96,7 +96,7 @@ def test_order_one_is_the_elbo():
 
 @pytest.mark.parametrize("alpha", [1.0, 0.5, 2.0])
 def test_the_gradient_is_that_of_the_bound(alpha):
-    noise = jnp.asarray(fixed_draws(np.random.default_rng(0), 64, 2))
+    noise = jnp.asarray(even_normal_draws(np.random.default_rng(0), 64, 2))
     q = LowRank(1).init(jr.key(0), 2)
     problem = _Problem(density(lambda w: normal(w) - 0.1 * w[0] ** 4, 2), q, noise, alpha)
     start = to_vector(q) + 0.1
@@ -138,7 +138,7 @@ def test_gaps_are_survived_and_reported():
 
 
 def test_draws_are_even():
-    noise = fixed_draws(np.random.default_rng(0), 64, 5)
+    noise = even_normal_draws(np.random.default_rng(0), 64, 5)
     np.testing.assert_allclose(noise.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(noise.T @ noise / 64, np.eye(5), atol=1e-12)
 

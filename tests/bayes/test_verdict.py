@@ -1,6 +1,7 @@
 """The verdict: a table of what follows from which checks, and fits that are wrong on purpose."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.random as jr
@@ -123,7 +124,8 @@ def test_a_normal_is_not_trusted_for_a_skewed_posterior():
 
 
 def two_of(*log_probs):
-    return Search(tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, 1)
+    search = Search(tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, 1)
+    return replace(search, left_out=search.weights[1:].sum())
 
 
 @pytest.mark.parametrize(("gap", "kind"), [(0.0, "do not trust"), (4.0, "do not trust"), (6.0, "trust")])

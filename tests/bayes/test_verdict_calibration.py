@@ -14,7 +14,7 @@ from latlas.bayes._posterior import Posterior
 
 QUICK = [
     ("normal", "laplace", "trust"),
-    ("steps", "laplace", None),
+    ("steps", "laplace", "do not trust"),
     ("two modes, equal", "laplace", "do not trust"),
 ]
 

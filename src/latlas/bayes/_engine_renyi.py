@@ -13,9 +13,9 @@ from scipy.optimize import minimize
 from latlas.bayes._approximation import AbstractFamily, AbstractTransport
 from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes._flat import to_vector, with_vector
 from latlas.bayes._importance_fit import fit_by_importance
+from latlas.bayes._noise import even_normal_draws
 from latlas.bayes._precision import host_rng
 from latlas.core import RequestError, WorkError
 from latlas.stats import log_mean_exp_standard_error, renyi_log_mean, standard_error
@@ -99,7 +99,7 @@ class Renyi(AbstractEngine):
         num_draws = min(_MOST_DRAWS, 1 << (enough - 1).bit_length())
         before, first, moved = None, q, np.inf
         while True:
-            noise = fixed_draws(rng, num_draws, density.dim)
+            noise = even_normal_draws(rng, num_draws, density.dim)
             # from the optimum of the ELBO, which has no false optimum with a few draws far out
             orders = (1.0, self.alpha) if before is None and self.alpha != 1.0 else (self.alpha,)
             for order in orders:

@@ -64,7 +64,7 @@ class Search:
     modes: tuple[Mode, ...]
     num_starts: int
     num_lost: int
-    left_out: float
+    left_out: float = 0.0
 
     @property
     def weights(self) -> Float[np.ndarray, " modes"]:
