@@ -33,7 +33,7 @@ class EngineResult:
     message: str
     covariance: Float[np.ndarray, "n n"] | None = None
     mean: Float[np.ndarray, " n"] | None = None
-    draws: Float[np.ndarray, "*chains draws n"] | None = None
+    draws: Float[np.ndarray, "... draws n"] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
 
