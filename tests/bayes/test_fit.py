@@ -10,7 +10,7 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from numpyro.distributions import constraints
-from scipy import stats
+from scipy import special, stats
 from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, normal, two_normals
 from tests.bayes.test_density import compiling
 
@@ -281,3 +281,40 @@ def quadrature_of_schools():
     p = np.exp(log_p - log_p.max())
     mean = np.sum(p * mu) / p.sum()
     return mean, np.sqrt(np.sum(p * (mu - mean) ** 2) / p.sum())
+
+
+def log_gammas(u):
+    return jnp.sum(4.0 * u - jnp.exp(u))
+
+
+@pytest.mark.slow
+def test_a_flow_follows_skew():
+    fit = bayes.fit(log_gammas, jnp.zeros(2), key=jr.key(0), family="flow")
+    assert fit.engine == "advi"
+    assert fit.verdict.kind == "trust"
+    np.testing.assert_allclose(fit.mean, special.digamma(4.0), atol=0.1)
+    np.testing.assert_allclose(fit.sd, np.sqrt(special.polygamma(1, 4)), rtol=0.1)
+    assert fit.log_evidence.value - fit.elbo.value < 0.05  # a normal leaves 0.04 for each coordinate
+
+
+def test_deterministic_advi_leaves_flows_alone():
+    with pytest.raises(RequestError, match="the family flow came"):
+        bayes.fit(log_gammas, jnp.zeros(2), key=jr.key(0), engine="dadvi", family="flow")
+
+
+@pytest.mark.slow
+def test_a_structured_family_takes_the_models_own_dependence():
+    data = {"y": EFFECTS.tolist(), "sigma": ERRORS.tolist()}
+    structured = bayes.fit(eight_schools, data, key=jr.key(0), family="structured")
+    normal = bayes.fit(eight_schools, data, key=jr.key(0), family="full-rank")
+    # the funnel is inside the family, where no normal can follow it
+    assert structured.elbo.value > normal.elbo.value + 0.5
+
+
+def test_rungs_are_printed_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    bayes.fit(log_gammas, jnp.zeros(2), key=jr.key(0), engine="laplace")
+    assert capsys.readouterr().err.startswith("laplace (full-rank): ")
+    monkeypatch.undo()
+    bayes.fit(log_gammas, jnp.zeros(2), key=jr.key(0), engine="laplace")
+    assert capsys.readouterr().err == ""

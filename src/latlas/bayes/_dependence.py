@@ -30,8 +30,10 @@ def dependence_of_model(model: Callable, data: PyTree = None) -> Dependence:
     Raises:
         RequestError: where the model does not take the data, or has no continuous latent site.
     """
-    _, sites = read_trace(model, data, _latent_sites)
-    parents = _parents(get_dependencies(model, *call_of(model, data))["prior_dependencies"], list(sites))
+    arguments, sites = read_trace(model, data, _latent_sites)
+    parents = _parents(
+        get_dependencies(model, *call_of(model, arguments.data))["prior_dependencies"], list(sites)
+    )
     ends = np.cumsum([np.prod(shape, dtype=int) for shape, _ in sites.values()])
     places = {
         name: np.arange(end - np.prod(shape, dtype=int), end).reshape(shape)

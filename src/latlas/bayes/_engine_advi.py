@@ -16,12 +16,14 @@ from latlas.bayes._anchor import Anchor, AnchoredBatches, estimate, full_gradien
 from latlas.bayes._approximation import AbstractFamily, AbstractTransport
 from latlas.bayes._density import Density
 from latlas.bayes._engine import AbstractEngine, EngineResult
+from latlas.bayes._family_flow import FlowApproximation
 from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._stochastic_target import AbstractStochasticTarget
 from latlas.core import RequestError, WorkError, stop_gradient
 from latlas.training import Adam, global_norm
 
 FIRST_RATE = 0.1  # of Adam, in whitened coordinates: sds a step
+FLOW_RATE = 0.005
 RHO = 0.5  # the next phase's rate over this one's
 R_HAT = 1.1
 
@@ -86,7 +88,9 @@ class Advi(AbstractEngine):
             )
         deadline = time.monotonic() + self.max_seconds
         with _Climb(keys, density, approximation, self.num_draws) as climb:
-            rate, previous, converged, moved = FIRST_RATE, None, False, np.inf
+            # a network's weights have no unit of sds, and steps of a tenth tear it apart
+            rate = FLOW_RATE if isinstance(approximation, FlowApproximation) else FIRST_RATE
+            previous, converged, moved = None, False, np.inf
             for _ in range(_MAX_PHASES):
                 settled = climb.phase(rate, _ERROR_SHARE * tolerance, deadline)
                 average = climb.average()

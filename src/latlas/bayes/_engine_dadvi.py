@@ -47,14 +47,7 @@ class DeterministicAdvi(AbstractEngine):
     """
 
     name: ClassVar[str] = "dadvi"
-    families: ClassVar[tuple[str, ...]] = (
-        "mean-field",
-        "full-rank",
-        "low-rank",
-        "block",
-        "structured",
-        "flow",
-    )
+    families: ClassVar[tuple[str, ...]] = ("mean-field", "full-rank", "low-rank", "block", "structured")
     max_draws: int = 1024
     linear_response: bool = True
 

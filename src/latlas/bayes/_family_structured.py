@@ -99,7 +99,8 @@ class Structured(AbstractFamily):
         """The standard normal: no edge has a weight."""
         if not self.dependence:
             raise RequestError(
-                "A structured family needs to know what depends on what; give Structured(((children, parents), ...))."
+                "A structured family needs to know what depends on what, which only a NumPyro model says by itself; give "
+                "Structured(((children, parents), ...))."
             )
         edges = tuple(
             dict.fromkeys((c, p) for children, parents in self.dependence for c in children for p in parents)

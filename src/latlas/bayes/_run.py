@@ -3,6 +3,7 @@
 import functools
 import itertools
 import numbers
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,11 +17,13 @@ from latlas.bayes._approximation import AbstractFamily
 from latlas.bayes._assess import check_fit, reference_of, walk_on
 from latlas.bayes._check_target import starting_point
 from latlas.bayes._density import Density
+from latlas.bayes._dependence import dependence_of_model
 from latlas.bayes._elbo_start import elbo_start
 from latlas.bayes._engine import AbstractEngine
 from latlas.bayes._engine_dadvi import DeterministicAdvi
 from latlas.bayes._engine_nuts import Nuts
 from latlas.bayes._family_gaussian import FullRank
+from latlas.bayes._family_structured import Structured
 from latlas.bayes._far_mass import far_checks
 from latlas.bayes._fit import Fit
 from latlas.bayes._importance import importance_draws
@@ -72,7 +75,8 @@ def fit(
         bijections: for a log density, NumPyro constraints or transforms by parameter name.
         reference: "nuts" to draw from the posterior itself as well, for comparison.
         num_starts: searches for a mode.
-        progress: called with each rung of the ladder, once it is done.
+        progress: called with each rung of the ladder, once it is done; by default rungs are printed where standard error
+            is a terminal.
 
     Raises:
         RequestError: for what cannot be fitted, an unknown engine or family, or a pair that do not go together.
@@ -86,10 +90,12 @@ def fit(
     if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
         begin = target.start if isinstance(target, MinibatchTarget) else np.zeros(target.dim)
         target = anchored(search_key, target, np.asarray(begin))
+    if isinstance(family, Structured) and not family.dependence and isinstance(target, NumPyroTarget):
+        family = Structured(dependence_of_model(model, data_or_init))
     density = Density(target)
     start = starting_point(start_key, density)
     look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
-    progress = progress or (lambda rung: None)
+    progress = progress or _print_on_terminal
     if engine is None:
         best, ladder = climb(fit_key, density, start, look(), tolerance=tolerance, progress=progress)
         name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
@@ -134,6 +140,11 @@ def fit(
         _judge=judge,
         _report=report,
     )
+
+
+def _print_on_terminal(rung):
+    if sys.stderr.isatty():
+        print(rung, file=sys.stderr)
 
 
 def _checked(engine, family, tolerance, reference, num_starts):
