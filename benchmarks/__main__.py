@@ -18,6 +18,7 @@ BENCHMARKS = {
     "iwae": ("Burda et al.'s table, and -log p(x) after 20 minutes", "20 min to days", False),
     "posteriordb": ("twelve posteriors: errors, verdicts, seconds; NumPyro, BlackJAX", "3 to 60 min", False),
     "verdicts": ("how often a verdict was right: densities with known moments, posteriordb", "15 min", False),
+    "square": ("y = x^2: exact by quadrature, beside what each engine says", "1 min", False),
     "bayes_speed": ("W3: mean-field fits beside NumPyro, errors against NUTS", "10 min", False),
     "bayes_size": ("ten million rows from a file: memory and errors of a stochastic fit", "5 min", False),
     "cavi": ("coordinate ascent beside scikit-learn's: bounds and seconds", "10 min", False),

@@ -1,9 +1,10 @@
 """y = x^2 + noise with a standard normal prior on x: exact by quadrature, beside what each way of fitting says.
 
-`python -m benchmarks.square` prints the table.
+`python -m benchmarks square` prints the table.
 """
 
-import sys
+import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -150,28 +151,22 @@ def fitted(
         return start + 0.1 * float(q.loc[0]), 0.01 * float(q.scale_tril[0, 0] ** 2), result
 
 
-def main(out=sys.stdout):
+def main(arguments: Sequence[str] = ()) -> int:
     """Prints the table."""
+    argparse.ArgumentParser(prog="python -m benchmarks square", description=__doc__).parse_args(arguments)
     for observed in OBSERVED:
         r = row(observed)
         print(
-            f"y = {observed:5.2f}  exact 0, {r.variance:.4f} (right half {r.right_mean:.3f}, {r.right_variance:.4f})",
-            file=out,
+            f"y = {observed:5.2f}  exact 0, {r.variance:.4f} (right half {r.right_mean:.3f}, {r.right_variance:.4f})"
         )
-        print(f"  Laplace {r.laplace[1]:.4f} at {r.laplace[0]:.3f}", file=out)
+        print(f"  Laplace {r.laplace[1]:.4f} at {r.laplace[0]:.3f}")
+        print(f"  linearised {r.linearised:.4f} at 0, {r.linearised_right:.4f} at {r.laplace[0]:.3f}")
         print(
-            f"  linearised {r.linearised:.4f} at 0, {r.linearised_right:.4f} at {r.laplace[0]:.3f}", file=out
-        )
-        print(
-            f"  KL optimum {r.optimal[0]:.3f}, {r.optimal[1]:.4f} (ELBO {r.optimal[2]:.2f}, log p(y) {r.log_evidence:.2f})",
-            file=out,
+            f"  KL optimum {r.optimal[0]:.3f}, {r.optimal[1]:.4f} (ELBO {r.optimal[2]:.2f}, log p(y) {r.log_evidence:.2f})"
         )
         at_zero = linearised_fit(lambda x: x**2, np.array([observed]), NOISE, np.zeros(1), np.ones(1))
-        print(f"  linearised_fit from 0: {at_zero.covariance[0, 0]:.4f}. {at_zero.message}", file=out)
+        print(f"  linearised_fit from 0: {at_zero.covariance[0, 0]:.4f}. {at_zero.message}")
         for engine in ENGINES:
             shown = [fitted(engine, observed, start)[:2] for start in (0.0, r.laplace[0])]
-            print(f"  {engine}: " + "; ".join(f"{m:.3f}, {v:.4f}" for m, v in shown), file=out)
-
-
-if __name__ == "__main__":
-    main()
+            print(f"  {engine}: " + "; ".join(f"{m:.3f}, {v:.4f}" for m, v in shown))
+    return 0
