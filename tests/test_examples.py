@@ -16,6 +16,7 @@ def run(name, num_steps):
     return module.main(num_steps)
 
 
+@pytest.mark.slow
 def test_a_chain_of_two_latents_comes_near_the_exact_evidence():
     bound, exact = run("two_layer_chain", 1500)
     assert (
@@ -29,6 +30,7 @@ def test_a_table_of_mixed_columns_fills_its_holes():
     assert error < 0.9 * baseline
 
 
+@pytest.mark.slow
 def test_a_summed_label_classifies():
     assert run("summed_label", 500) > 0.7  # with 163 labels of 1500; chance is 0.1
 

@@ -94,6 +94,7 @@ def test_a_shift_is_named_with_its_direction():
     assert "too high" in synthetic(1.0, 1.0).findings["a"]
 
 
+@pytest.mark.slow
 def test_a_log_density_with_a_simulator_gives_the_same_answer():
     def simulate(key):
         first, second = jr.split(key)
@@ -121,6 +122,7 @@ def test_data_that_are_not_there_yet_are_named():
         simulation_based_calibration(jr.key(5), line, DATA, observed=("z",), engine="laplace")
 
 
+@pytest.mark.slow
 def test_discrete_data_and_constrained_parameters():
     def coins(n, heads=None):
         p = numpyro.sample("p", dist.Beta(2.0, 2.0))

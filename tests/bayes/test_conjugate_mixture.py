@@ -121,6 +121,7 @@ def as_ours(theirs):
     return GaussianMixturePosterior(DirichletWeights(theirs.weight_concentration_), components)
 
 
+@pytest.mark.slow
 def test_scikit_learn_finds_no_higher_bound(fit):
     theirs = BayesianGaussianMixture(
         n_components=3,

@@ -70,6 +70,7 @@ def test_elbo_is_the_mean_of_log_ratios_of_draws(fit):
     assert error < 0.5
 
 
+@pytest.mark.slow
 def test_draws_have_the_moments_of_their_factors(fit):
     draws = fit.sample(jr.key(1), 2000)
     for name in ("topics", "proportions"):

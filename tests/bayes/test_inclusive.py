@@ -62,6 +62,7 @@ def test_low_rank_is_the_member_nearest_in_forward_kl():
     np.testing.assert_allclose(q.covariance, covariance, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_mixture_covers_both_modes():
     fit = Inclusive()(jr.key(1), density(two_modes, 2), Mixture(2), tolerance=0.1)
     q = fit.approximation

@@ -116,6 +116,7 @@ def test_a_flow_beats_a_normal_on_a_banana():
     assert flow.details["bound"]["value"] == pytest.approx(truth, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_funnel_is_found_by_conditionals():
     def funnel(w):
         return -0.5 * w[0] ** 2 - 0.5 * jnp.sum(w[1:] ** 2) * jnp.exp(-w[0]) - w[0]

@@ -81,6 +81,7 @@ def test_an_unknown_bound_is_refused(latlas, files):
     assert "iwae" in told.err
 
 
+@pytest.mark.slow
 def test_a_cured_fit_says_what_it_did(latlas, files, tmp_path):
     arguments = ("fit", files / "train.npz", "--out", tmp_path / "run", "--epochs", 30, "--latent-dim", 2)
     arguments += ("--hidden", 16, "--batch-size", 20, "--beta", 100, "--cure", "auto", "--json")

@@ -47,6 +47,7 @@ def cured():
     return Atlas(**OPTIONS, beta=50.0, cure="auto").fit(X)
 
 
+@pytest.mark.slow
 def test_a_healthy_fit_is_the_same_bits(tmp_path):
     alone, watched = Atlas(**OPTIONS).fit(X), Atlas(**OPTIONS, cure="auto").fit(X, run=tmp_path / "run")
     assert watched.treatments_ == []

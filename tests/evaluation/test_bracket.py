@@ -77,6 +77,7 @@ def test_a_short_walk_is_given_away_by_its_width(ppca):
     assert not found.upper.summary().reliable
 
 
+@pytest.mark.slow
 def test_real_data_are_bracketed_by_estimates_that_say_so(ppca, batch):
     model = VAE(StandardNormal(3), None, _Affine(ppca.weight), Gaussian(FixedScale(ppca.noise_scale)))
     found = bracket(jr.key(2), model, batch, annealing=SHORT, num_simulated=20)

@@ -50,6 +50,7 @@ def test_the_bound_is_its_closed_form(model, batch, alpha):
     assert found.summary().reliable
 
 
+@pytest.mark.slow
 def test_it_joins_the_elbo_and_the_importance_weighted_bound(model, batch):
     options = {"num_samples": 60}
     by_alpha = {alpha: renyi_bound(jr.key(0), model, batch, alpha=alpha, **options) for alpha in (1.0, 0.0)}
