@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy import optimize
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtr
 
 from latlas.bayes._density import Density
 from latlas.bayes._precision import host_rng
 from latlas.bayes._warp import Affine
 
 RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
-FAR = 6.0  # sds of a mode, in each coordinate, at which the later searches begin: others may hide behind it
+FAR = (
+    18.0,
+    60.0,
+)  # sds of a mode, in each coordinate, at which later searches begin: others may hide behind it
 HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 1000
 MAX_NEWTON_STEPS = 30
@@ -74,7 +77,7 @@ class Search:
 
 
 def find_modes(
-    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 6
+    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 8
 ) -> Search:
     """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
 
@@ -84,16 +87,17 @@ def find_modes(
     Args:
         key: for the starts.
         density: in any coordinates; beyond 500 dimensions no search is made, for it needs the Hessian.
-        start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins about 6 standard
-            deviations off the best mode that was found by then.
+        start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins in pairs on
+            either side of the best mode that was found by then, 18 and 60 standard deviations off.
         num_starts: searches.
     """
     if density.dim > MAX_NEWTON_DIM:
         return Search((), 0, 0, 0.0)
     rng = host_rng(key)
+    directions = rng.standard_normal((num_starts, len(start)))
     modes, lost = [], 0
     for number in range(num_starts):
-        begin = _begin(rng, number, num_starts, start, modes)
+        begin = _begin(directions, number, start, modes)
         mode = _newton(density, _ascend(density, begin))
         if mode is None:
             lost += 1
@@ -116,14 +120,17 @@ def look_again(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n
     return replace(everything, left_out=float(share))
 
 
-def _begin(rng, number, num_starts, start, modes):
-    """The given start, then some near it, then as many far out as seen from the best mode so far."""
+def _begin(directions, number, start, modes):
+    """The given start, then some near it, then as many far out on either side of the best mode so far."""
+    half = (len(directions) + 1) // 2
     if number == 0:
         return start
-    if 2 * number >= num_starts and modes:
-        best = max(modes, key=lambda m: m.log_evidence)
-        return best.location + best.scale_tril @ (FAR * rng.standard_normal(len(start)))
-    return start + rng.uniform(-RADIUS, RADIUS, len(start))
+    if number < half or not modes:
+        return start + RADIUS * (2.0 * ndtr(directions[number]) - 1.0)
+    pair, side = divmod(number - half, 2)
+    best = max(modes, key=lambda m: m.log_evidence)
+    sign = 1.0 - 2.0 * side  # the two of a pair lie opposite one another
+    return best.location + sign * FAR[pair % len(FAR)] * (best.scale_tril @ directions[half + pair])
 
 
 def _ascend(density, begin):
