@@ -253,6 +253,10 @@ class _Ladder:
             thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
             if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:
                 reference = None  # each half holds the same chains, which miss the same places
+        elif evidences.chains is None:
+            # weighted draws cannot judge themselves either: fresh ones do
+            fresh = weigh(next(self.keys), density, result.approximation)
+            reference = reference_of(density.target, density, fresh)
         else:
             reference = reference_of(density.target, density, evidences)
         checks, verdict = check_fit(

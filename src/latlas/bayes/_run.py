@@ -31,7 +31,7 @@ from latlas.bayes._ladder import Candidate, Rung, climb
 from latlas.bayes._minibatched import MinibatchTarget
 from latlas.bayes._modes import Search, find_modes
 from latlas.bayes._names import engine_named, family_named
-from latlas.bayes._numpyro_target import NumPyroTarget
+from latlas.bayes._numpyro_target import NumPyroTarget, SubsampledTarget
 from latlas.bayes._plain_target import as_target
 from latlas.bayes._posterior import constrained, of_result
 from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
@@ -123,7 +123,7 @@ def fit(
         )
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
-    is_model = isinstance(target, NumPyroTarget)
+    is_model = isinstance(target, NumPyroTarget | SubsampledTarget)
     return Fit(
         engine=name,
         family=kind,
@@ -192,7 +192,7 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
         return density.whitened(elbo_start(rng, density, np.asarray(start, np.float64)))
     mode = search.modes[0]
     if family.name in _AXIS_ALIGNED:
-        # the best factorised normal has the precision's diagonal, and the covariance's where that is far wider
+        # the best factorised normal has the precision's diagonal
         inverse = np.linalg.inv(mode.scale_tril)
         precision = np.sum(inverse**2, axis=0)
         return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
