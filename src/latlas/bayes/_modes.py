@@ -77,7 +77,7 @@ class Search:
 
 
 def find_modes(
-    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 8
+    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 12
 ) -> Search:
     """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
 
@@ -88,7 +88,7 @@ def find_modes(
         key: for the starts.
         density: in any coordinates; beyond 500 dimensions no search is made, for it needs the Hessian.
         start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins in pairs on
-            either side of the best mode that was found by then, 18 and 60 standard deviations off.
+            either side of the best mode that was found by then, 6, 18 and 60 standard deviations off.
         num_starts: searches.
     """
     if density.dim > MAX_NEWTON_DIM:

@@ -57,7 +57,7 @@ def fit(
     tolerance: float = 0.1,
     bijections: Mapping[str, Any] | None = None,
     reference: str | None = None,
-    num_starts: int = 8,
+    num_starts: int = 12,
     progress: Callable[[Rung], None] | None = None,
 ) -> Fit:
     """An approximate posterior with error bars and a verdict.
