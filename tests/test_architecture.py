@@ -56,6 +56,18 @@ def folder(module):
     return (*module.split("."), "")[1]
 
 
+def room(module):
+    """`latlas.bayes.engines._advi` -> `bayes.engines`; a module that stands in no room is its own."""
+    path, _ = sources()[module]
+    inside = path.relative_to(SOURCE).parent.parts
+    return ".".join(inside) if len(inside) > 1 else module.removeprefix("latlas.")
+
+
+def packages():
+    """Every folder that holds Python files: the folders of the layers and their rooms."""
+    return sorted({path.parent for path, _ in sources().values()} - {SOURCE})
+
+
 def call_name(node):
     """`np.load` of the call `np.load(...)`."""
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
@@ -129,6 +141,24 @@ def test_the_tested_package_is_the_one_in_this_checkout():
 
 def test_every_folder_has_its_layer():
     assert {path.parent.name for path in SOURCE.glob("*/__init__.py")} <= set(RANK)
+
+
+def test_every_room_says_what_it_is():
+    assert [str(place) for place in packages() if not (place / "__init__.py").is_file()] == []
+
+
+def test_rooms_of_a_folder_import_one_way():
+    # faces only gather names, so they know all rooms; what is inside a room may not come back to it through another
+    graph = {}
+    for name, (path, _) in sources().items():
+        if path.name != "__init__.py":
+            known = (target for _, target in imports_of(name) if target in sources())
+            inner = {room(target) for target in known if folder(target) == folder(name)}
+            graph.setdefault(room(name), set()).update(inner - {room(name)})
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 def test_imports_point_downwards():
