@@ -136,7 +136,9 @@ def test_keys_come_first_and_have_no_default():
                 wrong.append(f"{name}: {key} has a default")
             if places.get(key, 0) != 0:
                 wrong.append(f"{name}: {key} is argument {places[key] + 1}, and must be the first")
-            if key in {a.arg for a in keyword_only} and not name.endswith(("__init__", ".bayes.fit", ".bayes.fitting.fit")):
+            if key in {a.arg for a in keyword_only} and not name.endswith(
+                ("__init__", ".bayes.fit", ".bayes.fitting.fit")
+            ):
                 wrong.append(
                     f"{name}: {key} is keyword-only, which only constructors and `bayes.fit` may have"
                 )

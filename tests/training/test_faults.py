@@ -24,7 +24,7 @@ from latlas.core import (
     WorkError,
     named_arrays,
 )
-from latlas.core import _files as files
+from latlas.core.storage import _files as files
 from latlas.training import Adam, Optax, Trainer
 
 KEY = jr.key(5)

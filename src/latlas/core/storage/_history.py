@@ -17,8 +17,15 @@ from typing import Any
 import numpy as np
 
 from latlas.core._errors import CorruptFileError, RequestError
-from latlas.core._files import digest, open_regular, read_limited, write_all, write_atomically, write_error
-from latlas.core._json import dump_json, parse_json
+from latlas.core.storage._files import (
+    digest,
+    open_regular,
+    read_limited,
+    write_all,
+    write_atomically,
+    write_error,
+)
+from latlas.core.storage._json import dump_json, parse_json
 
 MAX_LINE_BYTES = 2**20
 MAX_HISTORY_BYTES = 2**30

@@ -22,8 +22,8 @@ from latlas.core._errors import (
     RunInUseError,
     WorkError,
 )
-from latlas.core._json import SEAL, seal
-from latlas.core._run_directory import RunDirectory
+from latlas.core.storage._json import SEAL, seal
+from latlas.core.storage._run_directory import RunDirectory
 
 ARRAYS = {"w": np.arange(12, dtype=np.float32).reshape(3, 4), "n": np.uint32([1, 2])}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -272,7 +272,7 @@ def test_a_disk_that_is_really_full_leaves_the_old_run_intact(tmp_path):
 
 HOLD = """
 import sys
-from latlas.core._run_directory import RunDirectory
+from latlas.core.storage._run_directory import RunDirectory
 with RunDirectory.open(sys.argv[1]).lock():
     print("held", flush=True)
     sys.stdin.read()
@@ -423,7 +423,7 @@ import logging, os, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from latlas.core._errors import LatlasError
-from latlas.core._run_directory import RunDirectory
+from latlas.core.storage._run_directory import RunDirectory
 logging.disable()
 seen = []
 def audit(event, arguments):

@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from latlas.core._arrays import pack_arrays, read_arrays, write_arrays
 from latlas.core._errors import CorruptFileError, LatlasError, RequestError, RunExistsError, WorkError
-from latlas.core._files import TEMPORARY_SUFFIX, read_limited, remove_litter, write_atomically
-from latlas.core._history import History, append_record, read_history, truncate_history
-from latlas.core._json import read_json, seal, unseal, write_json
-from latlas.core._lock import exclusive_lock
+from latlas.core.storage._arrays import pack_arrays, read_arrays, write_arrays
+from latlas.core.storage._files import TEMPORARY_SUFFIX, read_limited, remove_litter, write_atomically
+from latlas.core.storage._history import History, append_record, read_history, truncate_history
+from latlas.core.storage._json import read_json, seal, unseal, write_json
+from latlas.core.storage._lock import exclusive_lock
 
 SCHEMA_VERSION = 1
 

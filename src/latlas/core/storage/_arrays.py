@@ -18,8 +18,8 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from latlas.core._errors import CorruptFileError, RequestError
-from latlas.core._files import open_regular, write_atomically
-from latlas.core._json import dump_json, parse_json
+from latlas.core.storage._files import open_regular, write_atomically
+from latlas.core.storage._json import dump_json, parse_json
 
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_ARRAYS_BYTES = 8 * 2**30

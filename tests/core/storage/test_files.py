@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from latlas.core._errors import CorruptFileError, InterruptedRunError, NonFiniteError, RequestError, WorkError
-from latlas.core._files import read_limited, remove_litter, write_atomically
-from latlas.core._json import parse_json, read_json, write_json
+from latlas.core.storage._files import read_limited, remove_litter, write_atomically
+from latlas.core.storage._json import parse_json, read_json, write_json
 
 
 def full_disk(*_):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from latlas.core._arrays import read_arrays, write_arrays
 from latlas.core._errors import CorruptFileError, RequestError
+from latlas.core.storage._arrays import read_arrays, write_arrays
 
 DTYPES = ["f4", "f8", "f2", ml_dtypes.bfloat16, "u1", "i4", "u4", "i8", "?"]
 
@@ -53,7 +53,7 @@ def test_names_that_climb_out_of_a_folder_are_neither_written_nor_read(tmp_path,
     with pytest.raises(RequestError):
         write_arrays(tmp_path / "a", {name: np.zeros(1)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latlas.core._arrays._is_plain", lambda _: True)
+        patch.setattr("latlas.core.storage._arrays._is_plain", lambda _: True)
         write_arrays(tmp_path / "a", {name: np.zeros(1)})
     with pytest.raises(CorruptFileError, match="control characters"):
         read_arrays(tmp_path / "a")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from latlas.core._errors import CorruptFileError, RequestError
-from latlas.core._files import digest, read_limited, write_atomically
+from latlas.core.storage._files import digest, read_limited, write_atomically
 
 MAX_DEPTH = 64
 MAX_JSON_BYTES = 16 * 2**20

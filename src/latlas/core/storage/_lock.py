@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from latlas.core._errors import CorruptFileError, RunInUseError
-from latlas.core._files import write_all, write_error
-from latlas.core._json import dump_json, parse_json
+from latlas.core.storage._files import write_all, write_error
+from latlas.core.storage._json import dump_json, parse_json
 
 # what each thread of this process holds: a caller may hold a run over several acts, each of which takes it for itself
 _held = threading.local()
