@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from latlas.data._summary import Summary, summarise
+from latlas.data.kinds._summary import Summary, summarise
 
 # a count's largest value is rare: in a scale that ends there it is common
 _TOP_SHARE, _TOP_COUNT = 1e-3, 5

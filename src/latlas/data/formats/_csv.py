@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from latlas.core import DataError
-from latlas.data._parts import Parts
+from latlas.data.formats._parts import Parts
 
 GZIP_MAGIC = b"\x1f\x8b"
 LABELS = ("label", "labels", "y", "target", "class")

@@ -8,8 +8,8 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 
 from latlas.core import DataError
-from latlas.data._npy import read_stream
-from latlas.data._parts import Parts
+from latlas.data.formats._npy import read_stream
+from latlas.data.formats._parts import Parts
 
 MAGIC = b"PK"
 LABELS = ("label", "labels", "y")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from latlas.core import DataError
-from latlas.data import _csv, _npy, _npz
-from latlas.data._check import checked_label, checked_values
-from latlas.data._parts import Parts
 from latlas.data._table import Table
+from latlas.data.formats import _csv, _npy, _npz
+from latlas.data.formats._check import checked_label, checked_values
+from latlas.data.formats._parts import Parts
 
 MAX_BYTES = 8 * 2**30
 

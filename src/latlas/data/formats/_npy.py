@@ -9,8 +9,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from latlas.core import DataError
-from latlas.data._check import check_kind
-from latlas.data._parts import Parts
+from latlas.data.formats._check import check_kind
+from latlas.data.formats._parts import Parts
 
 MAGIC = b"\x93NUMPY"
 

@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from latlas.core import DataError
-from latlas.data import _csv, _json, _npz
-from latlas.data._read import MAX_BYTES, open_checked
+from latlas.data.formats import _csv, _json, _npz
+from latlas.data.formats._read import MAX_BYTES, open_checked
 
 Named = dict[str, np.ndarray | float | int | bool]
 
