@@ -4,20 +4,10 @@ A head turns a decoder's unconstrained numbers into a valid NumPyro-like distrib
 was observed; over latents NumPyro's distributions serve as they are, joined by chains and products.
 """
 
-from latlas.distributions._bernoulli import Bernoulli as Bernoulli
-from latlas.distributions._categorical import Categorical as Categorical
-from latlas.distributions._continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
-from latlas.distributions._degrees import AbstractDegrees as AbstractDegrees
-from latlas.distributions._degrees import FixedDegrees as FixedDegrees
-from latlas.distributions._degrees import LearnedDegrees as LearnedDegrees
-from latlas.distributions._discretised_logistic import DiscretisedLogistic as DiscretisedLogistic
 from latlas.distributions._family import AbstractFamily as AbstractFamily
 from latlas.distributions._family_flow import CouplingFlow as CouplingFlow
 from latlas.distributions._family_gaussian import DiagonalGaussian as DiagonalGaussian
 from latlas.distributions._family_gaussian import FullGaussian as FullGaussian
-from latlas.distributions._head import AbstractHead as AbstractHead
-from latlas.distributions._head import Likelihood as Likelihood
-from latlas.distributions._head import masked_sum as masked_sum
 from latlas.distributions._kl import KLEstimate as KLEstimate
 from latlas.distributions._kl import NoClosedFormError as NoClosedFormError
 from latlas.distributions._kl import has_closed_form as has_closed_form
@@ -29,12 +19,22 @@ from latlas.distributions._latent import Chain as Chain
 from latlas.distributions._latent import Distribution as Distribution
 from latlas.distributions._latent import Product as Product
 from latlas.distributions._latent import diagonal_normal as diagonal_normal
-from latlas.distributions._location_scale import Gaussian as Gaussian
-from latlas.distributions._location_scale import Laplace as Laplace
-from latlas.distributions._location_scale import StudentT as StudentT
-from latlas.distributions._mixed import Mixed as Mixed
-from latlas.distributions._poisson import Poisson as Poisson
-from latlas.distributions._scale import AbstractScale as AbstractScale
-from latlas.distributions._scale import FixedScale as FixedScale
-from latlas.distributions._scale import LearnedScale as LearnedScale
-from latlas.distributions._scale import PredictedScale as PredictedScale
+from latlas.distributions.heads import AbstractDegrees as AbstractDegrees
+from latlas.distributions.heads import AbstractHead as AbstractHead
+from latlas.distributions.heads import AbstractScale as AbstractScale
+from latlas.distributions.heads import Bernoulli as Bernoulli
+from latlas.distributions.heads import Categorical as Categorical
+from latlas.distributions.heads import ContinuousBernoulli as ContinuousBernoulli
+from latlas.distributions.heads import DiscretisedLogistic as DiscretisedLogistic
+from latlas.distributions.heads import FixedDegrees as FixedDegrees
+from latlas.distributions.heads import FixedScale as FixedScale
+from latlas.distributions.heads import Gaussian as Gaussian
+from latlas.distributions.heads import Laplace as Laplace
+from latlas.distributions.heads import LearnedDegrees as LearnedDegrees
+from latlas.distributions.heads import LearnedScale as LearnedScale
+from latlas.distributions.heads import Likelihood as Likelihood
+from latlas.distributions.heads import Mixed as Mixed
+from latlas.distributions.heads import Poisson as Poisson
+from latlas.distributions.heads import PredictedScale as PredictedScale
+from latlas.distributions.heads import StudentT as StudentT
+from latlas.distributions.heads import masked_sum as masked_sum

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, Scalar
 
-from latlas.distributions._head import AbstractHead, masked_sum
-from latlas.distributions._shapes import checked_params
+from latlas.distributions.heads._head import AbstractHead, masked_sum
+from latlas.distributions.heads._shapes import checked_params
 
 # Below this |l| the series are exact to float32 (first term left out: 4e-10), above it the closed forms.
 _SERIES = 0.5

@@ -9,8 +9,8 @@ import jax.random as jr
 import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
-from latlas.distributions._head import AbstractHead, masked_sum
-from latlas.distributions._shapes import checked_params
+from latlas.distributions.heads._head import AbstractHead, masked_sum
+from latlas.distributions.heads._shapes import checked_params
 
 # Below it log x! is the log of an exact product, above it Stirling's series is exact to float32.
 _SMALL = 10

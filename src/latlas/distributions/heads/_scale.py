@@ -10,7 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from latlas.distributions._kernels import inverse_softplus, softplus
+from latlas.distributions.heads._kernels import inverse_softplus, softplus
 
 
 class AbstractScale(eqx.Module):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from latlas.distributions._head import AbstractHead
+from latlas.distributions.heads._head import AbstractHead
 
 
 def checked_params(head: AbstractHead, params: Array, x: Array) -> Float[Array, "..."]:

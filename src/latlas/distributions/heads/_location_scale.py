@@ -7,10 +7,10 @@ import jax.random as jr
 import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, Scalar
 
-from latlas.distributions._degrees import AbstractDegrees, FixedDegrees
-from latlas.distributions._head import AbstractHead, masked_sum
-from latlas.distributions._scale import AbstractScale, LearnedScale
-from latlas.distributions._shapes import checked_params
+from latlas.distributions.heads._degrees import AbstractDegrees, FixedDegrees
+from latlas.distributions.heads._head import AbstractHead, masked_sum
+from latlas.distributions.heads._scale import AbstractScale, LearnedScale
+from latlas.distributions.heads._shapes import checked_params
 
 
 class Gaussian(AbstractHead):

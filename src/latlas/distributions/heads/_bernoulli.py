@@ -4,9 +4,9 @@ import jax.random as jr
 import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, Scalar
 
-from latlas.distributions._head import AbstractHead, masked_sum
-from latlas.distributions._kernels import bernoulli_log_prob, sigmoid
-from latlas.distributions._shapes import checked_params
+from latlas.distributions.heads._head import AbstractHead, masked_sum
+from latlas.distributions.heads._kernels import bernoulli_log_prob, sigmoid
+from latlas.distributions.heads._shapes import checked_params
 
 
 class Bernoulli(AbstractHead):

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
-from latlas.distributions._head import AbstractHead, masked_sum
-from latlas.distributions._kernels import sigmoid, softplus
-from latlas.distributions._scale import AbstractScale, PredictedScale
-from latlas.distributions._shapes import checked_params
+from latlas.distributions.heads._head import AbstractHead, masked_sum
+from latlas.distributions.heads._kernels import sigmoid, softplus
+from latlas.distributions.heads._scale import AbstractScale, PredictedScale
+from latlas.distributions.heads._shapes import checked_params
 
 
 class DiscretisedLogistic(AbstractHead):

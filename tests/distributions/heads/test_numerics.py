@@ -20,7 +20,7 @@ from latlas.distributions import (
     Poisson,
     StudentT,
 )
-from latlas.distributions._kernels import (
+from latlas.distributions.heads._kernels import (
     bernoulli_log_prob,
     inverse_softplus,
     log1p_unit,

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from latlas.distributions._kernels import inverse_softplus, softplus
+from latlas.distributions.heads._kernels import inverse_softplus, softplus
 
 # Room above two: the variance is scale^2 nu / (nu - 2).
 _MARGIN = 0.01

@@ -3,7 +3,7 @@
 import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Scalar
 
-from latlas.distributions._head import AbstractHead
+from latlas.distributions.heads._head import AbstractHead
 
 
 class Mixed(AbstractHead):
