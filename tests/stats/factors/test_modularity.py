@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from latlas.stats import explicitness, modularity
-from latlas.stats._modularity import modularity_per_code
+from latlas.stats.factors._modularity import modularity_per_code
 
 DIAGONAL = 5 * np.eye(5)
 

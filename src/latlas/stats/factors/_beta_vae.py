@@ -4,9 +4,9 @@ import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.stats._factor_vae import check_draws
-from latlas.stats._fixed_factor import FixedFactorDraws
-from latlas.stats._labelled_codes import Codes, Factors, generator, labelled_codes
+from latlas.stats.factors._factor_vae import check_draws
+from latlas.stats.factors._fixed_factor import FixedFactorDraws
+from latlas.stats.factors._labelled_codes import Codes, Factors, generator, labelled_codes
 
 sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 

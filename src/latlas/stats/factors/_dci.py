@@ -8,7 +8,14 @@ import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, generator, labelled_codes, split
+from latlas.stats.factors._labelled_codes import (
+    Codes,
+    Factors,
+    LabelledCodes,
+    generator,
+    labelled_codes,
+    split,
+)
 
 sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 

@@ -7,7 +7,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from latlas.core import Estimate
 from latlas.stats import disentanglement, modularity, mutual_information_gap
-from latlas.stats._disentanglement import _estimate
+from latlas.stats.factors._disentanglement import _estimate
 
 KEY = jax.random.key(0)
 FOREST = RandomForestClassifier(10, min_samples_leaf=5)

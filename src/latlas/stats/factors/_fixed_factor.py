@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from latlas.stats._labelled_codes import LabelledCodes
+from latlas.stats.factors._labelled_codes import LabelledCodes
 
 AT_ONCE = 500  # draws held in memory together
 

@@ -4,8 +4,8 @@ import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes, split
-from latlas.stats._mig import NUM_BINS, information
+from latlas.stats.factors._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes, split
+from latlas.stats.factors._mig import NUM_BINS, information
 
 sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 

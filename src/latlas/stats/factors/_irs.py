@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from latlas.stats._labelled_codes import Codes, Factors, labelled_codes
+from latlas.stats.factors._labelled_codes import Codes, Factors, labelled_codes
 
 
 def irs(codes: Codes, factors: Factors, *, quantile: float = 0.99) -> float:

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from latlas.stats import beta_vae_score, factor_vae_score
-from latlas.stats._fixed_factor import AT_ONCE, FixedFactorDraws
-from latlas.stats._labelled_codes import labelled_codes
+from latlas.stats.factors._fixed_factor import AT_ONCE, FixedFactorDraws
+from latlas.stats.factors._labelled_codes import labelled_codes
 
 KEY = jax.random.key(0)
 

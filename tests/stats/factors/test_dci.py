@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from latlas.stats import dci
-from latlas.stats._dci import completeness_of, disentanglement_of
+from latlas.stats.factors._dci import completeness_of, disentanglement_of
 
 KEY = jax.random.key(0)
 DIAGONAL = 5 * np.eye(5)

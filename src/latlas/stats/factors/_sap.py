@@ -4,8 +4,8 @@ import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes, split
-from latlas.stats._mig import gap
+from latlas.stats.factors._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes, split
+from latlas.stats.factors._mig import gap
 
 sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.stats._fixed_factor import FixedFactorDraws
-from latlas.stats._labelled_codes import Codes, Factors, generator, labelled_codes
+from latlas.stats.factors._fixed_factor import FixedFactorDraws
+from latlas.stats.factors._labelled_codes import Codes, Factors, generator, labelled_codes
 
 
 def factor_vae_score(

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from latlas.stats._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes
+from latlas.stats.factors._labelled_codes import Codes, Factors, LabelledCodes, labelled_codes
 
 NUM_BINS = 20
 

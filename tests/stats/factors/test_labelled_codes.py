@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from latlas.stats import modularity, mutual_information, mutual_information_gap, sap_score
-from latlas.stats._labelled_codes import generator, labelled_codes, split
+from latlas.stats.factors._labelled_codes import generator, labelled_codes, split
 
 RANDOM = np.random.default_rng(0)
 CODES = RANDOM.normal(size=(60, 3))

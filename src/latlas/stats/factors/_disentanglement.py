@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from latlas.core import Estimate
-from latlas.stats._beta_vae import beta_vae_score
-from latlas.stats._dci import dci
-from latlas.stats._factor_vae import factor_vae_score
-from latlas.stats._irs import irs
-from latlas.stats._labelled_codes import Codes, Factors
-from latlas.stats._mig import mutual_information_gap
-from latlas.stats._modularity import explicitness, modularity
-from latlas.stats._sap import sap_score
+from latlas.stats.factors._beta_vae import beta_vae_score
+from latlas.stats.factors._dci import dci
+from latlas.stats.factors._factor_vae import factor_vae_score
+from latlas.stats.factors._irs import irs
+from latlas.stats.factors._labelled_codes import Codes, Factors
+from latlas.stats.factors._mig import mutual_information_gap
+from latlas.stats.factors._modularity import explicitness, modularity
+from latlas.stats.factors._sap import sap_score
 
 
 @dataclass(frozen=True)
