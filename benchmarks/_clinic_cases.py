@@ -25,7 +25,7 @@ from latlas.distributions import (
     Likelihood,
     diagonal_normal,
 )
-from latlas.evaluation import Course
+from latlas.evaluation.cure import Course
 from latlas.models import (
     VAE,
     AbstractLatentModel,

@@ -33,7 +33,7 @@ from latlas.evaluation import (
     importance_log_evidence,
     simulated_bracket,
 )
-from latlas.evaluation._elbo import mean_estimate
+from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.networks import MLP
 
 SPEED_GOAL, AGREEMENT_GOAL, WIDTH_GOAL = 2.0, 0.3, 1.0  # times the products, nats, nats

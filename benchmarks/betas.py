@@ -17,7 +17,8 @@ from benchmarks._results import show, verdict, write
 from latlas.core import Constant, Example
 from latlas.data import digits
 from latlas.distributions import Bernoulli, FixedScale, Gaussian
-from latlas.evaluation import gaussian_rate_distortion, rate_distortion_curve
+from latlas.evaluation import rate_distortion_curve
+from latlas.evaluation.rate import gaussian_rate_distortion
 from latlas.models import VAE, GaussianRecognition, StandardNormal
 from latlas.networks import MLP, small_output_init
 from latlas.objectives import Elbo

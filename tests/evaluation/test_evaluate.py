@@ -12,7 +12,8 @@ import pytest
 
 from latlas.core import Example
 from latlas.distributions import Chain, FixedScale, Gaussian, Likelihood, diagonal_normal
-from latlas.evaluation import active_units, elbo, evaluate, kl_per_dimension, rate_distortion
+from latlas.evaluation import active_units, elbo, evaluate, rate_distortion
+from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import PPCA, AbstractLatentModel, AbstractRecognition, WithRecognition
 
 LOC, SCALE = np.array([0.3, -0.8]), np.array([0.5, 1.2])

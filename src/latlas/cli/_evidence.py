@@ -7,7 +7,8 @@ import numpy as np
 from latlas.cli._progress import rows_done
 from latlas.core import RequestError
 from latlas.estimators import Atlas
-from latlas.evaluation import Annealing, certificate, chi_bracket
+from latlas.evaluation import Annealing, certificate
+from latlas.evaluation.evidence import chi_bracket
 
 
 def check_dear(dear: dict[str, Any]) -> None:

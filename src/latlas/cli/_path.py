@@ -8,7 +8,8 @@ from latlas import data as readers
 from latlas.cli._session import verb
 from latlas.core import RequestError, RunDirectory, write_atomically
 from latlas.estimators import Atlas, BetaPath, run_name
-from latlas.evaluation import RateDistortionCurve, checked_betas
+from latlas.evaluation import RateDistortionCurve
+from latlas.evaluation.rate import checked_betas
 from latlas.report import collect, render, save_rate_distortion
 from latlas.training import progress
 

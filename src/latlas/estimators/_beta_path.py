@@ -15,7 +15,7 @@ from latlas.estimators._options import check_options
 from latlas.estimators._path_fit import fit_path
 from latlas.estimators._path_store import check_place, read_path, write_path
 from latlas.estimators._rows import checked_rows
-from latlas.evaluation import checked_betas
+from latlas.evaluation.rate import checked_betas
 
 
 class BetaPath(BaseEstimator):

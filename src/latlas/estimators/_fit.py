@@ -16,7 +16,8 @@ from latlas.estimators._build import ModelSpec, build_model, with_units
 from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
 from latlas.estimators._record import RECONSTRUCTION_ERROR, FitRecord, arrays_of, config_of
 from latlas.estimators._resolve import LIKELIHOODS, Entry
-from latlas.evaluation import REMEDIES, fit_with_cure
+from latlas.evaluation import fit_with_cure
+from latlas.evaluation.cure import REMEDIES
 from latlas.models import VAE
 from latlas.networks import with_output_bias
 from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit

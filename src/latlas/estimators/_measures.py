@@ -12,7 +12,6 @@ from latlas.evaluation import (
     Bracket,
     Diagnosis,
     Evaluation,
-    EvidencePerExample,
     Gap,
     Refinement,
     annealed_log_evidence,
@@ -21,6 +20,7 @@ from latlas.evaluation import (
     evaluate,
     gap,
 )
+from latlas.evaluation.evidence import EvidencePerExample
 from latlas.models import AbstractLatentModel
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from latlas.core import CorruptFileError, RequestError, RunDirectory, named_arrays, with_named_arrays
 from latlas.data import AbstractUnits, units_from
 from latlas.estimators._build import ModelSpec, build_model
-from latlas.evaluation import kept_run
+from latlas.evaluation.cure import kept_run
 from latlas.models import VAE
 
 _UNITS = "units:"

@@ -8,7 +8,7 @@ from typing import Any
 from latlas.core import RequestError, RunDirectory, RunExistsError
 from latlas.estimators._fit import Fit
 from latlas.estimators._record import FitRecord, read_record
-from latlas.evaluation import NO_TREATMENTS
+from latlas.evaluation.cure import NO_TREATMENTS
 
 Place = RunDirectory | str | os.PathLike | None
 # what may differ between a run and the call that resumes it: it changes nothing that is computed

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from latlas.core import Estimate, Evidence, Example
-from latlas.evaluation._active_units import ActiveUnits, count_active
-from latlas.evaluation._elbo import ElboPerExample, elbo_per_example, elbo_terms
-from latlas.evaluation._importance import EvidencePerExample, weight_statistics
 from latlas.evaluation._map_rows import Progress
-from latlas.evaluation._sampled_terms import Prepare, Sampling, map_examples
+from latlas.evaluation.evidence._elbo import ElboPerExample, elbo_per_example, elbo_terms
+from latlas.evaluation.evidence._importance import EvidencePerExample, weight_statistics
+from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
+from latlas.evaluation.rate._active_units import ActiveUnits, count_active
 from latlas.models import AbstractLatentModel
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Array
 
 from latlas.core import Example
-from latlas.evaluation import kl_per_dimension, map_rows
+from latlas.evaluation import map_rows
+from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
 from latlas.report._data import ReportData, kind_of
 from latlas.report._flat_images import flat_image_shape

@@ -1,4 +1,4 @@
-"""Heads: from a decoder's unconstrained numbers to a valid distribution over one observation, scored where it was observed."""
+"""Heads: from a decoder's numbers to a valid distribution over one observation, scored where it was observed."""
 
 from latlas.distributions.heads._bernoulli import Bernoulli as Bernoulli
 from latlas.distributions.heads._categorical import Categorical as Categorical

@@ -1,0 +1,241 @@
+"""A fit that watches itself: what is found wrong is treated by the remedy that the finding names.
+
+The judge is the ELBO of held-out rows, at beta = 1 and under each model's own likelihood. A treatment that
+does not raise it is undone, whatever it did to the symptom; so a cured fit is never worse, by this measure,
+than the fit alone.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from latlas.core import Example, NonFiniteError, RequestError, RunDirectory
+from latlas.evaluation.cure._model_remedies import prepared
+from latlas.evaluation.cure._record import Record, Treatment
+from latlas.evaluation.cure._remedies import REMEDIES
+from latlas.evaluation.cure._remedy import AbstractRemedy, Course
+from latlas.evaluation.cure._watch import Judge, Watch
+from latlas.evaluation.diagnosis._finding import Diagnosis, Finding
+from latlas.evaluation.diagnosis._support import refused, support_finding
+from latlas.training import FitResult, Trainer
+
+_log = logging.getLogger("latlas")
+
+# a first run that was stopped within this many nats of the kept one is run to its end before it is given up
+_CLOSE = 1.0
+
+
+@dataclass(frozen=True)
+class CuredFit:
+    """What a fit with its cure came to.
+
+    Attributes:
+        result: of the attempt that is kept.
+        treatments: what was done, in order; empty where the first run was healthy.
+        diagnosis: of the kept model.
+        first_diagnosis: of the first attempt, at its end or where it was stopped.
+        course: the set-up that it came from.
+        attempt: its number; 0 is the fit as it was asked for.
+        elbo: its mean ELBO on the validation rows, in nats.
+    """
+
+    result: FitResult
+    treatments: tuple[Treatment, ...]
+    diagnosis: Diagnosis
+    first_diagnosis: Diagnosis
+    course: Course
+    attempt: int
+    elbo: float
+
+
+def fit_with_cure(
+    key: PRNGKeyArray,
+    trainer: Trainer,
+    model: Any,
+    data: Example,
+    *,
+    valid: Example | None,
+    remedies: Sequence[AbstractRemedy] = REMEDIES,
+    max_attempts: int = 5,
+    run: RunDirectory | None = None,
+    callbacks: Sequence[Any] = (),
+) -> CuredFit:
+    """`trainer.fit`, watched, and treated where it is found sick.
+
+    The first run is looked at when 40 and 60 per cent of it are done, and is stopped where both looks find the same serious
+    thing that a remedy is for. At its end it is diagnosed. While something worse than a note is found, the first remedy
+    for it that changes anything is applied to the best set-up so far, and the treated fit is run from its start with
+    the same key. The attempt with the highest ELBO on the validation rows is kept. A healthy run is the same bits as
+    `trainer.fit` alone.
+
+    Args:
+        key: everything random in each run follows from it.
+        trainer: as it would be used alone.
+        model: at its start.
+        data: training rows.
+        valid: validation rows, which every attempt is judged by; `None` judges by the training rows.
+        remedies: those that may be used, in the order in which they are tried.
+        max_attempts: fits in all, at least 1; 1 diagnoses and treats nothing.
+        run: where all is kept: the first attempt in the run itself, each other one under `attempts/`, and the record
+            in `treatments.json`. A cured fit that was interrupted goes on where it was when it is called again with the same
+            arguments.
+        callbacks: see `FitCallback`; each attempt is a run to them.
+
+    Raises:
+        RequestError: if the prior has no density where the posterior puts its draws and no remedy for that is at hand,
+            or `max_attempts` is below 1.
+        NonFiniteError: if no attempt came to its end.
+    """
+    if max_attempts < 1:
+        raise RequestError(f"A fit needs at least one attempt; max_attempts={max_attempts} came.")
+    with nullcontext() if run is None else run.lock():
+        cure = _Cure(valid, tuple(remedies), max_attempts, Record(run), tuple(callbacks))
+        return cure.finish(Course(key, model, trainer, data))
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One run and what became of it; `stopped` where the watch ended it, `error` where it failed."""
+
+    number: int
+    course: Course
+    elbo: float
+    diagnosis: Diagnosis
+    step: int
+    result: FitResult | None = None
+    error: NonFiniteError | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self.result is None and self.error is None
+
+
+@dataclass(frozen=True)
+class _Cure:
+    valid: Example | None
+    remedies: tuple[AbstractRemedy, ...]
+    max_attempts: int
+    record: Record
+    callbacks: tuple[Any, ...]
+
+    def finish(self, course: Course) -> CuredFit:
+        course = self._supported(course)
+        first = best = self._watched(course)
+        tried: set[str] = set()
+        for number in range(1, self.max_attempts):
+            choice = self._choice(best, tried)
+            if choice is None:
+                break
+            finding, remedy, treated = choice
+            tried.add(remedy.name)
+            _log.warning("%s: applying the remedy %s. %s", finding.name, remedy.name, remedy.sentence)
+            attempt = self._run(number, treated)
+            self._treated(finding, remedy, best, attempt)
+            best = attempt if attempt.elbo > best.elbo else best
+        if first.stopped and best.elbo < first.elbo + _CLOSE:
+            whole = self._run(0, course)  # it was stopped for less than it seemed
+            best = whole if best is first or whole.elbo >= best.elbo else best
+        if best.result is None:
+            raise best.error
+        self.record.finish(best.number)
+        treatments = tuple(self.record.treatments)
+        return CuredFit(
+            result=best.result,
+            treatments=treatments,
+            diagnosis=best.diagnosis,
+            first_diagnosis=first.diagnosis,
+            course=best.course,
+            attempt=best.number,
+            elbo=best.elbo,
+        )
+
+    def _choice(self, best: _Attempt, tried: set[str]) -> tuple[Finding, AbstractRemedy, Course] | None:
+        """The first remedy, for the most severe finding, that changes anything."""
+        for finding in best.diagnosis.findings:
+            for remedy in self.remedies if finding.severity != "note" else ():
+                if remedy.name not in tried and remedy.applies(finding):
+                    treated = remedy.apply(best.course)
+                    if treated is not None:
+                        return finding, remedy, treated
+        return None
+
+    def _supported(self, course: Course) -> Course:
+        """The course with a prior that the posterior can be held against."""
+        finding = support_finding(jr.fold_in(course.key, 8), course.model, prepared(course, 32))
+        if finding is None:
+            return course
+        for remedy in self.remedies:
+            treated = remedy.apply(course) if remedy.applies(finding) else None
+            if treated is not None:
+                outcome = "It was applied before the first step: without it there is nothing to compare with."
+                why = f"{finding.meaning} {remedy.sentence}"
+                _log.warning("%s: applying the remedy %s. %s", finding.name, remedy.name, remedy.sentence)
+                self.record.treatments.append(
+                    Treatment(finding.name, finding.measured, remedy.name, 0, 0, why, outcome)
+                )
+                return treated
+        raise refused(finding)
+
+    def _judge(self, course: Course) -> Judge:
+        valid = course.data if self.valid is None else self.valid
+        return Judge(jr.fold_in(course.key, 7), course.data, valid, course.trainer.prepare)
+
+    def _watched(self, course: Course) -> _Attempt:
+        """The first attempt: run to its end, or to the look that stops it."""
+
+        def treatable(finding: Finding) -> bool:
+            applying = (remedy for remedy in self.remedies if remedy.applies(finding))
+            return self.max_attempts > 1 and any(remedy.apply(course) is not None for remedy in applying)
+
+        watch = Watch(self._judge(course), treatable, self.record.looks, self.record.look)
+        attempt = None if any(look.stop for look in watch.looks) else self._run(0, course, watch)
+        look = next((look for look in watch.looks if look.stop), None)
+        if look is None:
+            return attempt
+        return _Attempt(0, course, look.elbo, Diagnosis(look.findings), look.step)
+
+    def _run(self, number: int, course: Course, *watch: Watch) -> _Attempt:
+        """One fit, from its start or from its last checkpoint, and its judgement."""
+        run = self.record.directory(number)
+        callbacks = [*self.callbacks, *watch]
+        try:
+            result = course.fit(self.valid, run=run, callbacks=callbacks)
+        except NonFiniteError as error:
+            return _Attempt(number, course, -np.inf, _failed(error), error.step, error=error)
+        judge, step = self._judge(course), result.history[-1]["step"]
+        if any(look.stop for w in watch for look in w.looks):
+            return _Attempt(number, course, -np.inf, Diagnosis(()), step)  # judged by its last look
+        diagnosis = judge.diagnosis(result.model, result.history)
+        return _Attempt(number, course, judge.elbo(result.model), diagnosis, step, result)
+
+    def _treated(self, finding: Finding, remedy: AbstractRemedy, before: _Attempt, after: _Attempt) -> None:
+        better = after.elbo > before.elbo
+        change = f"the validation ELBO is {after.elbo:.2f} after it and {before.elbo:.2f} before"
+        if before.stopped:
+            change += f" (at step {before.step}, where the run was stopped)"
+        if after.error is not None:
+            change = f"the treated run failed: {after.error}"
+        outcome = f"{'Kept' if better else 'Not kept'}: {change}."
+        _log.warning("The remedy %s: %s", remedy.name, outcome)
+        why = f"{finding.meaning} {remedy.sentence}"
+        self.record.treatments.append(
+            Treatment(finding.name, finding.measured, remedy.name, after.number, before.step, why, outcome)
+        )
+
+
+def _failed(error: NonFiniteError) -> Diagnosis:
+    finding = Finding(
+        "unstable_gradients",
+        "serious",
+        float("inf"),
+        0.0,
+        f"The run came to no finite step: {error}",
+        "Lower the learning rate.",
+    )
+    return Diagnosis((finding,))
