@@ -5,8 +5,8 @@ from matplotlib.text import Text
 
 from latlas.core import RequestError
 from latlas.report import DARK, LIGHT, save_traversals, traversal_figure
-from latlas.report._figures_traversal import MOST_DIMENSIONS, MOST_STEPS
-from latlas.report._svg import to_svg
+from latlas.report.drawing._svg import to_svg
+from latlas.report.figures._traversal import MOST_DIMENSIONS, MOST_STEPS
 
 VALUES = np.linspace(-2, 2, 5)
 IMAGES = np.arange(3 * 5)[:, None, None].repeat(6, 1).repeat(8, 2).reshape(3, 5, 6, 8) / 14

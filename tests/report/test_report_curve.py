@@ -16,9 +16,9 @@ from latlas.report import (
     render,
     save_rate_distortion,
 )
-from latlas.report._curve import read_curve
-from latlas.report._svg import to_svg
-from latlas.report._words import split
+from latlas.report.atlas._words import split
+from latlas.report.data._curve import read_curve
+from latlas.report.drawing._svg import to_svg
 
 
 def curve(**changes):

@@ -15,9 +15,9 @@ from latlas.report import (
     samples_figure,
     training_figure,
 )
-from latlas.report._figures_images import colored, mosaic
-from latlas.report._figures_training import warm_up_end
-from latlas.report._svg import to_inline_svg, to_svg
+from latlas.report.drawing._svg import to_inline_svg, to_svg
+from latlas.report.figures._images import colored, mosaic
+from latlas.report.figures._training import warm_up_end
 
 ITEMS = (samples_figure, reconstructions_figure, prototype_figure, interpolation_figure)
 CHARTS = (training_figure, evidence_figure, kl_figure, latent_map_figure)

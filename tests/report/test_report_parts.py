@@ -13,10 +13,10 @@ from latlas.core import RequestError
 from latlas.models import AbstractLatentModel
 from latlas.report import collect, render, save_image_grid
 from latlas.report._collect import mean_kl_per_dimension
-from latlas.report._data import ReportData, kind_of, part
-from latlas.report._labels import Classes, Scale, read_labels
-from latlas.report._projection import project
-from latlas.report._text import number, short_name, with_error
+from latlas.report.data._data import ReportData, kind_of, part
+from latlas.report.drawing._text import number, short_name, with_error
+from latlas.report.figures._labels import Classes, Scale, read_labels
+from latlas.report.figures._projection import project
 
 
 def test_a_grid_of_images_keeps_their_values_and_order(tmp_path):

@@ -11,8 +11,8 @@ from latlas.core import Example
 from latlas.evaluation import map_rows
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report._data import ReportData, kind_of
-from latlas.report._flat_images import flat_image_shape
+from latlas.report.data._data import ReportData, kind_of
+from latlas.report.figures._flat_images import flat_image_shape
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9

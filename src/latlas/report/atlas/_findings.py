@@ -1,0 +1,69 @@
+"""What a diagnosis found, and what was done about it, as sections of the page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latlas.report.atlas._words_health import health
+from latlas.report.data._data import ReportData
+from latlas.report.data._evaluation import SEVERITIES, FindingRow, findings
+from latlas.report.drawing._text import decimal
+from latlas.report.page._html import badge, code, finite, paragraph, text
+from latlas.report.page._tables import stacked_table
+
+COLUMNS = ("finding", "measured", "held against", "what it means", "what to do")
+_HOW = "The worst first. A finding holds one number against another; its name stays the same from run to run."
+
+
+def findings_section(data: ReportData, title: str) -> str:
+    """The findings as a table, or the sentence that there are none; nothing without a diagnosis."""
+    rows = findings(data)
+    if rows is None:
+        return ""
+    words = (
+        f"{paragraph(_HOW)}{stacked_table('Findings', COLUMNS, map(_row, rows))}"
+        if rows
+        else paragraph(health(data))
+    )
+    return f'<section class="card" id="findings"><h2>{text(title)}</h2>{words}</section>'
+
+
+def treatments_section(data: ReportData, title: str) -> str:
+    """What was tried against the findings, in the order of the run; nothing where nothing was."""
+    if not data.treatments:
+        return ""
+    items = "".join(_treatment(entry) for entry in data.treatments if isinstance(entry, Mapping))
+    return (
+        f'<section class="card" id="treatments"><h2>{text(title)}</h2>'
+        f'<p>The fit was watched while it ran, and treated:</p><ol class="log">{items}</ol></section>'
+    )
+
+
+def _row(row: FindingRow) -> list[tuple[str, str]]:
+    kind = row.severity if row.severity in SEVERITIES else "note"
+    return [
+        ("", f"<code>{text(row.name)}</code>{badge(row.severity, kind)}"),
+        ("number", finite(row.measured)),
+        ("number", finite(row.threshold)),
+        ("", code(row.meaning)),
+        ("", code(row.remedy)),
+    ]
+
+
+def _treatment(entry: Mapping[str, Any]) -> str:
+    parts = [f"<strong>{text(entry.get('finding') or 'unnamed')}</strong>"]
+    if entry.get("measured") is not None:
+        parts.append(f" (measured {finite(decimal(entry['measured']))})")
+    attempt, step = entry.get("attempt"), entry.get("step")
+    if attempt == 0:
+        parts.append(", before the first step")
+    elif step is not None:
+        parts.append(f", at step {text(step)}")
+    if entry.get("remedy"):
+        parts.append(f": {code(str(entry['remedy']))}")
+        parts.append(f" (led to fit {text(attempt)})" if attempt else "")
+    parts += [
+        f'<br><span class="unknown">{name}:</span> {code(str(entry[name]))}'
+        for name in ("why", "outcome")
+        if entry.get(name)
+    ]
+    return f"<li>{''.join(parts)}</li>"

@@ -1,0 +1,21 @@
+"""The figures, one kind a file."""
+
+from latlas.report.figures._bracket import bracket_figure as bracket_figure
+from latlas.report.figures._calibration import calibration_figure as calibration_figure
+from latlas.report.figures._calibration import save_calibration as save_calibration
+from latlas.report.figures._curve import pruning_figure as pruning_figure
+from latlas.report.figures._curve import rate_distortion_figure as rate_distortion_figure
+from latlas.report.figures._evidence import evidence_figure as evidence_figure
+from latlas.report.figures._evidence import kl_figure as kl_figure
+from latlas.report.figures._faces import save_faces as save_faces
+from latlas.report.figures._gap import gap_figure as gap_figure
+from latlas.report.figures._grid import save_image_grid as save_image_grid
+from latlas.report.figures._items import interpolation_figure as interpolation_figure
+from latlas.report.figures._items import prototype_figure as prototype_figure
+from latlas.report.figures._items import reconstructions_figure as reconstructions_figure
+from latlas.report.figures._items import samples_figure as samples_figure
+from latlas.report.figures._latent import latent_map_figure as latent_map_figure
+from latlas.report.figures._save_curve import save_rate_distortion as save_rate_distortion
+from latlas.report.figures._training import training_figure as training_figure
+from latlas.report.figures._traversal import save_traversals as save_traversals
+from latlas.report.figures._traversal import traversal_figure as traversal_figure

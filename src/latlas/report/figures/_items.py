@@ -1,0 +1,35 @@
+"""Figures of items, each kind in its own way."""
+
+from matplotlib.figure import Figure
+
+from latlas.report.data._data import ReportData, kind_of
+from latlas.report.drawing._theme import Theme, themed
+from latlas.report.figures import _images as _figures_images
+from latlas.report.figures import _series as _figures_series
+from latlas.report.figures import _table as _figures_table
+
+_DRAWERS = {"image": _figures_images, "series": _figures_series, "table": _figures_table}
+
+
+@themed
+def samples_figure(data: ReportData, theme: Theme) -> Figure:
+    """Items drawn from the model."""
+    return _DRAWERS[kind_of(data)].draw_samples(data, theme)
+
+
+@themed
+def reconstructions_figure(data: ReportData, theme: Theme) -> Figure:
+    """Held-out originals and what the model makes of their codes."""
+    return _DRAWERS[kind_of(data)].draw_reconstructions(data, theme)
+
+
+@themed
+def prototype_figure(data: ReportData, theme: Theme) -> Figure:
+    """The item decoded from the middle of the prior."""
+    return _DRAWERS[kind_of(data)].draw_prototype(data, theme)
+
+
+@themed
+def interpolation_figure(data: ReportData, theme: Theme) -> Figure:
+    """Items decoded on the way from one code to another."""
+    return _DRAWERS[kind_of(data)].draw_interpolation(data, theme)

@@ -1,0 +1,1 @@
+"""One self-contained HTML document: its frame, style, panels and tables."""
