@@ -27,17 +27,16 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks._clock import Clock
 from benchmarks._results import show, verdict, write
-from latlas.bayes import (
+from latlas.bayes import cavi, stochastic_cavi
+from latlas.bayes.conjugate import (
     GaussianMixture,
     GaussianMixturePosterior,
     LatentDirichletAllocation,
     LatentDirichletPosterior,
     NormalWishart,
-    cavi,
-    stochastic_cavi,
 )
-from latlas.bayes._conjugate_topics import fit_documents
-from latlas.bayes._conjugate_weights import DirichletWeights
+from latlas.bayes.conjugate._mixture_weights import DirichletWeights
+from latlas.bayes.conjugate._topics import fit_documents
 
 
 def tables() -> dict[str, tuple[np.ndarray, int]]:

@@ -12,16 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import integrate, optimize
 
-from latlas.bayes import (
-    AbstractEngine,
-    Affine,
-    Density,
-    EngineResult,
-    FullRank,
-    from_log_density,
-    linearised_fit,
-)
-from latlas.bayes._names import engine_named
+from latlas.bayes import from_log_density
+from latlas.bayes.densities import Density
+from latlas.bayes.engines import AbstractEngine, EngineResult, linearised_fit
+from latlas.bayes.engines._names import engine_named
+from latlas.bayes.families import Affine, FullRank
 from latlas.core import LatlasError
 
 NOISE = 0.1

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from latlas.bayes import Density, from_log_density
+from latlas.bayes import from_log_density
+from latlas.bayes.densities import Density
 
 EFFECTS = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
 ERRORS = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])

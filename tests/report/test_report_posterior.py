@@ -8,7 +8,8 @@ import pytest
 from tests.bayes.fake_fit import FakeFit
 from tests.report.pages import EVIL, Page
 
-from latlas.bayes import load, record_of, save
+from latlas.bayes import load, save
+from latlas.bayes.fitting import record_of
 from latlas.report import DARK, LIGHT, BayesReportData, collect_bayes, render_bayes, save_bayes_report
 from latlas.report.data._posterior import disagreement
 from latlas.report.drawing._svg import to_svg

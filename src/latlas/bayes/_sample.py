@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
-from latlas.bayes._family_gaussian import FullGaussian
+from latlas.bayes.families._gaussian import FullGaussian
 
 _MIN_DRAWS = 4  # per chain, of split R-hat
 

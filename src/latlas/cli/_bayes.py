@@ -50,7 +50,7 @@ def fit(
     key, save_key = jr.split(jr.key(seed))
     with _rungs() as told, blamed(path):
         fitted_model = bayes.fit(found, values, key=key, progress=told, **options)
-        record = bayes.record_of(fitted_model)
+        record = bayes.fitting.record_of(fitted_model)
         config = {
             "model": model,
             "parameters": options | {"seed": seed},

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from numpyro.diagnostics import split_gelman_rubin
 
-from latlas.bayes import flat_draws, named_draws, record_of
+from latlas.bayes.fitting import record_of
+from latlas.bayes.targets import flat_draws, named_draws
 
 MOST_SHOWN = 6  # parameters in the figures: of more, a pair plot cannot be read
 MOST_DRAWS = 4000
@@ -22,7 +23,7 @@ class BayesReportData:
 
     Attributes:
         title: what was fitted.
-        evaluation: what `latlas.bayes.record_of` gives.
+        evaluation: what `latlas.bayes.fitting.record_of` gives.
         draws: entry of a parameter -> `(draws,)`, for the figures.
         reference: the same by NUTS; empty where it was not run.
         reference_r_hat: split R-hat of the NUTS chains, the largest of all entries; NaN where it was not run.

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from latlas.bayes import AbstractApproximation, Faces
+from latlas.bayes import Faces
+from latlas.bayes.families import AbstractApproximation
 from latlas.core import RequestError
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._theme import BLUE, LIGHT, ORANGE, Theme, new_figure

@@ -4,11 +4,9 @@ from matplotlib.figure import Figure
 
 from latlas.report.data._data import ReportData, kind_of
 from latlas.report.drawing._theme import Theme, themed
-from latlas.report.figures import _images as _figures_images
-from latlas.report.figures import _series as _figures_series
-from latlas.report.figures import _table as _figures_table
+from latlas.report.figures import _images, _series, _table
 
-_DRAWERS = {"image": _figures_images, "series": _figures_series, "table": _figures_table}
+_DRAWERS = {"image": _images, "series": _series, "table": _table}
 
 
 @themed

@@ -1,0 +1,194 @@
+"""A target as the engines see it: compiled, in float64, in whitened coordinates, with its evaluations counted.
+
+Engines are loops on the host around one small compiled program, the batched value and gradient. That program
+compiles in a fraction of a second where a whole engine inside `lax.while_loop` takes several, and the loop around it costs
+some tens of microseconds a turn. Whatever needs the density inside its own program takes `log_prob`.
+"""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Scalar
+
+from latlas.bayes._batches import MAX_BATCH, on_batches
+from latlas.bayes._precision import in_float64
+from latlas.bayes.families._bijection import AbstractWarp, Affine, Composed
+from latlas.bayes.targets._target import AbstractTarget
+
+_IN_CACHE = (
+    1 << 18
+)  # numbers of an intermediate result that a cache holds; a call with more takes several times as long
+_MIN_ROWS = 32  # of one call, however long the data are
+
+
+@dataclass
+class Count:
+    """Gradient evaluations so far; a value alone or one column of a Hessian counts as one as well."""
+
+    num_evaluations: int = 0
+
+
+@dataclass(frozen=True)
+class Density:
+    """log p~(w) of a target in the coordinates w, u = warp(affine(w)).
+
+    Attributes:
+        target: the posterior on its own unconstrained coordinates u.
+        warp: a nonlinear map to u that is part of the compiled program, or None.
+        affine: the whitening, which the host applies: another one does not compile anything again. Or None.
+        count: shared by all densities derived from one another.
+    """
+
+    target: AbstractTarget
+    warp: AbstractWarp | None = None
+    affine: Affine | None = None
+    count: Count = field(default_factory=Count)
+
+    @property
+    def dim(self) -> int:
+        """Coordinates."""
+        return self.target.dim
+
+    def whitened(self, affine: Affine) -> "Density":
+        """The same density in coordinates w with (coordinates of self) = affine(w)."""
+        return Density(self.target, self.warp, _after(self.affine, affine), self.count)
+
+    def warped(self, warp: AbstractWarp) -> "Density":
+        """The target in coordinates u = warp(w), without this density's own whitening and warp."""
+        return Density(self.target, warp, None, self.count)
+
+    @property
+    def coordinates(self) -> AbstractWarp | None:
+        """The whole map w -> u, None where it is the identity."""
+        if self.warp is None or self.affine is None:
+            return self.warp or self.affine
+        return Composed(self.warp, self.affine)
+
+    def log_prob(self, w: Float[Array, " n"]) -> Scalar:
+        """For one w, traceable; evaluations are not counted."""
+        inner, shift = (w, 0.0) if self.affine is None else (self.affine(w), self.affine.log_det(w))
+        return _log_prob((self.target, self.warp), inner) + shift
+
+    def unconstrained(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+        """u of each row."""
+        if self.warp is None:
+            return self._unwhitened(w)
+        return self._on_batches(_unconstrained, w, counts=0)
+
+    def value(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
+        """log p~ of each row in nats; as it comes, perhaps nan."""
+        return self._on_batches(_value, w) + self._shift
+
+    def value_and_grad(
+        self, w: Float[np.ndarray, "b n"]
+    ) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b n"]]:
+        """log p~ and its gradient with respect to w, of each row."""
+        value, grad = self._on_batches(_value_and_grad, w)
+        if self.affine is not None:
+            factor = np.asarray(self.affine.scale_tril)
+            with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
+                grad = grad * factor if factor.ndim == 1 else grad @ factor
+        return value + self._shift, grad
+
+    def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:
+        """Second derivatives of log p~ with respect to w, of each row."""
+        hessian = self._on_batches(_hessian, w, counts=self.dim)
+        if self.affine is None:
+            return hessian
+        factor = np.asarray(self.affine.scale_tril)
+        return hessian * np.outer(factor, factor) if factor.ndim == 1 else factor.T @ hessian @ factor
+
+    def hessian_product(
+        self, w: Float[np.ndarray, "b n"], direction: Float[np.ndarray, "b n"]
+    ) -> Float[np.ndarray, "b n"]:
+        """The Hessian of log p~ with respect to w of each row, times the same row of `direction`."""
+        factor = None if self.affine is None else np.asarray(self.affine.scale_tril)
+        if factor is not None:
+            direction = direction * factor if factor.ndim == 1 else direction @ factor.T
+        product = self._on_batches(_hessian_product, w, direction)
+        if factor is None:
+            return product
+        return product * factor if factor.ndim == 1 else product @ factor
+
+    @property
+    def _shift(self):
+        if self.affine is None:
+            return 0.0
+        factor = np.asarray(self.affine.scale_tril)
+        return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
+
+    def _unwhitened(self, w):
+        if self.affine is None:
+            return np.atleast_2d(w)
+        factor = np.asarray(self.affine.scale_tril)
+        return np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
+
+    @in_float64
+    def _on_batches(self, program, w, *others, counts=1):
+        w = np.atleast_2d(np.asarray(w, np.float64))
+        self.count.num_evaluations += counts * len(w)
+        w = self._unwhitened(w)
+        if others:
+            w = np.concatenate([w, *others], axis=1)
+        return on_batches(program, (self.target, self.warp), w, max_batch=_rows_a_call(self.target, len(w)))
+
+
+def _rows_a_call(target, rows):
+    """The power of two that keeps rows x (the longest axis of the data) in cache."""
+    if rows <= _MIN_ROWS:
+        return _MIN_ROWS
+    longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
+    return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_BATCH)
+
+
+def _after(outer, inner):
+    if outer is None:
+        return inner
+    if outer.scale_tril.ndim == inner.scale_tril.ndim == 1:
+        return Affine(outer(inner.loc), outer.scale_tril * inner.scale_tril)
+    return Affine(outer(inner.loc), outer.dense @ inner.dense)
+
+
+def _log_prob(parts, v):
+    target, warp = parts
+    if warp is None:
+        return target.log_density(v)
+    return target.log_density(warp(v)) + warp.log_det(v)
+
+
+@jax.jit
+def _unconstrained(parts, v):
+    return jax.vmap(parts[1])(v)
+
+
+@jax.jit
+def _value(parts, v):
+    return jax.vmap(_log_prob, in_axes=(None, 0))(parts, v)
+
+
+@jax.jit
+def _value_and_grad(parts, v):
+    return jax.vmap(jax.value_and_grad(_log_prob, argnums=1), in_axes=(None, 0))(parts, v)
+
+
+@jax.jit
+def _hessian(parts, v):
+    # one row after another: a batch of Hessians of a large data set would not fit into memory
+    return jax.lax.map(lambda row: _hessian_at(parts, row), v)
+
+
+def _hessian_at(parts, row):
+    # linearised once and pushed along every axis: what does not depend on the direction is computed once
+    _, along = jax.linearize(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), row)
+    return jax.vmap(along, out_axes=1)(jnp.eye(len(row)))
+
+
+@jax.jit
+def _hessian_product(parts, v_and_direction):
+    def one(both):
+        row, along = jnp.split(both, 2)
+        return jax.jvp(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), (row,), (along,))[1]
+
+    return jax.vmap(one)(v_and_direction)

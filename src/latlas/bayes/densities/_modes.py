@@ -1,0 +1,204 @@
+"""Where a posterior peaks, from several starts, and the coordinates in which it is round there."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy import optimize
+from scipy.special import logsumexp, ndtr
+
+from latlas.bayes._precision import host_rng
+from latlas.bayes.densities._density import Density
+from latlas.bayes.families._bijection import Affine
+
+RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
+FAR = (
+    18.0,
+    60.0,
+)  # sds of a mode, in each coordinate, at which later searches begin: others may hide behind it
+HISTORY = 20  # of L-BFGS
+MAX_ITERATIONS = 1000
+MAX_NEWTON_STEPS = 30
+MAX_NEWTON_DIM = 500  # beyond it no dense Hessian
+DECREMENT = 1e-6  # nats that a Newton step still promises when a mode counts as found
+MIN_WEIGHT = 0.01  # share of the mass below which a mode is left out of account
+MORE_STARTS = 12
+SAME_MODE = 0.5  # sds between two ends of a search that count as one mode
+_REJECTED = 1e100  # stands for -log p where it is not finite: a line search steps back from it
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A local maximum of a density.
+
+    Attributes:
+        location: `(n,)`.
+        log_prob: in nats.
+        scale_tril: Cholesky factor of the inverse negative Hessian there.
+    """
+
+    location: Float[np.ndarray, " n"]
+    log_prob: float
+    scale_tril: Float[np.ndarray, "n n"]
+
+    @property
+    def log_evidence(self) -> float:
+        """Laplace's estimate of the integral around this mode, in nats."""
+        n = len(self.location)
+        return self.log_prob + np.sum(np.log(np.diagonal(self.scale_tril))) + 0.5 * n * np.log(2.0 * np.pi)
+
+    @property
+    def whitening(self) -> Affine:
+        """Coordinates in which the density is a standard normal to second order at the mode."""
+        return Affine(self.location, self.scale_tril)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What several starts found.
+
+    Attributes:
+        modes: distinct ones, the largest Laplace evidence first; empty where every start ran off or ended on a ridge.
+        num_starts: searches begun.
+        num_lost: those of them that ended at no mode.
+        left_out: share of the mass, by Laplace's estimates, in modes other than those that are fitted.
+    """
+
+    modes: tuple[Mode, ...]
+    num_starts: int
+    num_lost: int
+    left_out: float = 0.0
+
+    @property
+    def weights(self) -> Float[np.ndarray, " modes"]:
+        """Shares of the modes in the mass, by Laplace's estimates."""
+        evidences = np.array([mode.log_evidence for mode in self.modes])
+        return np.exp(evidences - logsumexp(evidences))
+
+
+def find_modes(
+    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], *, num_starts: int = 12
+) -> Search:
+    """Modes by L-BFGS from several starts, each finished by Newton steps with the exact Hessian.
+
+    L-BFGS alone stops in the long valleys of badly scaled posteriors, where the gradient is small in every unit but the
+    right one; what a Newton step still promises, in nats, has no unit.
+
+    Args:
+        key: for the starts.
+        density: in any coordinates; beyond 500 dimensions no search is made, for it needs the Hessian.
+        start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins in pairs on
+            either side of the best mode that was found by then, 6, 18 and 60 standard deviations off.
+        num_starts: searches.
+    """
+    if density.dim > MAX_NEWTON_DIM:
+        return Search((), 0, 0, 0.0)
+    rng = host_rng(key)
+    directions = rng.standard_normal((num_starts, len(start)))
+    modes, lost = [], 0
+    for number in range(num_starts):
+        begin = _begin(directions, number, start, modes)
+        mode = _newton(density, _ascend(density, begin))
+        if mode is None:
+            lost += 1
+        elif not any(_same(mode, other) for other in modes):
+            modes.append(mode)
+    search = Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, lost, 0.0)
+    return replace(search, left_out=float(search.weights[1:].sum())) if modes else search
+
+
+def look_again(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], search: Search) -> Search:
+    """Twelve more searches where several modes share the mass, for a fit that takes all of them.
+
+    What these find for the first time is what is likely still missing: it becomes `left_out`.
+    """
+    more = find_modes(key, density, start, num_starts=MORE_STARTS)
+    new = tuple(m for m in more.modes if not any(_same(m, known) for known in search.modes))
+    modes = tuple(sorted((*search.modes, *new), key=lambda m: -m.log_evidence))
+    everything = Search(modes, search.num_starts + MORE_STARTS, search.num_lost + more.num_lost, 0.0)
+    share = sum(w for w, m in zip(everything.weights, modes, strict=True) if any(m is n for n in new))
+    return replace(everything, left_out=float(share))
+
+
+def _begin(directions, number, start, modes):
+    """The given start, then some near it, then as many far out on either side of the best mode so far."""
+    half = (len(directions) + 1) // 2
+    if number == 0:
+        return start
+    if number < half or not modes:
+        return start + RADIUS * (2.0 * ndtr(directions[number]) - 1.0)
+    pair, side = divmod(number - half, 2)
+    best = max(modes, key=lambda m: m.log_evidence)
+    sign = 1.0 - 2.0 * side  # the two of a pair lie opposite one another
+    return best.location + sign * FAR[pair % len(FAR)] * (best.scale_tril @ directions[half + pair])
+
+
+def _ascend(density, begin):
+    def loss(w):
+        value, grad = density.value_and_grad(w[None])
+        if not (np.isfinite(value[0]) and np.isfinite(grad).all()):
+            return _REJECTED, np.zeros_like(w)
+        return -value[0], -grad[0]
+
+    options = {
+        "maxiter": MAX_ITERATIONS,
+        "maxfun": 4 * MAX_ITERATIONS,
+        "maxcor": HISTORY,
+        "ftol": 1e-12,
+        "gtol": 1e-5,
+    }
+    return optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
+
+
+def _newton(density, w):
+    """The mode that Newton's method reaches from `w`, None where there is none."""
+    value, grad = (a[0] for a in density.value_and_grad(w[None]))
+    for _ in range(MAX_NEWTON_STEPS):
+        if not (np.isfinite(value) and np.isfinite(grad).all()):
+            return None
+        precision = -density.hessian(w[None])[0]
+        if not np.isfinite(precision).all():
+            return None
+        if not precision.any():
+            return None  # a slope without end
+        unit = _units(precision)
+        eigenvalues, vectors = np.linalg.eigh(precision * np.outer(unit, unit))
+        floor = 1e-14 * np.abs(eigenvalues).max()
+        curvature = np.maximum(np.abs(eigenvalues), floor)
+        along = vectors.T @ (unit * grad)
+        if 0.5 * np.sum(along**2 / curvature) < DECREMENT:
+            if eigenvalues[0] <= floor:
+                return None
+            return Mode(w, float(value), _factor_of_inverse(precision))
+        step = unit * (vectors @ (along / curvature))
+        w, value, grad, moved = _backtrack(density, w, value, grad, step)
+        if not moved:
+            return None
+    return None
+
+
+def _units(precision):
+    # scales from 1e-4 to 1e4 make eigenvalues 1e16 apart, which would pass for a ridge in anything but their own units
+    diagonal = np.abs(np.diagonal(precision))
+    return 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+
+
+def _backtrack(density, w, value, grad, step):
+    size = 1.0
+    for _ in range(30):
+        new_value, new_grad = (a[0] for a in density.value_and_grad((w + size * step)[None]))
+        if np.isfinite(new_value) and new_value > value + 1e-4 * size * grad @ step - 1e-9 * abs(value):
+            return w + size * step, new_value, new_grad, True
+        size *= 0.5
+    return w, value, grad, False
+
+
+def _factor_of_inverse(precision):
+    # P = R R^T with R upper triangular, from the Cholesky factor of the reversed matrix; R^-T is lower triangular
+    reverse = np.linalg.cholesky(precision[::-1, ::-1])[::-1, ::-1]
+    return np.tril(np.linalg.solve(reverse.T, np.eye(len(precision))))
+
+
+def _same(mode, other):
+    apart = np.linalg.solve(other.scale_tril, mode.location - other.location)
+    return np.sqrt(np.mean(apart**2)) < SAME_MODE

@@ -1,0 +1,166 @@
+"""Automatic non-centring, read off the curvature of any log density.
+
+In a funnel, one coordinate (a log scale) sets the width of others. Their conditional precision then changes with that
+coordinate by a constant factor per unit: the log of a pivot of -Hessian is linear in it. So pivots at a few dozen draws
+tell which coordinates are scales of which others, and how strongly; that is what a statistician reads off the model when
+centring or non-centring it, found here without a model, and in between where the data make it in between.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
+
+from latlas.bayes._precision import host_rng
+from latlas.bayes.densities._density import Density
+from latlas.bayes.families._bijection import AbstractWarp, Affine
+
+NUM_DRAWS = 128
+_MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts
+_MIN_FIT = 0.5  # R^2 of that regression
+_DEEP = 3.0  # sds of a scale: where its funnel has its neck, if within the posterior at all
+_COUPLED = 0.02  # partial correlation that counts when the order of elimination is chosen
+
+
+class NonCentring(AbstractWarp):
+    r"""$u_P = w_P,\; u_R = c + M (e^{S (w_P - p)} \odot w_R)$: children R in units of scales that depend on parents P.
+
+    Attributes:
+        parents: coordinates that set scales.
+        children: the others, in the order of elimination.
+        pivot: p, where the scales are one.
+        centre: c.
+        mixing: M, upper triangular with ones on the diagonal: how children follow those eliminated after them.
+        slopes: S, log scale of each child per unit of each parent.
+    """
+
+    parents: Int[np.ndarray, " parents"]
+    children: Int[np.ndarray, " children"]
+    pivot: Float[Array, " parents"]
+    centre: Float[Array, " children"]
+    mixing: Float[Array, "children children"]
+    slopes: Float[Array, "children parents"]
+
+    @property
+    def origin(self) -> Float[np.ndarray, " n"]:
+        """The w where scales are one and children at their centre."""
+        w = np.zeros(len(self.parents) + len(self.children))
+        w[self.parents] = self.pivot
+        return w
+
+    def __call__(self, w: Float[Array, " n"]) -> Float[Array, " n"]:
+        """u at `w`."""
+        offset = self.mixing @ (jnp.exp(self._log_scale(w)) * w[self.children])
+        return w.at[self.children].set(self.centre + offset)
+
+    def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
+        """By one linear solve."""
+        scaled = jnp.linalg.solve(self.mixing, u[self.children] - self.centre)
+        return u.at[self.children].set(scaled * jnp.exp(-self._log_scale(u)))
+
+    def log_det(self, w: Float[Array, " n"]) -> Scalar:
+        """Sum of the children's log scales."""
+        return jnp.sum(self._log_scale(w))
+
+    def _log_scale(self, w):
+        return self.slopes @ (w[self.parents] - self.pivot)
+
+
+def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> NonCentring | None:
+    """The warp under which the density's curvature no longer changes with its scales; None where there is nothing to do.
+
+    Args:
+        key: for the draws at which the Hessian is taken.
+        density: in its own unconstrained coordinates.
+        guess: a diagonal normal about the posterior.
+    """
+    loc, scale = np.asarray(guess.loc), np.asarray(guess.diagonal)
+    noise = host_rng(key).standard_normal((NUM_DRAWS, len(loc)))
+    precision = -density.hessian(loc + scale * noise)
+    usable = np.isfinite(precision).all(axis=(1, 2))
+    if usable.sum() < 2 * len(loc) + 2:
+        return None
+    noise, precision = noise[usable], precision[usable]
+    effect = _log_slopes(np.einsum("bii->bi", precision), noise)
+    strong = np.abs(effect) > _MIN_SLOPE
+    np.fill_diagonal(strong, False)
+    parents = np.flatnonzero(strong.any(axis=0))
+    if len(parents) in (0, len(loc)):
+        return None
+    children = _elimination_order(
+        np.abs(precision.mean(0)), [i for i in range(len(loc)) if i not in set(parents)]
+    )
+    pivots, follows = _eliminate(precision[:, children][:, :, children])
+    slopes = -0.5 * _log_slopes(pivots, noise)[:, parents] / scale[parents]
+    mixing = np.linalg.inv(np.eye(len(children)) - np.median(follows, axis=0))
+    return NonCentring(parents, children, loc[parents], loc[children], mixing, slopes)
+
+
+def look_into_neck(
+    key: PRNGKeyArray, density: Density, warp: NonCentring, guess: Affine, spread: Affine
+) -> NonCentring:
+    """The warp read off where the children are narrow, three standard deviations of their scales below the middle.
+
+    Data flatten the dependence where a scale is large. In the neck, where a funnel is hard, only the prior speaks; a warp
+    that is right there leaves no neck behind.
+
+    Args:
+        key: for the draws.
+        density: in its own unconstrained coordinates.
+        warp: found about `guess`.
+        guess: a diagonal normal about the posterior, in those coordinates.
+        spread: the same in the coordinates of `warp`: it knows how far the scales range.
+
+    Returns:
+        The new warp; the given one where nothing is found.
+    """
+    centre, sd = np.array(guess.loc), np.array(guess.diagonal)
+    ranges = np.asarray(spread.diagonal)[warp.parents]
+    shift = -_DEEP * np.sign(warp.slopes.sum(axis=0)) * ranges
+    centre[warp.parents] = np.asarray(spread.loc)[warp.parents] + shift
+    sd[warp.parents] = 0.5 * ranges
+    sd[warp.children] *= np.exp(warp.slopes @ shift)
+    found = find_non_centring(key, density, Affine(centre, sd))
+    return warp if found is None or set(found.parents) != set(warp.parents) else found
+
+
+def _log_slopes(precisions, noise):
+    """Change of each log precision per standard deviation of each coordinate; 0 where a line does not fit."""
+    design = np.column_stack([np.ones(len(noise)), noise])
+    slopes = np.zeros((precisions.shape[1], noise.shape[1]))
+    for i, column in enumerate(precisions.T):
+        positive = column > 0
+        if positive.mean() < 0.95:
+            continue
+        y = np.log(column[positive])
+        coefficients = np.linalg.lstsq(design[positive], y, rcond=None)[0]
+        left, total = np.sum((y - design[positive] @ coefficients) ** 2), np.sum((y - y.mean()) ** 2)
+        if total > 1e-12 and left < (1.0 - _MIN_FIT) * total:
+            slopes[i] = coefficients[1:]
+    return slopes
+
+
+def _elimination_order(precision, candidates):
+    """Fewest couplings first, as in sparse factorisations: leaves before the hubs they hang on."""
+    diagonal = np.sqrt(np.diagonal(precision))
+    coupled = precision > _COUPLED * np.outer(diagonal, diagonal)
+    left, order = list(candidates), []
+    while left:
+        degrees = [sum(coupled[i, j] for j in left if j != i) for i in left]
+        chosen = left.pop(int(np.argmin(degrees)))
+        neighbours = [j for j in left if coupled[chosen, j]]
+        coupled[np.ix_(neighbours, neighbours)] = True
+        order.append(chosen)
+    return np.array(order)
+
+
+def _eliminate(precision):
+    """Pivots, and how each coordinate's conditional mean follows those eliminated later."""
+    schur = precision.copy()
+    n = schur.shape[1]
+    pivots, follows = np.zeros((len(schur), n)), np.zeros((len(schur), n, n))
+    for k in range(n):
+        pivots[:, k] = schur[:, k, k]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            follows[:, k, k + 1 :] = np.nan_to_num(-schur[:, k, k + 1 :] / schur[:, k, k][:, None])
+        schur[:, k + 1 :, k + 1 :] += schur[:, k + 1 :, k][:, :, None] * follows[:, k, None, k + 1 :]
+    return pivots, follows

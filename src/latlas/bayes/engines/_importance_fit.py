@@ -1,0 +1,166 @@
+"""A family's member fitted by weighted draws: the forward KL and its neighbours, the Renyi divergences of low order."""
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import lazy_loader
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from latlas.bayes._precision import host_rng
+from latlas.bayes.densities._density import Density
+from latlas.bayes.engines._adaptive_importance import Proposal, Round, importance_round
+from latlas.bayes.engines._maximum_likelihood import maximum_likelihood
+from latlas.bayes.engines._moments import has_moments, matched
+from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
+from latlas.bayes.families._mixture import Mixture, MixtureApproximation
+from latlas.core import PARETO_K_LIMIT
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
+
+_FEWEST_DRAWS, _MOST_DRAWS = 1024, 65_536
+_MAX_ROUNDS = 40
+
+
+@dataclass(frozen=True)
+class ImportanceFit:
+    """Where adaptive importance sampling ended.
+
+    Attributes:
+        approximation: the family's member.
+        last: the last round.
+        converged: whether the means moved and erred by less than the tolerance, on weights that can be trusted.
+        num_rounds: how many.
+        num_gaps: draws at which the density was not finite, in all rounds.
+    """
+
+    approximation: AbstractApproximation
+    last: Round
+    converged: bool
+    num_rounds: int
+    num_gaps: int
+
+    @property
+    def message(self) -> str:
+        """One sentence."""
+        draws, k = len(self.last.points), self.last.pareto_k
+        text = f"{'Settled' if self.converged else 'Not settled'} after {self.num_rounds} rounds, the last of {draws} draws"
+        text += f", Pareto k {k:.2f}"
+        if k > PARETO_K_LIMIT:
+            text += ": too few draws carry the weight, so that parts of the posterior may be missing"
+        if self.last.temper < 1.0:
+            text += "; the weights had to be tempered to the end"
+        if self.num_gaps:
+            text += f"; {self.num_gaps} draws fell where the log density is not finite and got no weight"
+        return text + "."
+
+    @property
+    def details(self) -> dict:
+        """Numbers for the record."""
+        last = self.last
+        return {
+            "num_rounds": self.num_rounds,
+            "num_draws": len(last.points),
+            "num_gaps": self.num_gaps,
+            "pareto_k": last.pareto_k,
+            "log_evidence": {"value": last.log_evidence, "standard_error": last.log_evidence_error},
+        }
+
+
+def fit_by_importance(
+    key: PRNGKeyArray, density: Density, family: AbstractFamily, *, alpha: float, tolerance: float
+) -> ImportanceFit:
+    """Minimises the Renyi divergence of order `alpha` < 1, the forward KL at 0, by weighted draws.
+
+    Args:
+        key: for all that is drawn.
+        density: in whitened coordinates.
+        family: any.
+        alpha: the order.
+        tolerance: wanted accuracy of the means, in posterior standard deviations.
+
+    Raises:
+        WorkError: where the density is finite at no draw.
+    """
+    init_key, draw_key = jax.random.split(key)
+    rng = host_rng(draw_key)
+    proposal = Proposal(np.zeros(density.dim), np.eye(density.dim))
+    closed = alpha == 0.0 and has_moments(family)
+    q, num_draws, gaps, settled = None, _FEWEST_DRAWS, 0, 0
+    for num_rounds in range(1, _MAX_ROUNDS + 1):  # noqa: B007
+        last = importance_round(rng, density, proposal, num_draws)
+        gaps += last.num_gaps
+        sd = np.sqrt(np.diagonal(last.covariance))
+        moved = np.max(np.abs(last.mean - proposal.mean) / sd)
+        spread = np.max(np.abs(np.log(sd**2 / np.diagonal(proposal.covariance)))) / 2
+        error = np.max(last.mean_error / sd)
+        steady = last.temper == 1.0 and max(moved, spread) < max(tolerance, 3 * error)
+        if steady and not closed:
+            before, q = q, _refined(init_key, q, family, last, alpha)
+            # the fitted member has an error of its own, which two sets of draws tell
+            error = max(error, 0.7 * _distance(init_key, before, q))
+        proposal = Proposal(last.mean, last.covariance, q)
+        settled = settled + 1 if steady and error < tolerance else 0
+        if settled == 2 or (error >= tolerance and num_draws == _MOST_DRAWS and steady):
+            break
+        if steady and tolerance < error < np.inf:
+            num_draws = min(_MOST_DRAWS, 4 * num_draws)
+    converged = settled == 2 and last.pareto_k < PARETO_K_LIMIT
+    if closed:
+        q = matched(family, last.mean, last.covariance)
+    elif q is None:
+        q = _refined(init_key, q, family, last, alpha)
+    return ImportanceFit(q, last, converged, num_rounds, gaps)
+
+
+def _distance(key, before, q):
+    """Largest difference of means and log standard deviations, in standard deviations."""
+    if before is None:
+        return np.inf
+    old, new = (np.asarray(_drawn(p, key)) for p in (before, q))
+    sd = new.std(axis=0)
+    return max(
+        np.max(np.abs(old.mean(axis=0) - new.mean(axis=0)) / sd),
+        np.max(np.abs(np.log(old.std(axis=0) / sd))) / 2,
+    )
+
+
+_drawn = eqx.filter_jit(lambda q, key: q.sample(key, _FEWEST_DRAWS))
+
+
+def _refined(key, q, family, last, alpha):
+    """The member of highest weighted likelihood, from the last one or from a fresh start."""
+    if q is None:
+        q = _first(key, family, last)
+    log_weights = last.log_weights if alpha == 0.0 else _tilted(last, alpha)
+    return maximum_likelihood(q, last.points, log_weights, alpha)
+
+
+def _tilted(last, alpha):
+    """log of p^(1 - alpha) / proposal, up to a constant."""
+    return (1.0 - alpha) * last.log_ratio - alpha * last.log_proposal
+
+
+def _first(key, family, last):
+    if has_moments(family):
+        return matched(family, last.mean, last.covariance)
+    if not isinstance(family, Mixture):
+        return family.init(key, last.points.shape[1])
+    weights = np.exp(last.log_weights)
+    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    found = sklearn.cluster.KMeans(family.num_components, n_init=3, random_state=seed).fit(
+        last.points, sample_weight=weights
+    )
+    parts, shares = [], []
+    for label in range(family.num_components):
+        part = np.where(found.labels_ == label, weights, 0.0)
+        share = part.sum()
+        mean = part @ last.points / share
+        apart = last.points - mean
+        covariance = (part * apart.T) @ apart / share + 1e-3 * np.diag(np.diagonal(last.covariance))
+        parts.append(matched(family.of, mean, covariance))
+        shares.append(share)
+    components = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+    return MixtureApproximation(components, jnp.log(jnp.array(shares)))

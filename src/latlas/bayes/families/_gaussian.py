@@ -1,0 +1,136 @@
+"""Gaussian families: independent coordinates, and any covariance."""
+
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+
+from latlas.bayes.families._family import AbstractFamily, AbstractTransport
+from latlas.core import Estimate
+
+LOG_2PI = math.log(2.0 * math.pi)
+
+
+class DiagonalGaussian(AbstractTransport):
+    """w = loc + exp(log_scale) noise.
+
+    Attributes:
+        loc: means, `(n,)`.
+        log_scale: log standard deviations, `(n,)`.
+    """
+
+    loc: Float[Array, " n"]
+    log_scale: Float[Array, " n"]
+
+    @property
+    def dim(self) -> int:
+        """n."""
+        return self.loc.shape[0]
+
+    @property
+    def mean(self) -> Float[Array, " n"]:
+        """loc."""
+        return self.loc
+
+    @property
+    def covariance(self) -> Float[Array, "n n"]:
+        """exp(2 log_scale) on the diagonal."""
+        return jnp.diag(jnp.exp(2.0 * self.log_scale))
+
+    def transport(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
+        """loc + exp(log_scale) noise."""
+        return self.loc + jnp.exp(self.log_scale) * noise
+
+    def sample(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "draws n"]:
+        """Independent draws."""
+        return jax.vmap(self.transport)(jax.random.normal(key, (num_draws, self.dim)))
+
+    def log_prob(self, w: Float[Array, " n"]) -> Scalar:
+        """Log density in nats."""
+        z = (w - self.loc) * jnp.exp(-self.log_scale)
+        return -0.5 * jnp.sum(z**2) - jnp.sum(self.log_scale) - 0.5 * self.dim * LOG_2PI
+
+    def entropy(self, key: PRNGKeyArray) -> Estimate:
+        """Exact: sum of log_scale + n/2 (1 + log 2 pi)."""
+        return Estimate(float(jnp.sum(self.log_scale) + 0.5 * self.dim * (1.0 + LOG_2PI)), 0.0)
+
+
+class FullGaussian(AbstractTransport):
+    """w = loc + scale_tril noise.
+
+    Attributes:
+        loc: means, `(n,)`.
+        log_diagonal: logs of the Cholesky factor's diagonal, `(n,)`.
+        lower: what lies below it, `(n, n)`; the rest of this matrix does not count.
+    """
+
+    loc: Float[Array, " n"]
+    log_diagonal: Float[Array, " n"]
+    lower: Float[Array, "n n"]
+
+    @classmethod
+    def of(cls, loc: Float[Array, " n"], scale_tril: Float[Array, "n n"]) -> "FullGaussian":
+        """From a mean and the Cholesky factor of a covariance."""
+        scale_tril = np.asarray(scale_tril)
+        return cls(np.asarray(loc), np.log(np.diagonal(scale_tril)), np.tril(scale_tril, -1))
+
+    @property
+    def dim(self) -> int:
+        """n."""
+        return self.loc.shape[0]
+
+    @property
+    def scale_tril(self) -> Float[Array, "n n"]:
+        """Cholesky factor of the covariance."""
+        return jnp.tril(self.lower, -1) + jnp.diag(jnp.exp(self.log_diagonal))
+
+    @property
+    def mean(self) -> Float[Array, " n"]:
+        """loc."""
+        return self.loc
+
+    @property
+    def covariance(self) -> Float[Array, "n n"]:
+        """scale_tril scale_tril^T."""
+        return self.scale_tril @ self.scale_tril.T
+
+    def transport(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
+        """loc + scale_tril noise."""
+        return self.loc + self.scale_tril @ noise
+
+    def sample(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "draws n"]:
+        """Independent draws."""
+        return self.loc + jax.random.normal(key, (num_draws, self.dim)) @ self.scale_tril.T
+
+    def log_prob(self, w: Float[Array, " n"]) -> Scalar:
+        """Log density in nats."""
+        z = solve_triangular(self.scale_tril, w - self.loc, lower=True)
+        return -0.5 * jnp.sum(z**2) - jnp.sum(self.log_diagonal) - 0.5 * self.dim * LOG_2PI
+
+    def entropy(self, key: PRNGKeyArray) -> Estimate:
+        """Exact: the sum of the log diagonal + n/2 (1 + log 2 pi)."""
+        return Estimate(float(jnp.sum(self.log_diagonal) + 0.5 * self.dim * (1.0 + LOG_2PI)), 0.0)
+
+
+class MeanField(AbstractFamily):
+    """Independent normal coordinates: cheap at any size; blind to correlation, so its variances are too small."""
+
+    name: ClassVar[str] = "mean-field"
+
+    def init(self, key: PRNGKeyArray, dim: int) -> DiagonalGaussian:
+        """The standard normal."""
+        return DiagonalGaussian(jnp.zeros(dim), jnp.zeros(dim))
+
+
+class FullRank(AbstractFamily):
+    """A normal with any covariance: n (n + 3) / 2 numbers."""
+
+    name: ClassVar[str] = "full-rank"
+
+    def init(self, key: PRNGKeyArray, dim: int) -> FullGaussian:
+        """The standard normal."""
+        return FullGaussian(jnp.zeros(dim), jnp.zeros(dim), jnp.zeros((dim, dim)))

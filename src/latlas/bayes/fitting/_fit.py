@@ -1,0 +1,214 @@
+"""The front door: a posterior in, a fit and a verdict out."""
+
+import functools
+import itertools
+import numbers
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray, PyTree
+
+from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
+from latlas.bayes.densities._anchor import anchored
+from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._modes import Search, find_modes
+from latlas.bayes.engines._dadvi import DeterministicAdvi
+from latlas.bayes.engines._engine import AbstractEngine
+from latlas.bayes.engines._names import engine_named, family_named
+from latlas.bayes.engines._nuts import Nuts
+from latlas.bayes.families._bijection import Affine
+from latlas.bayes.families._family import AbstractFamily
+from latlas.bayes.families._gaussian import FullRank
+from latlas.bayes.families._structured import Structured
+from latlas.bayes.fitting._elbo_start import elbo_start
+from latlas.bayes.fitting._ladder import Candidate, Rung, climb
+from latlas.bayes.fitting._result import Fit
+from latlas.bayes.fitting._start import starting_point
+from latlas.bayes.targets._dependence import dependence_of_model
+from latlas.bayes.targets._log_density import as_target
+from latlas.bayes.targets._numpyro import NumPyroTarget, SubsampledTarget
+from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._target import AbstractTarget
+from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on
+from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._importance import importance_draws
+from latlas.bayes.verdict._posterior import constrained, of_result
+from latlas.core import RequestError
+
+# Families that mean something about the user's own coordinates: no whitening may rotate these.
+_AXIS_ALIGNED = ("mean-field", "block", "structured")
+_ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
+
+
+@with_one_blas_thread
+@in_float64
+def fit(
+    model: Callable | AbstractTarget,
+    data_or_init: PyTree = None,
+    *,
+    key: PRNGKeyArray,
+    engine: str | AbstractEngine = "auto",
+    family: str | AbstractFamily | None = None,
+    tolerance: float = 0.1,
+    bijections: Mapping[str, Any] | None = None,
+    reference: str | None = None,
+    num_starts: int = 12,
+    progress: Callable[[Rung], None] | None = None,
+) -> Fit:
+    """An approximate posterior with error bars and a verdict.
+
+    Computes in float64, whatever the global flag.
+
+    Args:
+        model: a NumPyro model; or a log density, a function of a pytree of unconstrained arrays; or a target.
+        data_or_init: the model's data, a dict of its keyword arguments or a tuple; or for a log density the parameters to
+            begin at, such as `jnp.zeros(d)`.
+        key: for all that is drawn.
+        engine: a name, an engine, or "auto": from cheap to dear until the checks pass.
+        family: a name or a family; None: the engine's first.
+        tolerance: wanted accuracy of the means, in posterior standard deviations.
+        bijections: for a log density, NumPyro constraints or transforms by parameter name.
+        reference: "nuts" to draw from the posterior itself as well, for comparison.
+        num_starts: searches for a mode.
+        progress: called with each rung of the ladder, once it is done; by default rungs are printed where standard error
+            is a terminal.
+
+    Raises:
+        RequestError: for what cannot be fitted, an unknown engine or family, or a pair that do not go together.
+        DataError: for data that cannot be used.
+        WorkError: where nothing usable comes out.
+    """
+    began = time.perf_counter()
+    engine, family = _checked(engine, family, tolerance, reference, num_starts)
+    target_key, start_key, search_key, fit_key, judge_key, reference_key = itertools.islice(keys_from(key), 6)
+    target = as_target(target_key, model, data_or_init, bijections=bijections)
+    if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
+        begin = np.zeros(target.dim) if target.start is None else np.asarray(target.start)
+        target = anchored(search_key, target, begin)
+    if isinstance(family, Structured) and not family.dependence and isinstance(target, NumPyroTarget):
+        family = Structured(dependence_of_model(model, data_or_init))
+    density = Density(target)
+    start = starting_point(start_key, density)
+    look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
+    progress = progress or _print_on_terminal
+    if engine is None:
+        best, ladder = climb(fit_key, density, start, look(), tolerance=tolerance, progress=progress)
+        name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
+        importance = best.evidences.importance
+        weighed, judge, report = lambda: importance, lambda: best, lambda: best.posterior
+    else:
+        if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
+            white = density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
+        else:
+            white = _whitened(host_rng(search_key), density, start, look(), family)
+        before = density.count.num_evaluations
+        result = engine(fit_key, white, family, tolerance=tolerance)
+        name, kind, approximation = engine.name, family.name, result.approximation
+        evaluations = density.count.num_evaluations - before
+        ladder = (Rung(name, kind, result.message, None, time.perf_counter() - began, evaluations),)
+        progress(ladder[0])
+        report = functools.cache(in_float64(lambda: of_result(judge_key, white, result)))
+        weighed = functools.cache(in_float64(lambda: importance_draws(judge_key, white, approximation)))
+        judge = with_one_blas_thread(
+            in_float64(
+                lambda: _judged(
+                    judge_key, engine, family, white, result, look(), weighed(), report(), tolerance
+                )
+            )
+        )
+    seconds = time.perf_counter() - began
+    draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
+    is_model = isinstance(target, NumPyroTarget | SubsampledTarget)
+    return Fit(
+        engine=name,
+        family=kind,
+        approximation=approximation,
+        density=white,
+        ladder=ladder,
+        seconds=seconds,
+        tolerance=tolerance,
+        reference=draws,
+        model=model if is_model and callable(model) else None,
+        data=data_or_init if is_model else None,
+        _key=judge_key,
+        _weigh=weighed,
+        _judge=judge,
+        _report=report,
+    )
+
+
+def _print_on_terminal(rung):
+    if sys.stderr.isatty():
+        print(rung, file=sys.stderr)
+
+
+def _checked(engine, family, tolerance, reference, num_starts):
+    """The engine and the family as objects; no engine for the ladder."""
+    if not (isinstance(tolerance, numbers.Real) and 0.0 < tolerance <= 1.0):
+        raise RequestError(
+            f"tolerance is {tolerance!r}; expected posterior standard deviations between 0 and 1, such as 0.1."
+        )
+    if num_starts < 1:
+        raise RequestError(f"num_starts is {num_starts}; expected at least 1 search for a mode.")
+    if reference not in (None, "nuts"):
+        raise RequestError(f"reference is {reference!r}; expected 'nuts' or nothing.")
+    if isinstance(engine, str) and engine == "auto" and family is None:
+        return None, None
+    return _pair(engine, family)
+
+
+def _nuts_draws(key, density, approximation, tolerance):
+    """Draws of NUTS, begun at the fit, as the user's parameters: each `(chains, draws, ...)`."""
+    result = Nuts(start=approximation)(key, density, FullRank(), tolerance=tolerance)
+    chains, steps, dim = result.draws.shape
+    u = density.unconstrained(result.draws.reshape(-1, dim))
+    return jax.tree.map(
+        lambda a: np.asarray(a).reshape(chains, steps, *a.shape[1:]), constrained(density.target, u)
+    )
+
+
+def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
+    if isinstance(engine, str) and engine == "auto":
+        family = family_named(family)
+        engine = _ENGINE_OF_FAMILY.get(family.name, "dadvi")
+    engine = engine_named(engine)
+    family = family_named(engine.families[0] if family is None else family)
+    if family.name not in engine.families:
+        raise RequestError(
+            f"The engine {engine.name} fits {', '.join(engine.families)}; the family {family.name} came. Take another "
+            "engine, or leave one of the two out."
+        )
+    return engine, family
+
+
+def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> Density:
+    """Coordinates that a mode, or where there is none the largest mean-field ELBO, makes round."""
+    if not search.modes:
+        return density.whitened(elbo_start(rng, density, np.asarray(start, np.float64)))
+    mode = search.modes[0]
+    if family.name in _AXIS_ALIGNED:
+        # the best factorised normal has the precision's diagonal
+        inverse = np.linalg.inv(mode.scale_tril)
+        precision = np.sum(inverse**2, axis=0)
+        return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
+    return density.whitened(mode.whitening)
+
+
+def _judged(key, engine, family, density, result, search, importance, posterior, tolerance) -> Candidate:
+    walk_key, far_key = itertools.islice(keys_from(key), 2)
+    evidences = walk_on(walk_key, density, result.approximation, importance, tolerance=tolerance)
+    reference = reference_of(density.target, density, evidences)
+    checks, verdict = check_fit(
+        posterior.moments(),
+        reference,
+        evidences,
+        search,
+        converged=result.converged,
+        message=result.message,
+        further=far_checks(far_key, density, posterior, evidences.chains),
+    )
+    return Candidate(engine.name, family.name, density, result, evidences, posterior, checks, verdict)

@@ -1,0 +1,318 @@
+"""From cheap to dear until the diagnostics pass: what `engine="auto"` does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from latlas.bayes._chains import R_HAT_LIMIT, rank_normalised_r_hat
+from latlas.bayes._precision import host_rng, keys_from
+from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search, look_again
+from latlas.bayes.densities._noncentring import find_non_centring, look_into_neck
+from latlas.bayes.engines._batch_and_match import BatchAndMatch
+from latlas.bayes.engines._dadvi import DeterministicAdvi
+from latlas.bayes.engines._engine import AbstractEngine, EngineResult
+from latlas.bayes.engines._nuts import Nuts
+from latlas.bayes.families._bijection import Affine
+from latlas.bayes.families._gaussian import DiagonalGaussian, FullRank, MeanField
+from latlas.bayes.fitting._elbo_start import elbo_start
+from latlas.bayes.fitting._mixture_of_modes import mixture_at
+from latlas.bayes.verdict._assess import (
+    Evidences,
+    Moments,
+    check_fit,
+    deviations,
+    flat_parameters,
+    reference_of,
+    walk_on,
+    weigh,
+)
+from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
+from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
+from latlas.core import PARETO_K_LIMIT, Estimate, WorkError
+
+_CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame
+_MAX_DIVERGENT = (
+    0.001  # share of NUTS's trajectories: a thin banana passed R-hat and halves with 0.0035, 0.3 sds off
+)
+_NUTS_SECONDS = 20.0  # of the last rung; ask for engine="nuts" where it needs longer
+_ENOUGH_DRAWS = 1000.0  # effective importance draws that are preferred to the chains' draws
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One attempt of the ladder.
+
+    Attributes:
+        engine: its name.
+        family: its name.
+        note: what happened, in a few words.
+        elbo: nats; None where nothing came out.
+        seconds: spent on it.
+        num_evaluations: gradient evaluations spent on it.
+    """
+
+    engine: str
+    family: str
+    note: str
+    elbo: Estimate | None
+    seconds: float
+    num_evaluations: int
+
+    def __str__(self) -> str:
+        elbo = "" if self.elbo is None else f", ELBO {self.elbo.value:.2f}"
+        return f"{self.engine} ({self.family}){elbo}: {self.note} [{self.seconds:.1f} s, {self.num_evaluations} gradients]"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fit with what it was held against.
+
+    Attributes:
+        engine: name.
+        family: name.
+        density: whose coordinates the result is in.
+        result: of the engine.
+        evidences: weights and chains.
+        posterior: the draws it would report.
+        checks: all.
+        verdict: what follows.
+    """
+
+    engine: str
+    family: str
+    density: Density
+    result: EngineResult
+    evidences: Evidences
+    posterior: Posterior
+    checks: tuple[Check, ...]
+    verdict: Verdict
+
+
+def climb(
+    key: PRNGKeyArray,
+    density: Density,
+    start: Float[np.ndarray, " n"],
+    search: Search,
+    *,
+    tolerance: float,
+    progress: Callable[[Rung], None],
+) -> tuple[Candidate, tuple[Rung, ...]]:
+    """Laplace, batch and match, the same in non-centred coordinates, NUTS: the first whose verdict is "trust".
+
+    Where several modes share the mass, a mixture of their normals comes first. Beyond 500 dimensions mean-field
+    deterministic ADVI with linear response takes the place of Laplace and batch and match.
+
+    Args:
+        key: for all that is drawn.
+        density: of the target, in its own coordinates.
+        start: a point with a finite density.
+        search: the modes.
+        tolerance: of the means, in posterior standard deviations.
+        progress: called with each rung.
+
+    Returns:
+        The best candidate, and the ladder.
+    """
+    ladder = _Ladder(key, density, start, search, tolerance, progress)
+    for rung in ladder.rungs_in_order():
+        rung()
+        if ladder.best is not None and ladder.best.verdict.kind == "trust":
+            break
+    if ladder.best is None:
+        tried = " ".join(f"{rung}." for rung in ladder.rungs)
+        raise WorkError(
+            f"No engine could fit this posterior. {tried} Is it proper? Look at its scales and its support."
+        )
+    return ladder.best, tuple(ladder.rungs)
+
+
+_NOTES = {
+    "none": "",
+    "importance": "Its draws are importance-weighted.",
+    "linear response": "Its standard deviations are repaired by linear response.",
+    "chains": "Its draws are those of the Markov chains that began at it.",
+}
+_RANK = {"trust": 2, "means only": 1, "do not trust": 0}
+
+
+class _Ladder:
+    def __init__(self, key, density, start, search, tolerance, progress):
+        self.keys = keys_from(key)
+        self.plain, self.start, self.search = density, start, search
+        self.tolerance, self.progress = tolerance, progress
+        self.rungs, self.best, self.rival = [], None, None
+        self.coordinates = None  # the last fitted density and approximation: where NUTS begins
+
+    def rungs_in_order(self):
+        if self.plain.dim > MAX_NEWTON_DIM:
+            return self.mean_field, self.nuts
+        rungs = self.laplace, self.batch_and_match, self.non_centred, self.nuts
+        return (self.mixture_of_modes, *rungs) if self.search.left_out > MIN_WEIGHT else rungs
+
+    def mixture_of_modes(self):
+        alone = self.search
+        self.search = look_again(next(self.keys), self.plain, self.start, alone)
+        result = EngineResult(
+            mixture_at(self.search), True, f"took the normals of {len(self.search.modes)} modes"
+        )
+        self._attempt("laplace", self.plain, lambda: result, family="mixture")
+        self.search = replace(self.search, left_out=float(self.search.weights[1:].sum()))
+
+    def mean_field(self):
+        density = self.plain.whitened(elbo_start(host_rng(next(self.keys)), self.plain, self.start))
+        family = MeanField()
+        run = lambda: DeterministicAdvi()(next(self.keys), density, family, tolerance=self.tolerance)  # noqa: E731
+        self._attempt("dadvi", density, run, family=family.name)
+
+    def laplace(self):
+        if not self.search.modes:
+            return
+        density = self.plain.whitened(self.search.modes[0].whitening)
+        result = EngineResult(
+            FullRank().init(next(self.keys), density.dim), True, "found a mode and its Hessian"
+        )
+        self._attempt("laplace", density, lambda: result, gate=True)
+
+    def batch_and_match(self):
+        if not self.search.modes:
+            return
+        density = self.plain.whitened(self.search.modes[0].whitening)
+        self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
+
+    def non_centred(self):
+        rng = host_rng(next(self.keys))
+        guess = elbo_start(rng, self.plain, self.start)
+        warp = find_non_centring(next(self.keys), self.plain, guess)
+        if warp is None:
+            if self.search.modes:
+                return
+            density = self.plain.whitened(guess)
+            self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
+            return
+        spread = elbo_start(rng, self.plain.warped(warp), warp.origin)
+        warp = look_into_neck(next(self.keys), self.plain, warp, guess, spread)
+        warped = self.plain.warped(warp)
+        density = warped.whitened(elbo_start(rng, warped, warp.origin))
+        note = f"non-centred by {len(warp.parents)} scale{'s' * (len(warp.parents) > 1)}; "
+        self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
+
+    def nuts(self):
+        if self.coordinates is None:
+            return
+        density, approximation = self.coordinates
+        if isinstance(approximation, DiagonalGaussian):
+            factor = np.exp(approximation.log_scale)
+        else:
+            factor = np.asarray(approximation.scale_tril)
+        density = density.whitened(Affine(np.asarray(approximation.loc), factor))
+        self._attempt("nuts", density, lambda: self._run(Nuts(max_seconds=_NUTS_SECONDS), density))
+
+    def _run(self, engine: AbstractEngine, density):
+        return engine(next(self.keys), density, FullRank(), tolerance=self.tolerance)
+
+    def _attempt(self, engine, density, run, *, family="full-rank", gate=False, note=""):
+        began, before = time.perf_counter(), density.count.num_evaluations
+        elbo = None
+        try:
+            result = run()
+            evidences = weigh(next(self.keys), density, result.approximation)
+            elbo = evidences.importance.elbo
+            if result.draws is None and family != "mixture":
+                self.coordinates = (density, result.approximation)
+            if gate and not _close(evidences):
+                note += "not close to normal"
+            else:
+                candidate = self._judged(engine, family, density, result, evidences)
+                note += str(candidate.verdict)
+                if self.best is None or _worth(candidate) > _worth(self.best):
+                    self.best = candidate
+        except (WorkError, np.linalg.LinAlgError) as error:
+            note += f"failed: {error}"
+        evaluations = density.count.num_evaluations - before
+        rung = Rung(engine, family, note, elbo, time.perf_counter() - began, evaluations)
+        self.rungs.append(rung)
+        self.progress(rung)
+
+    def _judged(self, engine, family, density, result, evidences):
+        importance = evidences.importance
+        if result.draws is None and family != "mixture":  # no chain of ours walks from mode to mode
+            evidences = walk_on(
+                next(self.keys), density, result.approximation, importance, tolerance=self.tolerance
+            )
+        posterior = _best_posterior(next(self.keys), density, result, evidences)
+        reported = posterior.moments()
+        if posterior.correction == "chains":
+            # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
+            draws = result.draws if result.draws is not None else evidences.chains.draws
+            reference, reported = _halves(density, draws, posterior.num_effective)
+            thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
+            if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:
+                reference = None  # each half holds the same chains, which miss the same places
+        elif evidences.chains is None:
+            # weighted draws cannot judge themselves either: fresh ones do
+            fresh = weigh(next(self.keys), density, result.approximation)
+            reference = reference_of(density.target, density, fresh)
+        else:
+            reference = reference_of(density.target, density, evidences)
+        checks, verdict = check_fit(
+            reported,
+            reference,
+            evidences,
+            self.search,
+            converged=result.converged,
+            message=result.message,
+            rival_log_evidence=self.rival,
+            further=far_checks(next(self.keys), density, posterior, evidences.chains),
+            note=_NOTES[posterior.correction],
+        )
+        log_z = importance.log_evidence
+        if log_z.reliable and (self.rival is None or log_z.value > self.rival):
+            self.rival = log_z.value
+        return Candidate(engine, family, density, result, evidences, posterior, checks, verdict)
+
+
+def _worth(candidate):
+    """By verdict, then by ELBO."""
+    elbo = candidate.evidences.importance.elbo.value
+    return _RANK[candidate.verdict.kind], elbo if np.isfinite(elbo) else -np.inf
+
+
+def _close(evidences):
+    return evidences.importance.pareto_k < _CLOSE_K and evidences.importance.total_variation < _CLOSE_TV
+
+
+def _best_posterior(key, density, result, evidences):
+    importance, chains = evidences.importance, evidences.chains
+    if result.draws is not None:
+        return of_chains(density, result.draws)
+    walked = None
+    if chains is not None and chains.converged:
+        walked = of_chains(density, chains.draws, chains.effective_sample_size)
+    if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _ENOUGH_DRAWS:
+        weighted = of_weights(density, importance)
+        if walked is None or _alike(weighted.moments(), walked.moments()):
+            return weighted
+    if walked is not None:
+        return walked
+    return of_result(key, density, result)
+
+
+def _alike(moments, others):
+    """Half as far apart as a fit that is trusted may be."""
+    error, spread = deviations(moments, others)
+    return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and spread.max() < 0.5 * MAX_SD_ERROR
+
+
+def _halves(density, draws, num_effective):
+    steps = draws.shape[-2]
+    parts = draws[..., : steps // 2, :], draws[..., steps // 2 :, :]
+    flat = [
+        flat_parameters(density.target, density.unconstrained(part.reshape(-1, density.dim)))
+        for part in parts
+    ]
+    return tuple(replace(Moments.of(part), num_effective=0.5 * num_effective) for part in flat)

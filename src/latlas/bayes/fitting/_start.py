@@ -1,0 +1,97 @@
+"""Where to begin, and in a sentence why one cannot: which site, which data."""
+
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from latlas.bayes._precision import host_rng, in_float64
+from latlas.bayes.densities._density import Density
+from latlas.bayes.targets._coordinates import coordinate_names
+from latlas.core import DataError, RequestError
+
+NUM_TRIES = 100
+RADIUS = 2.0  # as Stan and NumPyro begin
+SHOWN = 3  # names in a message
+
+
+def starting_point(key: PRNGKeyArray, density: Density) -> Float[np.ndarray, " n"]:
+    """Where the log density and its gradient are finite: the user's own parameters, else uniform on (-2, 2)^n.
+
+    Args:
+        key: for the tries.
+        density: without a whitening, so that its coordinates are the target's own.
+
+    Raises:
+        RequestError: if none of a hundred tries is finite, naming the site to blame; or if a coordinate does not enter the
+            density at all, whose posterior is then improper.
+        DataError: if the data hold values that are not finite, which then are to blame.
+    """
+    rng, target = host_rng(key), density.target
+    tries = rng.uniform(-RADIUS, RADIUS, (NUM_TRIES, density.dim))
+    if target.start is not None:
+        tries = np.concatenate([np.asarray(target.start)[None], tries])
+    for number, u in enumerate(tries):
+        value, grad = density.value_and_grad(u[None])
+        if np.isfinite(value[0]) and np.isfinite(grad).all():
+            _refuse_idle(density, grad[0], tries[(number + 1) % len(tries)])
+            return u
+    raise _reason(target, tries[0], density)
+
+
+def check_start(density: Density, u: Float[np.ndarray, " n"]) -> None:
+    """Refuses a point where the log density or its gradient is not finite.
+
+    Raises:
+        RequestError: naming the site to blame, or the coordinate.
+        DataError: if the data hold values that are not finite.
+    """
+    value, grad = density.value_and_grad(np.asarray(u)[None])
+    if not (np.isfinite(value[0]) and np.isfinite(grad).all()):
+        raise _reason(density.target, np.asarray(u), density)
+
+
+def _refuse_idle(density, grad, elsewhere):
+    idle = np.flatnonzero(grad == 0.0)
+    if not len(idle):
+        return
+    # a gradient may vanish at a point by chance, as at a mode, but not at another one as well
+    idle = idle[density.value_and_grad(elsewhere[None])[1][0][idle] == 0.0]
+    if len(idle):
+        names = coordinate_names(density.target)
+        raise RequestError(
+            f"The log density does not depend on {_listed([names[i] for i in idle])}, so the posterior is improper there: "
+            "give these a prior, or leave them out (sites that `obs_mask` splits are of this kind: use "
+            "numpyro.handlers.mask)."
+        )
+
+
+@in_float64
+def _reason(target, u, density):
+    """The error to raise about a point with a log density or a gradient that is not finite."""
+    suspects = target.suspects(u)
+    if suspects.holes:
+        return DataError(
+            f"The log density is not finite at any start, and the data have holes: {_listed(suspects.holes)}. Leave those "
+            "entries out, or mask them with numpyro.handlers.mask after replacing them by a valid number."
+        )
+    value, grad = (a[0] for a in density.value_and_grad(u[None]))
+    if suspects.sites:
+        return RequestError(
+            f"The log density is not finite at any start: {_listed(suspects.sites)}. Check that the "
+            "distribution's parameters are valid there and that the observed values lie in its support."
+        )
+    if np.isfinite(value):
+        names = coordinate_names(target)
+        where = [names[i] for i in np.flatnonzero(~np.isfinite(grad))]
+        return RequestError(
+            f"The log density is finite but its gradient is not, with respect to {_listed(where)}: look for a square "
+            "root, a division or a `jnp.where` whose other branch is not finite (replace its argument too)."
+        )
+    return RequestError(
+        f"The log density is {value} at any start, the given parameters or uniform on (-2, 2): it must be finite on an open "
+        "set of unconstrained parameters. Look for logs of negative numbers, divisions by zero, and missing bijections."
+    )
+
+
+def _listed(words):
+    shown = ", ".join(words[:SHOWN])
+    return shown if len(words) <= SHOWN else f"{shown} and {len(words) - SHOWN} more"

@@ -1,0 +1,267 @@
+"""Minibatches for plain functions: a log prior, a log likelihood of rows, and data that may be larger than memory."""
+
+import mmap
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree, Scalar
+from numpyro.distributions.constraints import Constraint
+from numpyro.distributions.transforms import Transform
+
+from latlas.bayes._precision import in_float64
+from latlas.bayes.targets._log_density import from_log_density
+from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._target import Layout, Suspects, constrained
+from latlas.core import DataError, RequestError
+
+RESIDENT_BYTES = 1 << 29  # up to here data are kept on the device as well, for exact evaluations
+SMALL_BYTES = 1 << 26  # a map of so few may stay in memory once it was read
+# a row brings up to 2 MiB of its neighbourhood, which counts as memory until it is given back
+ROWS_AT_ONCE = 128
+_GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
+CHUNK = 1 << 14  # rows of an exact evaluation that are computed at a time
+
+
+class Rows:
+    """Rows of a pytree of arrays or memory maps, read by number; equal to another by kind, whatever its rows hold.
+
+    It is a static part of targets, and no compiled program reads it.
+    """
+
+    def __init__(self, data: PyTree):
+        leaves, self._treedef = jax.tree.flatten(data, is_leaf=lambda node: isinstance(node, list))
+        self._leaves = [_array(leaf) for leaf in leaves]
+        lengths = {leaf.shape[0] if leaf.ndim else None for leaf in self._leaves}
+        if len(lengths) != 1 or lengths & {None, 0}:
+            shapes = ", ".join(str(leaf.shape) for leaf in self._leaves) or "none"
+            raise DataError(
+                f"The arrays of the data have the shapes {shapes}; all need the same number of rows along their first axis."
+            )
+        self.num_rows: int = lengths.pop()
+        self._kind = (self._treedef, tuple((leaf.dtype.str, leaf.shape[1:]) for leaf in self._leaves))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and self._kind == other._kind
+
+    def __hash__(self) -> int:
+        return hash(self._kind)
+
+    @property
+    def on_file(self) -> bool:
+        """Whether any of the arrays is a memory map."""
+        return any(isinstance(leaf, np.memmap) for leaf in self._leaves)
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all arrays."""
+        return sum(leaf.nbytes for leaf in self._leaves)
+
+    def read(self, numbers: Any) -> PyTree[np.ndarray]:
+        """The rows of these numbers, copied."""
+        return jax.tree.unflatten(self._treedef, [_rows_of(leaf, numbers) for leaf in self._leaves])
+
+
+def _rows_of(array, numbers):
+    if not _can_give_back(array):
+        return np.array(array[numbers])
+    pieces = [numbers]
+    if not isinstance(numbers, slice):
+        pieces = [numbers[i : i + ROWS_AT_ONCE] for i in range(0, len(numbers), ROWS_AT_ONCE)]
+    rows = []
+    for few in pieces:
+        rows.append(np.array(array[few]))
+        array.base.madvise(_GIVE_BACK)
+    return np.concatenate(rows)
+
+
+def _can_give_back(array):
+    # of a private map (mode "c") what was written would be lost
+    whole_map = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.mode != "c"
+    return whole_map and array.nbytes > SMALL_BYTES and _GIVE_BACK is not None
+
+
+class MinibatchTarget(AbstractStochasticTarget):
+    """log prior + sum over rows of the log likelihood; `minibatched` makes it.
+
+    Attributes:
+        log_prior: of the parameters, a scalar in nats.
+        log_likelihood: of the parameters and rows, one number a row.
+        layout: of the unconstrained parameters.
+        bijections: NumPyro transforms from the unconstrained by parameter name.
+        start: unconstrained parameters that the user began with.
+        source: where rows are read.
+        batch_size: rows of a batch.
+        num_rows: of the data.
+        resident: all rows on the device; None where they are too large.
+    """
+
+    log_prior: Callable = eqx.field(static=True)
+    log_likelihood: Callable = eqx.field(static=True)
+    layout: Layout
+    bijections: dict[str, Transform]
+    start: Float[Array, " n"]
+    source: Rows = eqx.field(static=True)
+    batch_size: int = eqx.field(static=True)
+    num_rows: Scalar
+    resident: PyTree[Array] | None
+
+    @property
+    def dim(self) -> int:
+        """Unconstrained entries."""
+        return self.layout.size
+
+    @property
+    def free_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameter name -> shape of its unconstrained entries."""
+        return self.layout.shapes_by_name
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the rows lie on the device."""
+        return self.resident is not None
+
+    def draw_batch(self, generator: np.random.Generator) -> PyTree[np.ndarray]:
+        """Rows drawn without replacement."""
+        numbers = generator.choice(int(self.num_rows), self.batch_size, replace=False, shuffle=False)
+        return self.source.read(np.sort(numbers))
+
+    def sweep(self) -> Iterator[tuple[PyTree[np.ndarray], float]]:
+        """The rows in order, some thousand at a time; then none of them, for the rest of the prior's weight."""
+        total, weight = int(self.num_rows), self.batch_size / int(self.num_rows)
+        starts = range(0, total, CHUNK)
+        for start in starts:
+            yield self.source.read(slice(start, start + CHUNK)), weight
+        yield self.source.read(slice(0, 0)), 1.0 - len(starts) * weight
+
+    def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
+        """log prior + (rows of the data / rows of the batch) times the batch's log likelihood + log determinant."""
+        params, log_det = constrained(self.bijections, self.layout.unravel(u))
+        likelihood = jnp.sum(self.log_likelihood(params, _in_float64(batch)))
+        return self.log_prior(params) + log_det + self.num_rows / self.batch_size * likelihood
+
+    def log_density(self, u: Float[Array, " n"]) -> Scalar:
+        """The exact one, some thousand rows at a time.
+
+        Raises:
+            RequestError: if the data are too large to lie on the device.
+        """
+        if self.resident is None:
+            raise RequestError(
+                f"The data ({self.source.num_bytes / 2**30:.1f} GiB) are on file or too large for an exact log density; use "
+                "the stochastic engine, which needs only batches of them."
+            )
+        params, log_det = constrained(self.bijections, self.layout.unravel(u))
+
+        def likelihood(rows):
+            return jnp.sum(self.log_likelihood(params, _in_float64(rows)))
+
+        rows = jax.tree.leaves(self.resident)[0].shape[0]
+        whole, chunk = rows - rows % CHUNK, min(rows, CHUNK)
+        total = 0.0
+        if whole:
+            chunks = jax.tree.map(lambda a: a[:whole].reshape(-1, chunk, *a.shape[1:]), self.resident)
+            total = jnp.sum(jax.lax.map(likelihood, chunks))
+        if rows > whole:
+            total += likelihood(jax.tree.map(lambda a: a[whole:], self.resident))
+        return self.log_prior(params) + log_det + total
+
+    def constrain(self, u: Float[Array, " n"]) -> PyTree[Array]:
+        """The parameters that the user's functions take."""
+        return constrained(self.bijections, self.layout.unravel(u))[0]
+
+    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+        """None: the rows may be too many to look through."""
+        return Suspects()
+
+
+@in_float64
+def minibatched(
+    log_prior: Callable,
+    log_likelihood: Callable,
+    init: PyTree,
+    data: PyTree,
+    *,
+    batch_size: int,
+    bijections: Mapping[str, Constraint | Transform] | None = None,
+) -> MinibatchTarget:
+    """A target whose likelihood is a sum over rows, estimated from batches of them.
+
+    The estimate is log prior + (n / B) times the log likelihood of B of the n rows, drawn without replacement: unbiased, as
+    is its gradient (Hoffman et al. 2013, "Stochastic Variational Inference", JMLR 14, section 2).
+
+    Args:
+        log_prior: `log_prior(params)`, a scalar in nats.
+        log_likelihood: `log_likelihood(params, rows)` in nats, one number for each row.
+        init: unconstrained parameters to begin with, as in `from_log_density`.
+        data: a pytree of arrays with one row for each observation; NumPy memory maps stay on file, and only rows that are
+            drawn are read. Real numbers become float64 once they are drawn.
+        batch_size: B.
+        bijections: as in `from_log_density`.
+
+    Raises:
+        DataError: for arrays of different lengths, without rows, or of text.
+        RequestError: for a batch larger than the data, and functions that return something else.
+    """
+    if data is None:
+        raise DataError(
+            "There are no data to take batches of; for a log density alone use `from_log_density`."
+        )
+    source = Rows(data)
+    if not isinstance(batch_size, int) or not 1 <= batch_size <= source.num_rows:
+        raise RequestError(
+            f"batch_size is {batch_size!r}; give an integer from 1 to the {source.num_rows} rows of the data."
+        )
+    small = source.num_bytes <= RESIDENT_BYTES and not source.on_file
+    parts = from_log_density(log_prior, init, bijections=bijections)
+    target = MinibatchTarget(
+        log_prior=log_prior,
+        log_likelihood=log_likelihood,
+        layout=parts.layout,
+        bijections=parts.bijections,
+        start=parts.start,
+        source=source,
+        batch_size=batch_size,
+        num_rows=jnp.asarray(float(source.num_rows)),
+        resident=jax.tree.map(jnp.asarray, source.read(slice(None))) if small else None,
+    )
+    _refuse_wrong_likelihood(target)
+    return target
+
+
+def _refuse_wrong_likelihood(target):
+    rows = target.source.read(slice(0, target.batch_size))
+
+    def run(start, rows):
+        params, _ = constrained(target.bijections, target.layout.unravel(start))
+        return target.log_likelihood(params, _in_float64(rows))
+
+    try:
+        value = jax.eval_shape(run, target.start, rows)
+    except Exception as error:
+        raise RequestError(
+            f"log_likelihood raised {type(error).__name__} on the first {target.batch_size} rows: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    if getattr(value, "shape", None) != (target.batch_size,):
+        raise RequestError(
+            f"log_likelihood returns shape {getattr(value, 'shape', type(value).__name__)} for {target.batch_size} rows; it "
+            "must return one number for each row, unsummed."
+        )
+
+
+def _array(leaf):
+    array = np.asanyarray(leaf)  # a memory map stays one
+    if array.dtype.kind not in "biufc":
+        raise DataError(f"The data hold {array.dtype} values; give arrays of numbers.")
+    return array
+
+
+def _in_float64(rows):
+    return jax.tree.map(
+        lambda a: a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a,
+        jax.tree.map(jnp.asarray, rows),
+    )

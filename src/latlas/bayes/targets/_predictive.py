@@ -1,0 +1,228 @@
+"""What a NumPyro model says about data: before it saw them, after it did, and how likely they are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from numpyro import handlers, infer
+
+from latlas.bayes._precision import in_float64
+from latlas.bayes.targets._numpyro_program import OnRows, all_rows, require_funsor
+from latlas.bayes.targets._numpyro_sites import call_of, read_trace, subsampled_plates
+from latlas.core import RequestError
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """Names of a model's sites.
+
+    Attributes:
+        hidden: sample sites without data.
+        discrete: those of them with discrete values.
+        observed: sample sites with data; `numpyro.factor` is not among them.
+        deterministic: the others.
+        plates: those that subsample.
+    """
+
+    hidden: tuple[str, ...]
+    discrete: tuple[str, ...]
+    observed: tuple[str, ...]
+    deterministic: tuple[str, ...]
+    plates: tuple[tuple[str, int, int], ...]
+
+
+@in_float64
+def prior_predictive(
+    key: PRNGKeyArray, model: Callable, data: PyTree, num_draws: int
+) -> dict[str, Float[np.ndarray, "draws ..."]]:
+    """Independent draws of every site of a NumPyro model, from the prior alone.
+
+    Sites with data are drawn as well, in the shapes that the data have, as are deterministic ones; all in float64.
+
+    Args:
+        key: for the draws.
+        model: with NumPyro's primitives.
+        data: as for `from_numpyro`; the values of observed sites do not matter.
+        num_draws: at least 1.
+
+    Returns:
+        Site name -> values with a leading axis of draws.
+
+    Raises:
+        RequestError: for a site without a proper prior.
+    """
+    arguments, outline = read_trace(model, data, _outline)
+    _count(num_draws)
+    try:
+        drawn = _drawn(key, model, outline.plates, arguments, {}, num_draws)
+    except NotImplementedError as error:
+        raise RequestError(
+            "A site of the model has an improper prior, such as ImproperUniform, from which nothing can be drawn; "
+            "give it a proper one."
+        ) from error
+    return _in_order(drawn, outline)
+
+
+@in_float64
+def posterior_predictive(
+    key: PRNGKeyArray, model: Callable, data: PyTree, draws: Mapping[str, Float[Array, "draws ..."]]
+) -> dict[str, Float[np.ndarray, "draws ..."]]:
+    """One replicate of the data for each posterior draw, of a NumPyro model, in float64.
+
+    Data for which the model's observations are `None` give predictions; other covariates are welcome.
+
+    Args:
+        key: for the draws.
+        model: with NumPyro's primitives.
+        data: as for `from_numpyro`.
+        draws: latent site -> values with a leading axis of draws, as a fit's `sample` gives them.
+
+    Returns:
+        Values of the sites that have data or are not among `draws`, discrete latent ones of the replicates too, and of
+        deterministic ones.
+
+    Raises:
+        RequestError: for draws that lack a latent site, are unequally many, or name a site that the model does not have.
+    """
+    arguments, outline = read_trace(model, data, _outline)
+    kept, num_draws = _latent_draws(draws, outline)
+    return _in_order(_drawn(key, model, outline.plates, arguments, kept, num_draws), outline)
+
+
+@in_float64
+def discrete_posterior(
+    key: PRNGKeyArray, model: Callable, data: PyTree, draws: Mapping[str, Float[Array, "draws ..."]]
+) -> dict[str, np.ndarray]:
+    """One value of each discrete latent site given the data, for each posterior draw of the others.
+
+    A fit sums these sites out; this draws them from their exact conditional (forward filtering and backward sampling by
+    funsor). Arguments and errors are those of `posterior_predictive`.
+    """
+    arguments, outline = read_trace(model, data, _outline)
+    kept, _ = _latent_draws(draws, outline)
+    if not outline.discrete:
+        raise RequestError("The model has no discrete latent site.")
+    require_funsor(outline.discrete)
+    return _in_order(_discrete(key, model, outline.discrete, arguments, kept), outline)
+
+
+@in_float64
+def log_likelihood(
+    model: Callable, data: PyTree, draws: Mapping[str, Float[Array, "draws ..."]]
+) -> dict[str, Float[np.ndarray, "draws ..."]]:
+    """log p(observation | draw) in nats for each observation of a NumPyro model, in float64: what leave-one-out needs.
+
+    Args:
+        model: with NumPyro's primitives.
+        data: as for `from_numpyro`.
+        draws: latent site -> values with a leading axis of draws.
+
+    Returns:
+        Observed site -> values of shape `(draws, *batch shape of the site)`.
+
+    Raises:
+        RequestError: for draws that lack a latent site, or a model whose discrete sites are summed out: the likelihood of
+            one observation is then no property of a draw.
+    """
+    arguments, outline = read_trace(model, data, _outline)
+    if outline.discrete:
+        raise RequestError(
+            f"The likelihood of one observation needs the discrete sites {', '.join(outline.discrete)}, which are summed "
+            "out; write the mixture with numpyro.distributions.MixtureSameFamily."
+        )
+    kept, _ = _latent_draws(draws, outline)
+    return _in_order(_likelihoods(model, outline.plates, arguments, kept), outline)
+
+
+@in_float64
+def observed_values(model: Callable, data: PyTree) -> dict[str, np.ndarray]:
+    """The values of a model's observed sites, by name: the group `observed_data` of an export."""
+    arguments, outline = read_trace(model, data, _outline)
+
+    return _in_order(_observed(model, outline.plates, arguments), outline)
+
+
+def _outline(record):
+    samples = [site for site in record.values() if site["type"] == "sample"]
+    hidden = [site for site in samples if not site["is_observed"]]
+    seen = [site for site in samples if site["is_observed"]]
+    return _Outline(
+        hidden=tuple(site["name"] for site in hidden),
+        discrete=tuple(site["name"] for site in hidden if site["fn"].support.is_discrete),
+        observed=tuple(site["name"] for site in seen if not isinstance(site["fn"], dist.Unit)),
+        deterministic=tuple(site["name"] for site in record.values() if site["type"] == "deterministic"),
+        plates=subsampled_plates(record),
+    )
+
+
+# compiled once for a model and the shapes of its data and draws
+
+
+@partial(jax.jit, static_argnames=("model", "plates", "num_draws"))
+def _drawn(key, model, plates, arguments, kept, num_draws):
+    args, kwargs = call_of(model, arguments.data)
+    free = OnRows(handlers.uncondition(model), all_rows(plates))
+    return infer.Predictive(free, kept or None, num_samples=num_draws, parallel=True)(key, *args, **kwargs)
+
+
+@partial(jax.jit, static_argnames=("model", "sites"))
+def _discrete(key, model, sites, arguments, kept):
+    args, kwargs = call_of(model, arguments.data)
+    predictive = infer.Predictive(model, kept, infer_discrete=True, return_sites=list(sites), parallel=True)
+    return predictive(key, *args, **kwargs)
+
+
+@partial(jax.jit, static_argnames=("model", "plates"))
+def _likelihoods(model, plates, arguments, kept):
+    args, kwargs = call_of(model, arguments.data)
+    return infer.log_likelihood(OnRows(model, all_rows(plates)), kept, *args, parallel=True, **kwargs)
+
+
+@partial(jax.jit, static_argnames=("model", "plates"))
+def _observed(model, plates, arguments):
+    args, kwargs = call_of(model, arguments.data)
+    # latent values do not matter here, and a prior may be improper
+    full = handlers.seed(OnRows(model, all_rows(plates)), 0)
+    record = handlers.trace(handlers.substitute(full, substitute_fn=infer.init_to_uniform)).get_trace(
+        *args, **kwargs
+    )
+    return {
+        name: jnp.asarray(site["value"])
+        for name, site in record.items()
+        if site["type"] == "sample" and site["is_observed"]
+    }
+
+
+def _in_order(drawn, outline):
+    # compiled functions sort names; factors have no values
+    names = (*outline.hidden, *outline.observed, *outline.deterministic)
+    return {name: np.asarray(drawn[name]) for name in names if name in drawn}
+
+
+def _latent_draws(draws, outline):
+    known = {*outline.hidden, *outline.observed, *outline.deterministic}
+    if foreign := [name for name in draws if name not in known]:
+        raise RequestError(
+            f"The draws name {', '.join(foreign)}, which the model does not have; it has {', '.join(sorted(known))}."
+        )
+    kept = {name: jnp.asarray(draws[name], jnp.float64) for name in outline.hidden if name in draws}
+    missing = [name for name in outline.hidden if name not in kept and name not in outline.discrete]
+    # without any observation the model predicts, and the sites to be predicted look like latent ones
+    if missing and (outline.observed or not kept):
+        raise RequestError(
+            f"The draws lack the latent sites {', '.join(missing)}; give what the fit's `sample` returned."
+        )
+    counts = {len(values) for values in kept.values()}
+    if len(counts) != 1:
+        raise RequestError(f"The draws are unequally many: {sorted(counts)}.")
+    return kept, counts.pop()
+
+
+def _count(num_draws):
+    if not isinstance(num_draws, int | np.integer) or num_draws < 1:
+        raise RequestError(f"num_draws is {num_draws!r}; give a positive integer.")

@@ -1,0 +1,299 @@
+"""What a fit is held against: its own weights, and chains that walk on from its draws."""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.special import logsumexp
+
+from latlas.bayes._batches import MAX_BATCH, on_batches
+from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
+from latlas.bayes._precision import host_rng, keys_from
+from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._modes import MIN_WEIGHT, Search
+from latlas.bayes.families._bijection import affine_of, inverse_rows, on_rows
+from latlas.bayes.families._family import AbstractApproximation
+from latlas.bayes.targets._target import AbstractTarget
+from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
+from latlas.bayes.verdict._verdict import (
+    MAX_MEAN_ERROR,
+    MAX_RMS_MEAN_ERROR,
+    MAX_SD_ERROR,
+    Check,
+    Verdict,
+    judge,
+)
+from latlas.core import PARETO_K_LIMIT, Estimate
+
+_MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
+_MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of each parameter, entries of all parameters in one vector, with the draws behind them."""
+
+    mean: Float[np.ndarray, " m"]
+    sd: Float[np.ndarray, " m"]
+    num_effective: float
+
+    @classmethod
+    def of(
+        cls, values: Float[np.ndarray, "draws m"], weights: Float[np.ndarray, " draws"] | None = None
+    ) -> "Moments":
+        """Of draws with normalised weights, or with equal ones."""
+        weights = np.full(len(values), 1.0 / len(values)) if weights is None else weights
+        mean = weights @ values
+        sd = np.sqrt(weights @ (values - mean) ** 2)
+        return cls(mean, sd, float(1.0 / np.sum(weights**2)))
+
+
+def flat_parameters(target: AbstractTarget, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
+    """Every entry of every constrained parameter, one row per draw."""
+    return on_batches(_flat, target, u, min_batch=MAX_BATCH)
+
+
+@jax.jit
+def _flat(target, u):
+    def one(row):
+        leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(target.constrain(row))]
+        return jnp.concatenate([leaf.astype(row.dtype) for leaf in leaves])
+
+    return jax.vmap(one)(u)
+
+
+@dataclass(frozen=True)
+class Evidences:
+    """A fit's draws, weighted, and what chains make of them.
+
+    Attributes:
+        importance: weighted draws of the approximation.
+        chains: in the same coordinates; None where they were not run.
+        upper: an estimate of log Z from above in the mean, from the chains' draws, in nats; None without chains.
+    """
+
+    importance: ImportanceDraws
+    chains: Chains | None
+    upper: Estimate | None
+
+
+def weigh(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Evidences:
+    """The weights alone: cheap."""
+    return Evidences(importance_draws(key, density, approximation), None, None)
+
+
+def walk_on(
+    key: PRNGKeyArray,
+    density: Density,
+    approximation: AbstractApproximation,
+    importance: ImportanceDraws,
+    *,
+    tolerance: float,
+) -> Evidences:
+    """Adds chains that begin at importance-resampled draws, in coordinates whitened by those draws."""
+    choose_key, walk_key = itertools.islice(keys_from(key), 2)
+    usable = np.isfinite(importance.log_ratios)
+    inner = affine_of(importance.draws[usable])
+    probabilities = np.exp(importance.log_weights) * usable
+    if not probabilities.sum() > 0:
+        probabilities = usable.astype(float)
+    chosen = host_rng(choose_key).choice(len(usable), NUM_CHAINS, p=probabilities / probabilities.sum())
+    begin = inverse_rows(inner, importance.draws[chosen])
+    chains = short_chains(walk_key, density.whitened(inner), begin, tolerance=tolerance)
+    chains = replace(chains, draws=on_rows(inner, chains.draws))
+    draws = chains.draws
+    return Evidences(importance, chains, _upper(density, approximation, draws))
+
+
+def _upper(density, approximation, draws):
+    """log Z <= -log E_p[q / p~] in the mean: from draws of the posterior, as the chains nearly are."""
+    flat = draws.reshape(-1, draws.shape[-1])
+    w = flat[:: -(-len(flat) // MAX_BATCH)]
+    ratios = log_density_of(approximation, w) - density.value(w)
+    ratios = ratios[np.isfinite(ratios)]
+    value = logsumexp(ratios) - np.log(len(ratios))
+    error = np.std(np.exp(ratios - value), ddof=1) / np.sqrt(len(ratios))
+    return Estimate(float(-value), float(error))
+
+
+def check_fit(
+    reported: Moments,
+    reference: Moments | None,
+    evidences: Evidences,
+    search: Search | None,
+    *,
+    converged: bool,
+    message: str,
+    rival_log_evidence: float | None = None,
+    further: tuple[Check, ...] = (),
+    note: str = "",
+) -> tuple[tuple[Check, ...], Verdict]:
+    """All checks of a fit and its verdict.
+
+    Args:
+        reported: what the fit tells its user.
+        reference: what it is held against: the chains, where they agree with one another, else weighted draws, else None.
+        evidences: its weights and chains.
+        search: of the modes; None where none was made.
+        converged: the engine's own opinion.
+        message: the engine's own words.
+        further: checks of the draws themselves, see `far_checks`.
+        note: what to say before everything else, such as where the draws come from.
+        rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
+    """
+    importance, chains = evidences.importance, evidences.chains
+    checks = [_check("engine", float(converged), 1.0, converged, f"The engine {message}.")]
+    checks += [_modes_check(search)] if search is not None else []
+    checks += _weight_checks(importance)
+    checks += _evidence_checks(evidences, rival_log_evidence)
+    checks += _chain_checks(chains) if chains is not None else []
+    checks += [*_moment_checks(reported, reference), *further]
+    return tuple(checks), judge(checks, note)
+
+
+def reference_of(target: AbstractTarget, density: Density, evidences: Evidences) -> Moments | None:
+    """Moments that do not rest on the approximation's shape: of chains that agree, else of good weights, else none."""
+    chains, importance = evidences.chains, evidences.importance
+    if chains is not None:
+        if not chains.converged:
+            return None
+        flat = flat_parameters(target, density.unconstrained(chains.draws.reshape(-1, density.dim)))
+        moments = Moments.of(flat)
+        return Moments(moments.mean, moments.sd, chains.effective_sample_size)
+    if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _MIN_EFFECTIVE:
+        flat = flat_parameters(target, density.unconstrained(importance.draws))
+        return Moments.of(flat, np.exp(importance.log_weights))
+    return None
+
+
+def deviations(
+    moments: Moments, reference: Moments
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """How far apart: |difference| of the means in reference sds, and |log ratio| of the sds; 0 for a constant."""
+    rounding = 1e-12 * np.abs(reference.mean) + 1e-300
+    scale = np.maximum(reference.sd, rounding)
+    error = np.abs(moments.mean - reference.mean) / scale
+    return error, np.abs(np.log(np.maximum(moments.sd, rounding) / scale))
+
+
+def _check(name, value, limit, passed, sentence):
+    return Check(name, float(value), float(limit), bool(passed), sentence)
+
+
+def _modes_check(search):
+    if not search.modes:
+        sentence = f"None of {search.num_starts} searches ended at a mode, so the fit began at the largest ELBO instead."
+        return _check("modes", 0, 1, True, sentence)
+    if len(search.modes) == 1:
+        sentence = (
+            f"{search.num_starts - search.num_lost} of {search.num_starts} searches ended at the same mode."
+        )
+    else:
+        sentence = (
+            f"{len(search.modes)} modes were found, and those other than the fitted ones hold about "
+            f"{100 * search.left_out:.2g} % of the mass; family='mixture' can stand for several."
+        )
+    return _check("modes", search.left_out, MIN_WEIGHT, search.left_out < MIN_WEIGHT, sentence)
+
+
+def _weight_checks(importance):
+    k, tv = importance.pareto_k, importance.total_variation
+    return [
+        _check(
+            "pareto_k",
+            k,
+            PARETO_K_LIMIT,
+            k < PARETO_K_LIMIT,
+            f"The tail of the importance weights has shape {k:.2f}.",
+        ),
+        _check(
+            "total_variation",
+            tv,
+            0.2,
+            tv < 0.2,
+            f"About {100 * tv:.0f} % of the approximation's mass lies in the wrong place.",
+        ),
+    ]
+
+
+def _evidence_checks(evidences, rival):
+    elbo, log_z = evidences.importance.elbo, evidences.importance.log_evidence
+    gap = log_z.value - elbo.value
+    checks = [
+        _check(
+            "elbo_gap",
+            gap,
+            0.5,
+            gap < 0.5,
+            f"The ELBO is {gap:.2g} nats below the evidence that the weights estimate.",
+        )
+    ]
+    if evidences.upper is not None:
+        width = evidences.upper.value - log_z.value
+        noise = 3.0 * np.hypot(evidences.upper.standard_error, log_z.standard_error)
+        sentence = f"The estimates of the log evidence from below and from above are {width:.2g} nats apart."
+        checks.append(_check("evidence_bracket", width, 0.5, abs(width) < 0.5 + noise, sentence))
+    if rival is not None:
+        excess = rival - log_z.value
+        limit = 1.0 + 3.0 * min(log_z.standard_error, 1.0)
+        sentence = f"Another fit of the same posterior found {excess:.2g} nats more evidence."
+        checks.append(_check("evidence_agreement", excess, limit, excess < limit, sentence))
+    return checks
+
+
+def _chain_checks(chains):
+    return [
+        _check(
+            "chains",
+            chains.r_hat,
+            R_HAT_LIMIT,
+            chains.r_hat < R_HAT_LIMIT,
+            f"{len(chains.draws)} Hamiltonian chains of {chains.num_steps} steps, begun at the fit's draws, have R-hat "
+            f"{chains.r_hat:.3f}.",
+        ),
+        _check(
+            "divergences",
+            chains.divergent,
+            MAX_DIVERGENT,
+            chains.divergent <= MAX_DIVERGENT,
+            f"{100 * chains.divergent:.2g} % of their trajectories were thrown off.",
+        ),
+    ]
+
+
+def _moment_checks(reported, reference):
+    if reference is None:
+        sentence = "Neither its importance weights nor the chains that walked on from it settled: nothing confirms it."
+        return [_check("reference", 0, 1, False, sentence)]
+    noise = 2.0 * np.sqrt(1.0 / reference.num_effective + 1.0 / reported.num_effective)
+    if not noise < _MAX_NOISE:
+        sentence = f"Too few effective draws to tell ({reference.num_effective:.0f}): nothing confirms it."
+        return [_check("reference", 0, 1, False, sentence)]
+    error, spread = deviations(reported, reference)
+    rms, worst, sd = np.sqrt(np.mean(error**2)), np.max(error), np.expm1(np.max(spread))
+    return [
+        _check(
+            "mean_error",
+            rms,
+            MAX_RMS_MEAN_ERROR,
+            rms < MAX_RMS_MEAN_ERROR + 0.5 * noise,
+            f"Its means are within {rms:.2g} posterior sds (rms) of an independent estimate.",
+        ),
+        _check(
+            "max_mean_error",
+            worst,
+            MAX_MEAN_ERROR,
+            worst < MAX_MEAN_ERROR + 0.5 * noise,
+            f"The worst mean is off by {worst:.2g} sds.",
+        ),
+        _check(
+            "sd_error",
+            sd,
+            MAX_SD_ERROR,
+            sd < MAX_SD_ERROR,
+            f"Its standard deviations are within {100 * sd:.0f} % of that estimate.",
+        ),
+    ]

@@ -1,0 +1,105 @@
+"""Mass and tails that a fit's own draws do not show: a wide component that no chain entered, a mean that does not exist."""
+
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+
+from latlas.bayes._chains import Chains
+from latlas.bayes._precision import host_rng
+from latlas.bayes.densities._density import Density
+from latlas.bayes.verdict._assess import flat_parameters
+from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
+from latlas.bayes.verdict._posterior import Posterior
+from latlas.bayes.verdict._verdict import Check
+from latlas.core import PARETO_K_LIMIT
+
+MAX_TAIL = PARETO_K_LIMIT  # from 1 on there is no mean, and from 0.7 on it takes more draws than anyone has
+MAX_FAR_MASS = 0.03
+_QUANTILE = 0.99  # of the radii of the draws: what lies beyond is far
+_SCALES = (1.0, 2.0, 5.0, 10.0)
+_DRAWS_OF_EACH = NUM_DRAWS // len(_SCALES)
+_MIN_EFFECTIVE = 100.0
+
+
+def far_checks(
+    key: PRNGKeyArray, density: Density, posterior: Posterior, chains: Chains | None
+) -> tuple[Check, ...]:
+    """The checks `tails` and `far_mass` of the draws that a fit is held against: chains that agree, else its own.
+
+    A fit that is merely narrower than the chains is a matter of `sd_error`; these ask what the chains themselves missed.
+
+    `tails`: the shape k of the generalised Pareto law of each parameter's distance from its median, the largest; moments up
+    to 1/k exist.
+
+    `far_mass`: normals once, twice, five and ten times as wide as those draws are drawn from and weighted, and the mass
+    beyond the radius that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth of its mass
+    in another one ten times as wide looks like a normal to every chain that begins within. The check is left out where
+    the weights cannot be averaged, and in non-centred coordinates.
+    """
+    rng = host_rng(key)
+    draws = posterior.draws
+    if chains is not None and chains.converged:
+        draws = density.unconstrained(chains.draws.reshape(-1, density.dim))
+    elif posterior.weights is not None:
+        draws = draws[rng.choice(len(draws), len(draws), p=posterior.weights)]
+    checks = [_tails(flat_parameters(posterior.target, draws))]
+    if density.warp is None:
+        found = _far_mass(rng, Density(density.target, None, None, density.count), draws)
+        checks += [] if found is None else [found]
+    return tuple(checks)
+
+
+def _tails(values: Float[np.ndarray, "draws m"]) -> Check:
+    k = float(np.max(tail_shapes(np.abs(values - np.median(values, axis=0)))))
+    sentence = f"The heaviest tail of a parameter has shape {k:.2f}"
+    sentence += "." if k < MAX_TAIL else ": draws do not tell its mean, if it has one; look at quantiles."
+    return Check("tails", k, MAX_TAIL, k < MAX_TAIL, sentence)
+
+
+def tail_shapes(distances: Float[np.ndarray, "draws m"]) -> Float[np.ndarray, " m"]:
+    """Extreme value index k of each column's largest tenth: moments below 1/k exist; 0 for exponential tails.
+
+    References:
+        Dekkers, Einmahl, de Haan 1989, Annals of Statistics 17(4), equation 1.7.
+    """
+    count = max(len(distances) // 10, 2)
+    largest = np.sort(distances, axis=0)[-count - 1 :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(largest[1:] / largest[0])
+        first, second = logs.mean(0), (logs**2).mean(0)
+        shapes = first + 1.0 - 0.5 / (1.0 - first**2 / second)
+    return np.where(np.isfinite(shapes), shapes, 0.0)
+
+
+def _far_mass(rng, density, draws):
+    loc, covariance = draws.mean(0), np.atleast_2d(np.cov(draws.T))
+    dim = len(loc)
+    try:
+        factor = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return None
+    limit = np.quantile(_radii(factor, draws - loc), _QUANTILE)
+    noise = rng.standard_normal((len(_SCALES), _DRAWS_OF_EACH, dim))
+    z = (np.array(_SCALES)[:, None, None] * noise).reshape(-1, dim)
+    squared = np.sum(z**2, axis=1)
+    normals = [-0.5 * squared / s**2 - dim * np.log(s) for s in _SCALES]
+    log_ratios = density.value(loc + z @ factor.T) - logsumexp(normals, axis=0)
+    log_ratios = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
+    if not np.isfinite(log_ratios).any():
+        return None
+    weights = np.exp(log_ratios - logsumexp(log_ratios))
+    if 1.0 / np.sum(weights**2) < _MIN_EFFECTIVE or smoothed(log_ratios)[1] >= PARETO_K_LIMIT:
+        return None
+    beyond = np.sqrt(squared) > limit
+    mass = weights @ beyond
+    error = np.sqrt(np.sum(weights**2 * (beyond - mass) ** 2))
+    excess = mass - (1.0 - _QUANTILE)
+    sentence = (
+        f"About {100 * max(excess, 0.0):.2g} % of the posterior's mass lies farther out than the draws say."
+    )
+    return Check("far_mass", float(excess), MAX_FAR_MASS, bool(excess - 3.0 * error < MAX_FAR_MASS), sentence)
+
+
+def _radii(factor, centred):
+    return np.linalg.norm(solve_triangular(factor, centred.T, lower=True), axis=0)

@@ -1,0 +1,160 @@
+"""The draws a fit reports, in the user's parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from numpyro.diagnostics import effective_sample_size
+
+from latlas.bayes._fixed_draws import fixed_draws
+from latlas.bayes._precision import host_rng
+from latlas.bayes.densities._density import Density
+from latlas.bayes.engines._engine import EngineResult
+from latlas.bayes.families._family import AbstractApproximation, AbstractTransport
+from latlas.bayes.families._gaussian import FullGaussian
+from latlas.bayes.targets._target import AbstractTarget
+from latlas.bayes.verdict._assess import Moments, flat_parameters
+from latlas.bayes.verdict._importance import ImportanceDraws
+
+Correction = Literal["none", "importance", "chains", "linear response"]
+NUM_REPORTED = 4096
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of u with weights, and how they were come by.
+
+    Attributes:
+        target: knows the parameters.
+        draws: `(draws, n)`, unconstrained.
+        weights: normalised, `(draws,)`, or None where all count alike.
+        correction: "none", draws of the approximation; "importance", weighted by Pareto-smoothed ratios; "chains", of
+            Markov chains that began at the approximation; "linear response", of the normal with repaired covariances.
+        num_effective: independent draws they are worth; infinite where the moments are exact.
+    """
+
+    target: AbstractTarget
+    draws: Float[np.ndarray, "draws n"]
+    weights: Float[np.ndarray, " draws"] | None
+    correction: Correction
+    num_effective: float
+
+    def moments(self) -> Moments:
+        """Of every entry of every parameter."""
+        moments = Moments.of(flat_parameters(self.target, self.draws), self.weights)
+        return Moments(moments.mean, moments.sd, self.num_effective)
+
+    def resample(
+        self, key: PRNGKeyArray, num_draws: int, *, replace: bool | None = None
+    ) -> Float[Array, "draws n"]:
+        """Unconstrained draws with equal weights; without replacement where the draws suffice and count alike."""
+        if replace is None:
+            replace = self.weights is not None or num_draws > len(self.draws)
+        p = None if self.weights is None else jnp.asarray(self.weights)
+        return jnp.asarray(self.draws)[jax.random.choice(key, len(self.draws), (num_draws,), replace, p)]
+
+    def mean_and_sd(self) -> tuple[PyTree[np.ndarray], PyTree[np.ndarray]]:
+        """Of every parameter, in its own shape."""
+        weights = (
+            self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
+        )
+        values = jax.tree.map(np.asarray, constrained(self.target, self.draws))
+        mean = jax.tree.map(lambda v: np.tensordot(weights, v, 1), values)
+        sd = jax.tree.map(lambda v, m: np.sqrt(np.tensordot(weights, (v - m) ** 2, 1)), values, mean)
+        return mean, sd
+
+    def mean_of(self, function: Callable[[PyTree[Array]], PyTree[Array]]) -> PyTree[np.ndarray]:
+        """The mean over the draws of a function of the parameters."""
+        values = jax.vmap(function)(constrained(self.target, self.draws))
+        weights = (
+            self.weights if self.weights is not None else np.full(len(self.draws), 1.0 / len(self.draws))
+        )
+        return jax.tree.map(lambda v: np.tensordot(weights, np.asarray(v), 1), values)
+
+    def quantiles(self) -> Float[np.ndarray, "3 m"]:
+        """5, 50 and 95 % quantiles of every entry of every parameter."""
+        flat = flat_parameters(self.target, self.draws)
+        if self.weights is None:
+            return np.quantile(flat, QUANTILES, axis=0)
+        weights = self.weights
+        return np.stack(
+            [np.quantile(c, QUANTILES, weights=weights, method="inverted_cdf") for c in flat.T], axis=1
+        )
+
+
+def constrained(target: AbstractTarget, u: Float[Array, "draws n"]) -> PyTree[Array]:
+    """The user's parameters at each row, each with the draws as its leading axis."""
+    return _constrained(target, jnp.asarray(u))
+
+
+def of_approximation(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Posterior:
+    """Draws of the approximation alone; where it is a transport, from noise whose mean and covariance are exact."""
+    exact = isinstance(approximation, AbstractTransport) and 4 * density.dim < NUM_REPORTED
+    if exact:
+        draws = _transported(approximation, fixed_draws(host_rng(key), NUM_REPORTED, density.dim))
+    else:
+        draws = approximation.sample(key, NUM_REPORTED)
+    count = np.inf if exact else float(NUM_REPORTED)
+    return Posterior(density.target, density.unconstrained(np.asarray(draws)), None, "none", count)
+
+
+def of_result(key: PRNGKeyArray, density: Density, result: EngineResult) -> Posterior:
+    """What an engine's result says by itself: its draws, or its approximation, its covariance repaired if there is one."""
+    if result.draws is not None:
+        return of_chains(density, result.draws)
+    if result.covariance is None:
+        return of_approximation(key, density, result.approximation)
+    loc = result.approximation.mean if result.mean is None else result.mean
+    repaired = FullGaussian.of(loc, np.linalg.cholesky(result.covariance))
+    return replace(of_approximation(key, density, repaired), correction="linear response")
+
+
+def of_weights(density: Density, importance: ImportanceDraws) -> Posterior:
+    """Weighted draws of the approximation."""
+    weights = np.exp(importance.log_weights)
+    draws = density.unconstrained(importance.draws)
+    return Posterior(density.target, draws, weights, "importance", importance.effective_sample_size)
+
+
+def of_chains(
+    density: Density, draws: Float[np.ndarray, "*chains steps n"], num_effective: float | None = None
+) -> Posterior:
+    """Draws of Markov chains, or particles, all alike."""
+    if num_effective is None:
+        num_effective = float(np.min(effective_sample_size(draws))) if draws.ndim == 3 else float(len(draws))
+    flat = density.unconstrained(draws.reshape(-1, draws.shape[-1]))
+    return Posterior(density.target, flat, None, "chains", num_effective)
+
+
+@eqx.filter_jit
+def _transported(approximation, noise):
+    return jax.vmap(approximation.transport)(noise)
+
+
+@eqx.filter_jit
+def _constrained(target, u):
+    return jax.vmap(target.constrain)(u)
+
+
+def entry_names(target: AbstractTarget) -> tuple[str, ...]:
+    """A name for every entry of every parameter, in the order of `flat_parameters`: "mu", "theta[0]", "cov[0,1]"."""
+    like = jax.eval_shape(target.constrain, jax.ShapeDtypeStruct((target.dim,), jnp.result_type(float)))
+    names = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(like):
+        stem = ".".join(_step_name(step) for step in path) or "x"
+        entries = [f"{stem}[{','.join(map(str, index))}]" for index in np.ndindex(leaf.shape)]
+        names += entries if leaf.shape else [stem]
+    return tuple(names)
+
+
+def _step_name(step):
+    for attribute in ("key", "name", "idx"):
+        if hasattr(step, attribute):
+            return str(getattr(step, attribute))
+    return str(step)

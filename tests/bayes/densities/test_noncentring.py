@@ -1,0 +1,75 @@
+"""Non-centring: a bijection with the right log determinant, found where scales are parameters and nowhere else."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from tests.bayes.posteriors import centred_schools, density_of, funnel, logistic, nearby_normal, normal
+
+from latlas.bayes.densities import NonCentring, find_non_centring
+from latlas.bayes.families import Affine
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+
+@pytest.fixture(autouse=True)
+def in_float64():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def warp():
+    rng = np.random.default_rng(0)
+    mixing = np.eye(3) + np.triu(rng.standard_normal((3, 3)), 1)
+    return NonCentring(
+        np.array([1, 3]), np.array([4, 0, 2]), rng.standard_normal(2), rng.standard_normal(3), mixing,
+        rng.standard_normal((3, 2)),
+    )  # fmt: skip
+
+
+def test_a_bijection_with_its_log_determinant(warp):
+    w = jnp.asarray(np.random.default_rng(1).standard_normal(5))
+    np.testing.assert_allclose(warp.inverse(warp(w)), w, rtol=1e-9)
+    np.testing.assert_allclose(warp(warp.inverse(w)), w, rtol=1e-9)
+    sign, log_det = np.linalg.slogdet(jax.jacobian(warp)(w))
+    np.testing.assert_allclose(warp.log_det(w), log_det, rtol=1e-9)
+    assert sign == 1.0
+    np.testing.assert_allclose(warp(w)[np.array([1, 3])], w[np.array([1, 3])])
+
+
+def test_neals_funnel_becomes_a_normal():
+    """du / dw of the others is exp(u_0 / 2), after which the density is a product of normals."""
+    density = density_of(funnel, 6)
+    warp = find_non_centring(jr.key(0), density, Affine(np.zeros(6), np.ones(6)))
+    assert warp.parents.tolist() == [0]
+    np.testing.assert_allclose(warp.slopes, 0.5, atol=1e-6)
+    hessian = density.warped(warp).hessian(np.random.default_rng(0).standard_normal((3, 6)))
+    np.testing.assert_allclose(hessian, [np.diag([-1 / 9] + 5 * [-1.0])] * 3, atol=1e-6)
+
+
+def test_centred_schools_name_their_scale():
+    guess = Affine(np.r_[4.0, 1.0, np.full(8, 4.0)], np.r_[3.0, 0.8, np.full(8, 3.0)])
+    warp = find_non_centring(jr.key(0), density_of(centred_schools, 10), guess)
+    assert warp.parents.tolist() == [1]
+    assert sorted(warp.children) == [0, *range(2, 10)]
+    # one unit of log tau widens each theta by nearly e where the data say little; mu hardly at all
+    slopes = dict(zip(warp.children, np.asarray(warp.slopes)[:, 0], strict=True))
+    assert all(0.4 < slopes[i] < 1.2 for i in range(2, 10)), slopes
+
+
+def test_nothing_to_do_for_a_normal_or_a_logistic_regression():
+    loc, factor = nearby_normal(4)
+    guess = Affine(loc, np.linalg.norm(factor, axis=1))
+    assert find_non_centring(jr.key(0), density_of(normal, 4, (loc, factor)), guess) is None
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((100, 4))
+    y = (rng.uniform(size=100) < 0.5).astype(float)
+    guess = Affine(np.zeros(4), np.full(4, 0.2))
+    assert find_non_centring(jr.key(0), density_of(logistic, 4, (x, y)), guess) is None
+
+
+def test_a_density_that_is_nowhere_finite_gives_none():
+    density = density_of(lambda u: jnp.log(u[0] - 1e6) - u[1] ** 2, 2)
+    assert find_non_centring(jr.key(0), density, Affine(np.zeros(2), np.ones(2))) is None

@@ -1,0 +1,221 @@
+"""A NumPyro model as a target has the model's log density, on R^n, whatever its sites are."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro.contrib.control_flow import scan
+from numpyro.distributions import constraints
+from scipy import stats
+
+from latlas.bayes import from_numpyro
+from latlas.bayes.densities import Density
+from latlas.bayes.targets import NumPyroTarget, SubsampledTarget
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
+Y = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0]
+SIGMA = [15, 10, 16, 11, 9, 11, 10, 18]
+
+
+def eight_schools(J, sigma, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 5))
+    tau = numpyro.sample("tau", dist.HalfCauchy(5))
+    with numpyro.plate("J", J):
+        theta = numpyro.sample("theta", dist.Normal(mu, tau))
+        numpyro.sample("y", dist.Normal(theta, sigma), obs=y)
+    numpyro.deterministic("shift", theta - mu)
+
+
+def value(target, u):
+    with jax.enable_x64(True):
+        return float(jax.jit(lambda t, u: t.log_density(u))(target, jnp.asarray(u, jnp.float64)))
+
+
+def constrained(target, u):
+    with jax.enable_x64(True):
+        return jax.tree.map(
+            np.asarray, jax.jit(lambda t, u: t.constrain(u))(target, jnp.asarray(u, jnp.float64))
+        )
+
+
+def volume(target, u):
+    """log |d theta / d u| of a target whose constrained values are as many as its unconstrained ones."""
+    with jax.enable_x64(True):
+
+        def flat(u):
+            values = target.constrain(u)
+            return jnp.concatenate([jnp.ravel(values[name]) for name in target.names])
+
+        return float(
+            np.linalg.slogdet(np.asarray(jax.jit(jax.jacobian(flat))(jnp.asarray(u, jnp.float64))))[1]
+        )
+
+
+def test_eight_schools_has_the_log_density_that_scipy_gives():
+    target = from_numpyro(jr.key(0), eight_schools, {"J": 8, "sigma": SIGMA, "y": Y})
+    u = np.linspace(-1.0, 1.5, 10)
+    mu, tau, theta = u[0], np.exp(u[1]), u[2:]
+    expected = stats.norm(0, 5).logpdf(mu) + stats.halfcauchy(scale=5).logpdf(tau) + u[1]
+    expected += stats.norm(mu, tau).logpdf(theta).sum() + stats.norm(theta, SIGMA).logpdf(Y).sum()
+    assert value(target, u) == pytest.approx(expected, rel=1e-12)
+
+
+def test_sites_keep_the_models_order_and_shapes_and_deterministic_ones_follow():
+    target = from_numpyro(jr.key(0), eight_schools, {"J": 8, "sigma": SIGMA, "y": Y})
+    assert isinstance(target, NumPyroTarget)
+    assert (target.dim, target.names) == (10, ("mu", "tau", "theta"))
+    assert target.shapes == {"mu": (), "tau": (), "theta": (8,)}
+    values = constrained(target, np.arange(10.0) / 10)
+    assert list(values) == ["mu", "tau", "theta", "shift"]
+    np.testing.assert_allclose(values["shift"], values["theta"] - values["mu"], rtol=1e-12)
+    assert {v.dtype for v in values.values()} == {np.dtype("float64")}
+
+
+def many_supports():
+    numpyro.sample("weights", dist.Dirichlet(jnp.ones(3)))
+    numpyro.sample("factor", dist.LKJCholesky(3, 2.0))
+    numpyro.sample("scales", dist.HalfNormal(jnp.ones(2)).to_event(1))
+
+
+@pytest.mark.parametrize("site", ["weights", "factor", "scales"])
+def test_supports_of_all_kinds_are_reached(site):
+    target = from_numpyro(jr.key(0), many_supports, None)
+    assert target.dim == 2 + 3 + 2
+    found = constrained(target, np.linspace(-1, 1, 7))[site]
+    support = {
+        "weights": constraints.simplex,
+        "factor": constraints.corr_cholesky,
+        "scales": constraints.positive,
+    }[site]
+    assert np.all(support(found))
+
+
+def nested():
+    top = numpyro.sample("top", dist.Exponential(1.0))
+    numpyro.sample("part", dist.Uniform(0, top))
+    numpyro.sample("free", dist.ImproperUniform(constraints.greater_than(top), (), ()))
+
+
+def test_supports_that_depend_on_other_sites_follow_them():
+    target = from_numpyro(jr.key(0), nested, {})
+    for u in np.random.default_rng(0).normal(size=(3, 3)):
+        values = constrained(target, u)
+        assert 0 < values["part"] < values["top"] < values["free"]
+        expected = -values["top"] - np.log(values["top"]) + volume(target, u)
+        assert value(target, u) == pytest.approx(expected, rel=1e-10)
+
+
+def walk(y):
+    scale = numpyro.sample("scale", dist.HalfNormal(1.0))
+
+    def step(x, row):
+        x = numpyro.sample("x", dist.Normal(x, scale))
+        numpyro.sample("y", dist.Normal(x, 1.0), obs=row)
+        return x, None
+
+    scan(step, jnp.array(0.0), y)
+    numpyro.factor("penalty", -scale)
+
+
+def test_latent_sites_of_a_scan_and_factors_count():
+    y = np.array([0.5, -1.0, 2.0])
+    target = from_numpyro(jr.key(0), walk, {"y": y})
+    u = np.array([0.3, 1.0, -0.5, 0.2])
+    scale, x = np.exp(u[0]), u[1:]
+    expected = stats.halfnorm.logpdf(scale) + u[0] - scale
+    expected += stats.norm(np.r_[0, x[:-1]], scale).logpdf(x).sum() + stats.norm(x, 1).logpdf(y).sum()
+    assert target.shapes == {"scale": (), "x": (3,)}
+    assert value(target, u) == pytest.approx(expected, rel=1e-12)
+
+
+def test_reparameterised_models_are_fitted_in_their_new_coordinates():
+    config = {"theta": numpyro.infer.reparam.LocScaleReparam(0)}
+    target = from_numpyro(
+        jr.key(0), numpyro.handlers.reparam(eight_schools, config=config), {"J": 8, "sigma": SIGMA, "y": Y}
+    )
+    assert target.names == ("mu", "tau", "theta_decentered")
+    values = constrained(target, np.ones(10))
+    np.testing.assert_allclose(values["theta"], values["mu"] + values["tau"] * values["theta_decentered"])
+
+
+def test_other_data_of_the_same_shapes_do_not_compile_again():
+    traces = []
+
+    def model(y, power):
+        traces.append(power)
+        mu = numpyro.sample("mu", dist.Normal(0, 1))
+        numpyro.sample("y", dist.Normal(mu**power, 1), obs=y)
+
+    def fresh(y, power):
+        target = from_numpyro(jr.key(0), model, {"y": y, "power": power})
+        traces.clear()
+        return Density(target).value(np.zeros((1, 1)))[0], len(traces)
+
+    first, _ = fresh([1.0, 2.0], 2)
+    again, compiled = fresh([3.0, 4.0], 2)
+    assert (again, compiled) == (pytest.approx(first - 10.0), 0)
+    # an integer is part of the program, and True is no 1
+    assert fresh([1.0, 2.0], 3)[1] > 0
+    assert fresh([1.0, 2.0], 1)[1] > 0
+    assert fresh([1.0, 2.0], True)[1] > 0
+
+
+def grouped(group, y):
+    with numpyro.plate("groups", len(np.unique(group))):
+        level = numpyro.sample("level", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(level[group], 1), obs=y)
+
+
+def test_a_model_that_looks_at_its_data_has_them_compiled_in():
+    first = from_numpyro(jr.key(0), grouped, {"group": np.array([0, 0, 1]), "y": [1.0, 2.0, 3.0]})
+    other = from_numpyro(jr.key(0), grouped, {"group": np.array([0, 1, 1]), "y": [1.0, 2.0, 3.0]})
+    assert jax.tree.leaves(first) == []
+    values = [Density(t).value(np.array([[1.0, 2.0]]))[0] for t in (first, other)]
+    assert values[0] - values[1] == pytest.approx(-0.5 * (1.0 - 0.0))
+
+
+def regression(x, y, rows=None):
+    slope = numpyro.sample("slope", dist.Normal(0, 1))
+    with numpyro.plate("rows", len(y), subsample_size=rows) as i:
+        numpyro.sample("y", dist.Normal(slope * x[i], 1.0), obs=y[i])
+
+
+def test_the_estimates_of_a_plate_that_subsamples_average_to_the_whole():
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=6), "y": rng.normal(size=6)}
+    whole = from_numpyro(jr.key(0), regression, data)
+    part = from_numpyro(jr.key(0), regression, data | {"rows": 2})
+    assert isinstance(part, SubsampledTarget)
+    with jax.enable_x64(True):
+        u = jnp.array([0.7])
+        batches = jnp.array([[0, 1], [2, 3], [4, 5]])
+        estimates = jax.jit(
+            jax.vmap(lambda rows: jax.value_and_grad(part.log_density_on)(u, {"rows": rows}))
+        )(batches)
+        exact = jax.jit(jax.value_and_grad(lambda u: whole.log_density(u)))(u)
+    np.testing.assert_allclose(np.mean(np.asarray(estimates[0])), exact[0], rtol=1e-12)
+    np.testing.assert_allclose(np.mean(np.asarray(estimates[1]), axis=0), exact[1], rtol=1e-12)
+    assert value(part, [0.7]) == pytest.approx(value(whole, [0.7]), rel=1e-12)
+    drawn = part.draw_batch(np.random.default_rng(0))["rows"]
+    assert len(set(drawn.tolist())) == 2
+
+
+def test_the_global_flag_stays_as_it_was():
+    target = from_numpyro(jr.key(0), eight_schools, {"J": 8, "sigma": SIGMA, "y": Y})
+    assert not jax.config.jax_enable_x64
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(target)} == {"float64", "int64"}
+
+
+def with_param(y):
+    width = numpyro.param("width", 2.0, constraint=constraints.positive)
+    mu = numpyro.sample("mu", dist.Normal(0, width))
+    numpyro.sample("y", dist.Normal(mu, 1), obs=y)
+
+
+def test_params_keep_their_initial_values():
+    target = from_numpyro(jr.key(0), with_param, {"y": 1.0})
+    assert value(target, [0.5]) == pytest.approx(stats.norm(0, 2).logpdf(0.5) + stats.norm(0.5).logpdf(1.0))

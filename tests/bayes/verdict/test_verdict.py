@@ -1,0 +1,215 @@
+"""The verdict: a table of what follows from which checks, and fits that are wrong on purpose."""
+
+import itertools
+from dataclasses import replace
+
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
+
+from latlas.bayes import Chains, Check, Verdict
+from latlas.bayes.densities import Mode, Search
+from latlas.bayes.engines import EngineResult
+from latlas.bayes.families._gaussian import FullGaussian
+from latlas.bayes.fitting._ladder import _Ladder
+from latlas.bayes.verdict import Evidences, judge
+from latlas.bayes.verdict._assess import Moments, check_fit, reference_of, walk_on, weigh
+from latlas.bayes.verdict._posterior import of_approximation
+from latlas.core import Estimate
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")
+INFORM = ("engine", "pareto_k", "total_variation", "elbo_gap", "evidence_bracket", "chains", "divergences")
+
+
+def check(name, passed):
+    return Check(name, 0.0, 1.0, passed, f"{name} is {'fine' if passed else 'wrong'}.")
+
+
+ALL_FINE = [check(name, True) for name in (*INFORM, *FATAL, "sd_error")]
+
+
+@pytest.mark.parametrize(
+    ("failed", "kind"),
+    [((), "trust"), (INFORM, "trust"), (("sd_error",), "means only"), (("sd_error", *INFORM), "means only")]
+    + [((name,), "do not trust") for name in FATAL]
+    + [((name, "sd_error"), "do not trust") for name in FATAL],
+)
+def test_the_kind_follows_from_the_checks_that_failed(failed, kind):
+    verdict = judge([check(c.name, c.name not in failed) for c in ALL_FINE])
+    assert verdict.kind == kind
+    assert str(verdict).startswith(f"{kind}: ")
+    decisive = [name for name in failed if name in (*FATAL, "sd_error")]
+    if kind != "trust":
+        assert verdict.reasons[0] == f"{decisive[0]} is wrong."
+
+
+def test_the_order_of_the_checks_does_not_matter():
+    checks = [check(c.name, c.name not in ("mean_error", "modes")) for c in ALL_FINE]
+    assert judge(checks) == judge(checks[::-1])
+
+
+def test_a_note_comes_first_unless_the_verdict_is_bad():
+    assert judge(ALL_FINE, "Weighted.").reasons[0] == "Weighted."
+    assert "Weighted." not in judge([check("modes", False)], "Weighted.").reasons
+
+
+def test_a_check_is_ready_for_json():
+    assert Check("a", np.inf, 1.0, False, "s").to_dict() == {
+        "name": "a", "value": None, "limit": 1.0, "passed": False, "sentence": "s"
+    }  # fmt: skip
+    assert str(Verdict("trust", ("One.", "Two."))) == "trust: One. Two."
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    return density_of(normal, 3, nearby_normal(3))
+
+
+def verdict_of(density, loc, factor, *, search=None, rival=None, seed=0):
+    """Of a fit that reports draws of N(loc, factor factor'), as one named engine does."""
+    with jax.enable_x64(True):
+        keys = jr.split(jr.key(seed), 3)
+        q = FullGaussian.of(np.asarray(loc), np.asarray(factor))
+        evidences = weigh(keys[0], density, q)
+        evidences = walk_on(keys[1], density, q, evidences.importance, tolerance=0.1)
+        reference = reference_of(density.target, density, evidences)
+        reported = of_approximation(keys[2], density, q).moments()
+        return check_fit(
+            reported, reference, evidences, search, converged=True, message="ran", rival_log_evidence=rival
+        )
+
+
+def failed_of(checks):
+    return {c.name for c in checks if not c.passed}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_right_normal_is_trusted(gaussian, seed):
+    checks, verdict = verdict_of(gaussian, *nearby_normal(3), seed=seed)
+    assert verdict.kind == "trust"
+    assert failed_of(checks) == set()
+
+
+@pytest.mark.parametrize("direction", [0, 2])
+def test_a_mean_that_is_off_by_half_an_sd_is_never_trusted(gaussian, direction):
+    loc, factor = nearby_normal(3)
+    loc[direction] += 0.5 * np.linalg.norm(factor[direction])
+    _, verdict = verdict_of(gaussian, loc, factor)
+    assert verdict.kind == "do not trust"
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_sds_that_are_off_leave_the_means(gaussian, scale):
+    loc, factor = nearby_normal(3)
+    checks, verdict = verdict_of(gaussian, loc, scale * factor)
+    assert verdict.kind == "means only"
+    assert "sd_error" in failed_of(checks)
+
+
+def test_one_sd_of_three_is_enough(gaussian):
+    loc, factor = nearby_normal(3)
+    _, verdict = verdict_of(gaussian, loc, np.diag([1.0, 0.6, 1.0]) @ factor)
+    assert verdict.kind == "means only"
+
+
+def test_a_fit_in_another_place_altogether_is_not_trusted(gaussian):
+    loc, factor = nearby_normal(3)
+    _, verdict = verdict_of(gaussian, loc + 100.0, 0.01 * factor)
+    assert verdict.kind == "do not trust"
+
+
+def test_a_normal_is_not_trusted_for_a_skewed_posterior():
+    _, verdict = verdict_of(density_of(log_gammas, 1, np.array([0.3])), [np.log(0.3)], [[0.3**-0.5]])
+    assert verdict.kind == "do not trust"
+
+
+def two_of(*log_probs):
+    search = Search(tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, 1)
+    return replace(search, left_out=search.weights[1:].sum())
+
+
+@pytest.mark.parametrize(("gap", "kind"), [(0.0, "do not trust"), (4.0, "do not trust"), (6.0, "trust")])
+def test_another_mode_counts_by_its_mass(gap, kind):
+    density = density_of(normal, 2, (np.zeros(2), np.eye(2)))
+    checks, verdict = verdict_of(density, np.zeros(2), np.eye(2), search=two_of(0.0, -gap))
+    assert verdict.kind == kind
+    value = next(c.value for c in checks if c.name == "modes")
+    np.testing.assert_allclose(value, np.exp(-gap) / (1 + np.exp(-gap)))
+
+
+def test_searches_that_were_lost_inform_only(gaussian):
+    checks, verdict = verdict_of(gaussian, *nearby_normal(3), search=Search((), 4, 4))
+    assert verdict.kind == "trust"
+    assert any("None of 4 searches" in c.sentence for c in checks)
+
+
+def test_a_rival_with_more_evidence_is_fatal(gaussian):
+    loc, factor = nearby_normal(3)
+    log_z = np.linalg.slogdet(factor)[1] + 1.5 * np.log(2 * np.pi)
+    assert verdict_of(gaussian, loc, factor, rival=log_z + 0.5)[1].kind == "trust"
+    checks, verdict = verdict_of(gaussian, loc, factor, rival=log_z + 3.0)
+    assert verdict.kind == "do not trust"
+    assert "evidence_agreement" in failed_of(checks)
+
+
+def test_one_of_two_modes_is_not_seen_from_inside_it():
+    """What the search for modes is for: weights and chains find all well. The table of checks must hold the search."""
+    density = density_of(two_normals, 2, np.full(2, 15.0))
+    _, blind = verdict_of(density, np.full(2, 15.0), np.eye(2))
+    assert blind.kind == "trust"
+    _, verdict = verdict_of(density, np.full(2, 15.0), np.eye(2), search=two_of(0.0, 0.0))
+    assert verdict.kind == "do not trust"
+
+
+@pytest.mark.parametrize(("num_effective", "kind"), [(40.0, "do not trust"), (2000.0, "trust")])
+def test_a_reference_of_few_draws_confirms_nothing(num_effective, kind):
+    evidences = evidences_of(r_hat=1.01)
+    moments = Moments(np.zeros(2), np.ones(2), num_effective)
+    _, verdict = check_fit(moments, moments, evidences, None, converged=True, message="ran")
+    assert verdict.kind == kind
+
+
+def test_moments_of_weighted_values():
+    values, weights = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 5.0]]), np.array([0.5, 0.5, 0.0])
+    moments = Moments.of(values, weights)
+    np.testing.assert_allclose(moments.mean, [1.0, 1.0])
+    np.testing.assert_allclose(moments.sd, [1.0, 0.0])
+    assert moments.num_effective == 2.0
+
+
+@pytest.mark.parametrize(("off", "limit"), list(itertools.product([0.05, 0.3], [1e4, 1e8])))
+def test_the_limits_of_the_means(off, limit):
+    reference, reported = (
+        Moments(np.zeros(4), np.ones(4), limit),
+        Moments(np.full(4, off), np.ones(4), np.inf),
+    )
+    _, verdict = check_fit(reported, reference, evidences_of(), None, converged=True, message="ran")
+    assert verdict.kind == ("trust" if off < 0.1 else "do not trust")
+
+
+def evidences_of(r_hat=1.0):
+    from_normal = density_of(normal, 1, (np.zeros(1), np.eye(1)))
+    with jax.enable_x64(True):
+        importance = weigh(jr.key(0), from_normal, FullGaussian.of(np.zeros(1), np.eye(1))).importance
+    return Evidences(importance, Chains(np.zeros((2, 4, 1)), r_hat, 1e3, 0.9, 0.0, 8), Estimate(0.919, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("apart", "divergences", "kind"),
+    [(0.0, 1, "trust"), (15.0, 0, "do not trust"), (0.0, 20, "do not trust")],
+)
+def test_chains_of_the_last_rung_that_miss_something_are_not_trusted(apart, divergences, kind):
+    """Both halves of stuck chains agree with one another, so halves alone would let them pass."""
+    density = density_of(two_normals, 2, np.full(2, apart))
+    draws = np.random.default_rng(0).standard_normal((4, 300, 2))
+    draws[:2] += apart
+    draws[2:] -= apart
+    with jax.enable_x64(True):
+        q = FullGaussian.of(np.zeros(2), np.sqrt(1 + apart**2) * np.eye(2))
+        result = EngineResult(q, False, "ran", draws=draws, details={"num_divergences": divergences})
+        ladder = _Ladder(jr.key(0), density, np.zeros(2), Search((), 1, 1), 0.1, lambda rung: None)
+        ladder._attempt("nuts", density, lambda: result)
+    assert ladder.best.verdict.kind == kind

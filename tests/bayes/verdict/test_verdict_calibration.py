@@ -1,0 +1,115 @@
+"""A verdict against exact moments: "trust" and "means only" must keep what they promise."""
+
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+from benchmarks._verdict_targets import TARGETS
+from benchmarks.verdicts import confusion, errors_of, one, truth_of, wrong
+from scipy import stats
+
+from latlas.bayes import from_log_density
+from latlas.bayes.densities import Density
+from latlas.bayes.verdict._far_mass import MAX_TAIL, far_checks
+from latlas.bayes.verdict._posterior import Posterior
+
+QUICK = [
+    ("normal", "laplace", "trust"),
+    ("steps", "laplace", "do not trust"),
+    ("two modes, equal", "laplace", "do not trust"),
+]
+
+
+@pytest.mark.parametrize(("target", "engine", "expected"), QUICK)
+def test_a_verdict_is_right(target, engine, expected):
+    record = one(target, engine, 0)
+    assert not wrong(record), record
+    assert record["verdict"] == expected, record
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["auto", "laplace", "batch-and-match"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_verdict_is_wrong(target, engine):
+    record = one(target, engine, 0)
+    assert not wrong(record), record
+
+
+def checks_of(function, draws):
+    """The checks of these draws, as if they were a fit's."""
+    with jax.enable_x64(True):
+        target = from_log_density(function, np.zeros(draws.shape[1]))
+        found = far_checks(jr.key(1), Density(target), Posterior(target, draws, None, "none", 4000.0), None)
+    return {check.name: check for check in found}
+
+
+def test_a_wide_component_that_the_draws_lack_is_found():
+    target = TARGETS["spike and slab"]()
+    rng = np.random.default_rng(0)
+    narrow = rng.standard_normal((4000, 3))
+    found = checks_of(target.log_density, narrow)["far_mass"]
+    assert not found.passed
+    # a tenth of the mass is in the wide part, nearly all of it beyond the radius
+    assert found.value == pytest.approx(0.1, abs=0.03)
+    scales = np.where(rng.uniform(size=(4000, 1)) < 0.1, 10.0, 1.0)
+    right = checks_of(target.log_density, scales * narrow)
+    assert right.get("far_mass") is None or right["far_mass"].passed
+
+
+@pytest.mark.parametrize("freedom", [3, 5, 50])
+def test_draws_of_the_posterior_itself_pass(freedom):
+    draws = 1.0 + stats.multivariate_t(shape=np.eye(3), df=freedom, seed=freedom).rvs(4000)
+    found = checks_of(
+        lambda x: -0.5 * (freedom + 3) * jax.numpy.log1p(((x - 1.0) ** 2).sum() / freedom), draws
+    )
+    assert all(check.passed for check in found.values()), found
+
+
+def test_the_tail_of_a_cauchy_has_no_mean():
+    draws = np.random.default_rng(2).standard_cauchy((4000, 1))
+    found = checks_of(lambda x: -jax.numpy.log1p(x**2).sum(), draws)["tails"]
+    assert found.value == pytest.approx(1.0, abs=4 * 2.0 / np.sqrt(190))
+    assert found.value > MAX_TAIL
+    assert not found.passed
+
+
+def test_moments_of_the_targets_are_those_of_their_densities():
+    for name in ("banana", "two modes, 95 to 5"):
+        target = TARGETS[name]()
+        with jax.enable_x64(True):
+            axes = np.linspace(-30, 60, 1201), np.linspace(-30, 60, 1201)
+            grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+            p = np.exp(np.asarray(jax.jit(jax.vmap(jax.vmap(target.log_density)))(grid)))
+        mean = np.array([(p * grid[..., i]).sum() / p.sum() for i in range(2)])
+        sd = np.sqrt([(p * (grid[..., i] - mean[i]) ** 2).sum() / p.sum() for i in range(2)])
+        np.testing.assert_allclose(mean, target.mean, atol=1e-4)
+        np.testing.assert_allclose(sd, target.sd, rtol=1e-4)
+
+
+def test_the_hierarchy_by_another_quadrature():
+    # mu and tau on a grid, each group integrated in closed form
+    known, y = TARGETS["hierarchy of 3"](), np.array([28.0, 8, -3])
+    mu, tau = np.linspace(-30, 40, 701)[:, None, None], np.linspace(1e-3, 40, 1201)[None, :, None]
+    log_p = -0.5 * (mu / 5) ** 2 - 0.5 * (tau / 5) ** 2
+    log_p = (log_p + stats.norm.logpdf(y, mu, np.sqrt(100 + tau**2)).sum(-1, keepdims=True))[..., 0]
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    np.testing.assert_allclose((p * mu[..., 0]).sum(), known.mean[0], rtol=2e-3)
+    np.testing.assert_allclose((p * tau[..., 0]).sum(), known.mean[1], rtol=2e-3)
+    theta = (mu * 100 + tau**2 * y) / (100 + tau**2)
+    np.testing.assert_allclose((p[..., None] * theta).sum((0, 1)), known.mean[2:], rtol=2e-3)
+
+
+def test_the_arithmetic_of_the_table():
+    exact = errors_of(np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([1.0, 1.0]), np.array([1.0, 2.0]))
+    assert exact["mean_max"] == pytest.approx(0.5)
+    assert exact["sd_error"] == 0
+    cauchy = errors_of(np.zeros(1), np.ones(1), np.array([np.nan]), np.array([np.inf]))
+    assert truth_of({"verdict": "trust", **cauchy}) == "means are off"
+    good = {"mean_max": 0.1, "sd_error": 0.1}
+    records = [{"verdict": "trust", **good}, {"verdict": "means only", "mean_max": 0.1, "sd_error": 0.5},
+               {"verdict": "trust", "mean_max": 0.1, "sd_error": 0.5}, {"verdict": "failed"}]  # fmt: skip
+    assert [wrong(record) for record in records] == [False, False, True, False]
+    table = confusion(records)
+    assert table["trust"] == {"right": 1, "sds are off": 1, "means are off": 0}
+    assert sum(map(sum, (row.values() for row in table.values()))) == 3
