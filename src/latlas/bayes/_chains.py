@@ -12,9 +12,9 @@ from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy.special import ndtri
 
-from latlas.bayes._precision import host_rng
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._bijection import Affine, affine_of, inverse_rows, on_rows
+from latlas.core import host_rng
 
 NUM_CHAINS = 64
 R_HAT_LIMIT = 1.1  # beyond the usual 1.01: the chains begin at draws of q, so half a dozen independent draws each will do

@@ -14,6 +14,10 @@ from latlas.core._evidence import Estimate as Estimate
 from latlas.core._evidence import Evidence as Evidence
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
+from latlas.core._precision import host_rng as host_rng
+from latlas.core._precision import in_float64 as in_float64
+from latlas.core._precision import keys_from as keys_from
+from latlas.core._precision import with_one_blas_thread as with_one_blas_thread
 from latlas.core._pytree import is_key as is_key
 from latlas.core._pytree import named_arrays as named_arrays
 from latlas.core._pytree import stop_gradient as stop_gradient

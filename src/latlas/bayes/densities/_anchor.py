@@ -11,12 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.bayes._precision import host_rng
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import Mode, find_modes
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget, FixedBatches
 from latlas.bayes.targets._target import AbstractTarget, Suspects
-from latlas.core import RequestError, WorkError
+from latlas.core import RequestError, WorkError, host_rng
 
 SUBSAMPLE_BYTES = 1 << 26  # of the batches that whitening looks at
 MAX_BATCHES = 32

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from latlas.bayes._precision import host_rng
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._bijection import AbstractWarp, Affine
+from latlas.core import host_rng
 
 NUM_DRAWS = 128
 _MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts

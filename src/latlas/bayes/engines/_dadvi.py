@@ -7,7 +7,6 @@ from jaxtyping import PRNGKeyArray
 from scipy import optimize
 
 from latlas.bayes._fixed_draws import fixed_draws
-from latlas.bayes._precision import host_rng
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._dadvi_mean_field import MeanFieldProblem
 from latlas.bayes.engines._dadvi_transport import TransportProblem
@@ -15,7 +14,7 @@ from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._newton_step import newton_step
 from latlas.bayes.families._family import AbstractFamily, AbstractTransport
 from latlas.bayes.families._gaussian import DiagonalGaussian
-from latlas.core import RequestError, WorkError
+from latlas.core import RequestError, WorkError, host_rng
 
 HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 500

@@ -9,9 +9,8 @@ import numpy as np
 import scipy
 from jaxtyping import Array, Float
 
-from latlas.bayes._precision import in_float64
 from latlas.bayes.densities._density import Density
-from latlas.core import WorkError
+from latlas.core import WorkError, in_float64
 
 MAX_DENSE_DIM = 500  # beyond it no dense Hessian
 MAX_INFLATION = (

@@ -7,8 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from latlas.bayes._precision import in_float64
-from latlas.core import RequestError
+from latlas.core import RequestError, in_float64
 
 _BLIND = 1e-6  # share of a direction's precision that the data contribute: below it they are not seen
 _TOLERANCE = 1e-10  # sds

@@ -12,13 +12,12 @@ import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes._sample import gaussian_of, smallest_effective_sample_size, worst_r_hat
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.families._bijection import Affine
 from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
-from latlas.core import RequestError, WorkError
+from latlas.core import RequestError, WorkError, host_rng, keys_from
 
 blackjax = lazy_loader.load("blackjax")
 

@@ -9,12 +9,11 @@ from scipy import optimize
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from latlas.bayes._precision import host_rng
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.families._family import AbstractFamily
 from latlas.bayes.families._gaussian import FullGaussian
-from latlas.core import PARETO_K_LIMIT, WorkError
+from latlas.core import PARETO_K_LIMIT, WorkError, host_rng
 from latlas.stats import pareto_k, psis_log_weights
 
 HISTORY = 6

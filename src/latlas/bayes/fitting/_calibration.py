@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 from numpyro import handlers
 
-from latlas.bayes._precision import host_rng, in_float64, keys_from
 from latlas.bayes.engines._engine import AbstractEngine
 from latlas.bayes.families._family import AbstractFamily
 from latlas.bayes.fitting._calibration_result import Calibration
@@ -21,7 +20,7 @@ from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._predictive import observed_values, prior_predictive
 from latlas.bayes.verdict._assess import flat_parameters
 from latlas.bayes.verdict._posterior import entry_names
-from latlas.core import RequestError, WorkError
+from latlas.core import RequestError, WorkError, host_rng, in_float64, keys_from
 
 
 @in_float64

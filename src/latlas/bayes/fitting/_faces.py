@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.bayes._precision import in_float64
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
@@ -18,7 +17,7 @@ from latlas.bayes.engines._names import family_named
 from latlas.bayes.families._family import AbstractFamily
 from latlas.bayes.families._gaussian import FullRank
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.core import Estimate
+from latlas.core import Estimate, in_float64
 
 _NUM_DRAWS = 8192
 _REVERSE, _FORWARD = DeterministicAdvi(), Inclusive()

@@ -12,7 +12,6 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 
-from latlas.bayes._precision import host_rng, in_float64, keys_from, with_one_blas_thread
 from latlas.bayes.densities._anchor import anchored
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import Search, find_modes
@@ -37,7 +36,7 @@ from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on
 from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import importance_draws
 from latlas.bayes.verdict._posterior import constrained, of_result
-from latlas.core import RequestError
+from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
 
 # Families that mean something about the user's own coordinates: no whitening may rotate these.
 _AXIS_ALIGNED = ("mean-field", "block", "structured")

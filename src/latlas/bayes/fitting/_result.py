@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from latlas.bayes._precision import in_float64, keys_from
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._family import AbstractApproximation
 from latlas.bayes.fitting._arviz import to_datatree
@@ -22,7 +21,7 @@ from latlas.bayes.verdict._assess import Evidences
 from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._posterior import QUANTILES, Posterior, constrained, entry_names
 from latlas.bayes.verdict._verdict import Check, Verdict
-from latlas.core import Estimate, Evidence, RequestError
+from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.bayes._precision import host_rng, in_float64
 from latlas.bayes.densities._density import Density
 from latlas.bayes.targets._coordinates import coordinate_names
-from latlas.core import DataError, RequestError
+from latlas.core import DataError, RequestError, host_rng, in_float64
 
 NUM_TRIES = 100
 RADIUS = 2.0  # as Stan and NumPyro begin

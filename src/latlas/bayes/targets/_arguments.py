@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from latlas.bayes._precision import in_float64
-from latlas.core import DataError
+from latlas.core import DataError, in_float64
 
 
 class Arguments(eqx.Module):

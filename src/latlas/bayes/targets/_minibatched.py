@@ -12,11 +12,10 @@ from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform
 
-from latlas.bayes._precision import in_float64
 from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import Layout, Suspects, constrained
-from latlas.core import DataError, RequestError
+from latlas.core import DataError, RequestError, in_float64
 
 RESIDENT_BYTES = 1 << 29  # up to here data are kept on the device as well, for exact evaluations
 SMALL_BYTES = 1 << 26  # a map of so few may stay in memory once it was read

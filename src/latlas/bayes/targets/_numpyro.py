@@ -7,13 +7,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
 from numpyro import handlers
 
-from latlas.bayes._precision import in_float64
 from latlas.bayes.targets._arguments import holes_of
 from latlas.bayes.targets._numpyro_program import Program, require_funsor
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget, Suspects
-from latlas.core import RequestError
+from latlas.core import RequestError, in_float64
 
 
 class NumPyroTarget(AbstractTarget):

@@ -11,10 +11,9 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from numpyro import handlers, infer
 
-from latlas.bayes._precision import in_float64
 from latlas.bayes.targets._numpyro_program import OnRows, all_rows, require_funsor
 from latlas.bayes.targets._numpyro_sites import call_of, read_trace, subsampled_plates
-from latlas.core import RequestError
+from latlas.core import RequestError, in_float64
 
 
 @dataclass(frozen=True)

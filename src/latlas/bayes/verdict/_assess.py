@@ -11,7 +11,6 @@ from scipy.special import logsumexp
 
 from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
-from latlas.bayes._precision import host_rng, keys_from
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MIN_WEIGHT, Search
 from latlas.bayes.families._bijection import affine_of, inverse_rows, on_rows
@@ -26,7 +25,7 @@ from latlas.bayes.verdict._verdict import (
     Verdict,
     judge,
 )
-from latlas.core import PARETO_K_LIMIT, Estimate
+from latlas.core import PARETO_K_LIMIT, Estimate, host_rng, keys_from
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference

@@ -10,10 +10,9 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from latlas.bayes._fixed_draws import fixed_draws
-from latlas.bayes._precision import host_rng
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._family import AbstractApproximation, AbstractTransport
-from latlas.core import PARETO_K_LIMIT, Estimate, Evidence
+from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, host_rng
 from latlas.stats import pareto_k, psis_log_weights
 
 NUM_DRAWS = 4096
