@@ -9,20 +9,34 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
-from scipy.special import ndtri
+from numpyro.diagnostics import effective_sample_size
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._bijection import Affine, affine_of, inverse_rows, on_rows
 from latlas.core import host_rng
+from latlas.stats import rank_normalised_r_hat
 
 NUM_CHAINS = 64
+
+
 R_HAT_LIMIT = 1.1  # beyond the usual 1.01: the chains begin at draws of q, so half a dozen independent draws each will do
+
+
 MAX_DIVERGENT = 0.02  # share of the transitions
+
+
 _ADAPTING = 20  # transitions in which the step size is tuned; they are always left out
+
+
 _MAX_STEPS = 320
+
+
 _TARGET_ACCEPTANCE = 0.9
+
+
 _MAX_LEAPFROGS = 16
+
+
 _DIVERGENT = -50.0  # nats of energy error
 
 
@@ -82,23 +96,6 @@ def short_chains(
             return chains
         # all so far will be left out of the next summary, so it may tune what follows
         walk.tune(chains)
-
-
-def rank_normalised_r_hat(draws: Float[np.ndarray, "chains steps n"]) -> float:
-    """The largest split R-hat over the coordinates, of normal scores and of their folded values; inf if not a number."""
-    worst = 1.0
-    for coordinate in np.moveaxis(draws, -1, 0):
-        for values in (coordinate, np.abs(coordinate - np.median(coordinate))):
-            scores = ndtri((_ranks(values) - 0.375) / (values.size + 0.25))
-            r_hat = split_gelman_rubin(scores)
-            worst = max(worst, float(r_hat)) if np.isfinite(r_hat) else np.inf
-    return worst
-
-
-def _ranks(values):
-    ranks = np.empty(values.size)
-    ranks[np.argsort(values, axis=None)] = np.arange(1, values.size + 1)
-    return ranks.reshape(values.shape)
 
 
 class _Walk:

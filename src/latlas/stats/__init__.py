@@ -4,12 +4,17 @@ What concerns weights and estimates takes one vector, in JAX, and can be compile
 (`jax.vmap`). `principal_angles` and the disentanglement scores are NumPy and scikit-learn, in float64.
 """
 
+from latlas.stats._chains import rank_normalised_r_hat as rank_normalised_r_hat
+from latlas.stats._chains import smallest_effective_sample_size as smallest_effective_sample_size
+from latlas.stats._chains import worst_r_hat as worst_r_hat
 from latlas.stats._importance import effective_sample_size as effective_sample_size
 from latlas.stats._importance import log_mean_exp as log_mean_exp
 from latlas.stats._importance import log_mean_exp_standard_error as log_mean_exp_standard_error
 from latlas.stats._importance import renyi_log_mean as renyi_log_mean
 from latlas.stats._importance import standard_error as standard_error
 from latlas.stats._mmd import mmd_squared as mmd_squared
+from latlas.stats._normal_draws import even_normal_draws as even_normal_draws
+from latlas.stats._normal_draws import fixed_draws as fixed_draws
 from latlas.stats._psis import pareto_k as pareto_k
 from latlas.stats._psis import psis_log_weights as psis_log_weights
 from latlas.stats._subspace import principal_angles as principal_angles

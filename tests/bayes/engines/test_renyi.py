@@ -9,13 +9,13 @@ import pytest
 from scipy import integrate, optimize
 
 from latlas.bayes import from_log_density
-from latlas.bayes._noise import even_normal_draws
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Renyi
 from latlas.bayes.engines._flat import to_vector
 from latlas.bayes.engines._renyi import _Problem
 from latlas.bayes.families import Flow, FullRank, LowRank, MeanField, Mixture, Structured
 from latlas.core import RequestError, WorkError
+from latlas.stats._normal_draws import even_normal_draws
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

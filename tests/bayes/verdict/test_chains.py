@@ -9,7 +9,8 @@ from scipy import special
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
 
 from latlas.bayes import short_chains
-from latlas.bayes._chains import NUM_CHAINS, R_HAT_LIMIT, rank_normalised_r_hat
+from latlas.bayes._chains import NUM_CHAINS, R_HAT_LIMIT
+from latlas.stats._chains import rank_normalised_r_hat
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 SHAPES = np.array([0.7, 3.0])

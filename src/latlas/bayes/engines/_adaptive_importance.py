@@ -14,11 +14,10 @@ import scipy
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._family import AbstractApproximation
 from latlas.core import WorkError
-from latlas.stats import pareto_k, psis_log_weights
+from latlas.stats import fixed_draws, pareto_k, psis_log_weights
 
 _DEGREES, _WIDTH = 3.0, 2.0  # of the wide part: degrees of freedom, and scale over the Gaussian's
 _HEAVY = 0.5  # above this shape the variance of the weights is infinite, and they are smoothed

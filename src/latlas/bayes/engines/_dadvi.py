@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 from scipy import optimize
 
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._dadvi_mean_field import MeanFieldProblem
 from latlas.bayes.engines._dadvi_transport import TransportProblem
@@ -15,6 +14,7 @@ from latlas.bayes.engines._newton_step import newton_step
 from latlas.bayes.families._family import AbstractFamily, AbstractTransport
 from latlas.bayes.families._gaussian import DiagonalGaussian
 from latlas.core import RequestError, WorkError, host_rng
+from latlas.stats import fixed_draws
 
 HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 500

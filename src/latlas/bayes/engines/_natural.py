@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.families._family import AbstractFamily
 from latlas.bayes.families._gaussian import DiagonalGaussian, FullGaussian, MeanField
 from latlas.core import WorkError, host_rng
+from latlas.stats import fixed_draws
 
 _MIN_BATCH = 32
 _MIN_AVERAGED = 8  # iterates before their scatter says anything

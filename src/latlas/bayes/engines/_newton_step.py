@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes.densities._density import Density
+from latlas.stats import fixed_draws
 
 _NUM_DRAWS = 32
 _NUM_PAIRS = 2  # of draws at which a Hessian is taken

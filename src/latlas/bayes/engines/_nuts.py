@@ -12,12 +12,13 @@ import lazy_loader
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.bayes._sample import gaussian_of, smallest_effective_sample_size, worst_r_hat
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.families._bijection import Affine
 from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
+from latlas.bayes.families._gaussian import gaussian_of
 from latlas.core import RequestError, WorkError, host_rng, keys_from
+from latlas.stats import smallest_effective_sample_size, worst_r_hat
 
 blackjax = lazy_loader.load("blackjax")
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.bayes._sample import gaussian_of
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.families._family import AbstractFamily
+from latlas.bayes.families._gaussian import gaussian_of
 from latlas.core import WorkError, host_rng
 
 _RATE, _DECAY, _EPS = 0.1, 0.9, 1e-6

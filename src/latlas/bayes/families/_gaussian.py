@@ -134,3 +134,15 @@ class FullRank(AbstractFamily):
     def init(self, key: PRNGKeyArray, dim: int) -> FullGaussian:
         """The standard normal."""
         return FullGaussian(jnp.zeros(dim), jnp.zeros(dim), jnp.zeros((dim, dim)))
+
+
+def gaussian_of(draws: Float[np.ndarray, "draws n"]) -> FullGaussian:
+    """The normal with the draws' mean and covariance; with no more draws than coordinates only their variances."""
+    mean, centred = draws.mean(0), draws - draws.mean(0)
+    if len(draws) > draws.shape[1] + 1:
+        covariance = np.cov(centred.T, ddof=1).reshape(draws.shape[1], -1)
+    else:
+        covariance = np.diag(centred.var(0, ddof=1))
+    # coordinates that never moved would make it singular
+    covariance += 1e-12 * max(np.max(np.diagonal(covariance)), 1e-300) * np.eye(len(mean))
+    return FullGaussian.of(jnp.asarray(mean), jnp.asarray(np.linalg.cholesky(covariance)))

@@ -9,11 +9,10 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes.densities._density import Density
 from latlas.bayes.families._family import AbstractApproximation, AbstractTransport
 from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, host_rng
-from latlas.stats import pareto_k, psis_log_weights
+from latlas.stats import fixed_draws, pareto_k, psis_log_weights
 
 NUM_DRAWS = 4096
 

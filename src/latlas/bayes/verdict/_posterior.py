@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from numpyro.diagnostics import effective_sample_size
 
-from latlas.bayes._fixed_draws import fixed_draws
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import EngineResult
 from latlas.bayes.families._family import AbstractApproximation, AbstractTransport
@@ -20,6 +19,7 @@ from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._assess import Moments, flat_parameters
 from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.core import host_rng
+from latlas.stats import fixed_draws
 
 Correction = Literal["none", "importance", "chains", "linear response"]
 NUM_REPORTED = 4096

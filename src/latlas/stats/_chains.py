@@ -1,25 +1,11 @@
 """What draws say about the distribution they came from: moments, and how far Markov chains have mixed."""
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
-
-from latlas.bayes.families._gaussian import FullGaussian
+from scipy.special import ndtri
 
 _MIN_DRAWS = 4  # per chain, of split R-hat
-
-
-def gaussian_of(draws: Float[np.ndarray, "draws n"]) -> FullGaussian:
-    """The normal with the draws' mean and covariance; with no more draws than coordinates only their variances."""
-    mean, centred = draws.mean(0), draws - draws.mean(0)
-    if len(draws) > draws.shape[1] + 1:
-        covariance = np.cov(centred.T, ddof=1).reshape(draws.shape[1], -1)
-    else:
-        covariance = np.diag(centred.var(0, ddof=1))
-    # coordinates that never moved would make it singular
-    covariance += 1e-12 * max(np.max(np.diagonal(covariance)), 1e-300) * np.eye(len(mean))
-    return FullGaussian.of(jnp.asarray(mean), jnp.asarray(np.linalg.cholesky(covariance)))
 
 
 def worst_r_hat(chains: Float[np.ndarray, "chains draws n"]) -> float:
@@ -49,3 +35,20 @@ def _with_squares(chains):
 
 def _finite_max(values):
     return float(np.max(np.where(np.isfinite(values), values, np.inf)))
+
+
+def rank_normalised_r_hat(draws: Float[np.ndarray, "chains steps n"]) -> float:
+    """The largest split R-hat over the coordinates, of normal scores and of their folded values; inf if not a number."""
+    worst = 1.0
+    for coordinate in np.moveaxis(draws, -1, 0):
+        for values in (coordinate, np.abs(coordinate - np.median(coordinate))):
+            scores = ndtri((_ranks(values) - 0.375) / (values.size + 0.25))
+            r_hat = split_gelman_rubin(scores)
+            worst = max(worst, float(r_hat)) if np.isfinite(r_hat) else np.inf
+    return worst
+
+
+def _ranks(values):
+    ranks = np.empty(values.size)
+    ranks[np.argsort(values, axis=None)] = np.arange(1, values.size + 1)
+    return ranks.reshape(values.shape)
