@@ -16,8 +16,8 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import AbstractEngine, EngineResult, linearised_fit
 from latlas.bayes.engines._names import engine_named
-from latlas.bayes.families import Affine, FullRank
 from latlas.core import LatlasError
+from latlas.distributions.families import Affine, FullRank
 
 NOISE = 0.1
 OBSERVED = (-0.5, 0.0, 0.05, 0.5, 1.0)

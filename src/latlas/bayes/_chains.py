@@ -12,8 +12,8 @@ from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._bijection import Affine, affine_of, inverse_rows, on_rows
 from latlas.core import host_rng
+from latlas.distributions.families import Affine, affine_of, inverse_rows, on_rows
 from latlas.stats import rank_normalised_r_hat
 
 NUM_CHAINS = 64

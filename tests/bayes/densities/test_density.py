@@ -10,7 +10,7 @@ from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal
 
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
-from latlas.bayes.families import Affine, Composed
+from latlas.distributions.families import Affine, Composed
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(3)

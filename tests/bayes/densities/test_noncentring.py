@@ -8,7 +8,7 @@ import pytest
 from tests.bayes.posteriors import centred_schools, density_of, funnel, logistic, nearby_normal, normal
 
 from latlas.bayes.densities import NonCentring, find_non_centring
-from latlas.bayes.families import Affine
+from latlas.distributions.families import Affine
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -13,9 +13,9 @@ from latlas.bayes import anchored, from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.densities._anchor import Anchor, estimate, full_gradient
 from latlas.bayes.engines import Advi
-from latlas.bayes.families import Affine, FullRank, MeanField
 from latlas.bayes.targets import AbstractStochasticTarget, Suspects
 from latlas.core import RequestError, WorkError
+from latlas.distributions.families import Affine, FullRank, MeanField
 
 MEAN = np.array([1.0, -2.0, 0.5])
 FACTOR = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.5, 0.3, 1.5]])

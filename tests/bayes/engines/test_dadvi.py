@@ -8,9 +8,9 @@ import pytest
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import DeterministicAdvi, MeanFieldResponse
-from latlas.bayes.families import Affine, FullRank, MeanField
-from latlas.bayes.families._family import AbstractApproximation
 from latlas.core import RequestError, WorkError
+from latlas.distributions.families import Affine, FullRank, MeanField
+from latlas.distributions.families._family import AbstractApproximation
 from latlas.stats._normal_draws import fixed_draws
 
 

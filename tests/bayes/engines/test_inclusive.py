@@ -11,8 +11,8 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Inclusive
 from latlas.bayes.engines._moments import matched
-from latlas.bayes.families import Block, FullRank, LowRank, Mixture, Structured
 from latlas.core import WorkError
+from latlas.distributions.families import Block, FullRank, LowRank, Mixture, Structured
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -8,8 +8,8 @@ import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal
 
 from latlas.bayes.engines import Laplace
-from latlas.bayes.families import FullRank
 from latlas.core import WorkError
+from latlas.distributions.families import FullRank
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -8,8 +8,8 @@ import pytest
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import NaturalGradient
-from latlas.bayes.families import FullRank, MeanField
 from latlas.core import WorkError
+from latlas.distributions.families import FullRank, MeanField
 
 
 @pytest.fixture(autouse=True)

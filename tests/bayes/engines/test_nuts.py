@@ -11,9 +11,9 @@ import pytest
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Nuts
-from latlas.bayes.families import Affine, FullRank
-from latlas.bayes.families._gaussian import FullGaussian
 from latlas.core import WorkError
+from latlas.distributions.families import Affine, FullRank
+from latlas.distributions.families._gaussian import FullGaussian
 
 MEAN = np.array([1.0, -2.0, 0.5])
 FACTOR = np.array([[1.0, 0.0, 0.0], [1.8, 0.6, 0.0], [-0.5, 0.3, 3.0]])

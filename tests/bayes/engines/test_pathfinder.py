@@ -10,8 +10,8 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Pathfinder
 from latlas.bayes.engines._pathfinder import _inverse_hessians, _path, _resampled
-from latlas.bayes.families import FullRank
 from latlas.core import WorkError
+from latlas.distributions.families import FullRank
 
 MEAN = np.array([1.0, -2.0, 0.5])
 FACTOR = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.5, 0.3, 1.5]])

@@ -13,8 +13,8 @@ from latlas.bayes.densities import Density
 from latlas.bayes.engines import Renyi
 from latlas.bayes.engines._flat import to_vector
 from latlas.bayes.engines._renyi import _Problem
-from latlas.bayes.families import Flow, FullRank, LowRank, MeanField, Mixture, Structured
 from latlas.core import RequestError, WorkError
+from latlas.distributions.families import Flow, FullRank, LowRank, MeanField, Mixture, Structured
 from latlas.stats._normal_draws import even_normal_draws
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")

@@ -10,8 +10,8 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Svgd
 from latlas.bayes.engines._svgd import _direction
-from latlas.bayes.families import FullRank
 from latlas.core import WorkError
+from latlas.distributions.families import FullRank
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from latlas.bayes import both_faces, from_log_density
-from latlas.bayes.families import MeanField
 from latlas.core import RequestError
+from latlas.distributions.families import MeanField
 from latlas.report import save_faces
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")

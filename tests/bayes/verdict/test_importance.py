@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 from tests.bayes.posteriors import density_of, nearby_normal, normal
 
-from latlas.bayes.families._gaussian import FullGaussian
 from latlas.bayes.verdict import importance_draws
 from latlas.core import Estimate
+from latlas.distributions.families._gaussian import FullGaussian
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(3)

@@ -12,12 +12,12 @@ from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal
 from latlas.bayes import Chains, Check, Verdict
 from latlas.bayes.densities import Mode, Search
 from latlas.bayes.engines import EngineResult
-from latlas.bayes.families._gaussian import FullGaussian
 from latlas.bayes.fitting._ladder import _Ladder
 from latlas.bayes.verdict import Evidences, judge
 from latlas.bayes.verdict._assess import Moments, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._posterior import of_approximation
 from latlas.core import Estimate
+from latlas.distributions.families._gaussian import FullGaussian
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")

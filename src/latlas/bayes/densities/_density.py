@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float, Scalar
 
 from latlas.bayes._batches import MAX_BATCH, on_batches
-from latlas.bayes.families._bijection import AbstractWarp, Affine, Composed
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import in_float64
+from latlas.distributions.families import AbstractWarp, Affine, Composed
 
 _IN_CACHE = (
     1 << 18

@@ -8,8 +8,8 @@ from scipy import optimize
 from scipy.special import logsumexp, ndtr
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._bijection import Affine
 from latlas.core import host_rng
+from latlas.distributions.families import Affine
 
 RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
 FAR = (

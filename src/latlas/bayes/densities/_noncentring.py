@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._bijection import AbstractWarp, Affine
 from latlas.core import host_rng
+from latlas.distributions.families import AbstractWarp, Affine
 
 NUM_DRAWS = 128
 _MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts

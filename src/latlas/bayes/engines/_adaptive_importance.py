@@ -15,8 +15,8 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._family import AbstractApproximation
 from latlas.core import WorkError
+from latlas.distributions.families import AbstractApproximation
 from latlas.stats import fixed_draws, pareto_k, psis_log_weights
 
 _DEGREES, _WIDTH = 3.0, 2.0  # of the wide part: degrees of freedom, and scale over the Gaussian's

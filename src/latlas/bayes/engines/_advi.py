@@ -15,10 +15,9 @@ from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from latlas.bayes.densities._anchor import Anchor, AnchoredBatches, estimate, full_gradient
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
-from latlas.bayes.families._flow import FlowApproximation
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.core import RequestError, WorkError, host_rng, keys_from, stop_gradient
+from latlas.distributions.families import AbstractFamily, AbstractTransport, FlowApproximation
 from latlas.training import Adam, global_norm
 
 FIRST_RATE = 0.1  # of Adam, in whitened coordinates: sds a step

@@ -8,9 +8,8 @@ from jaxtyping import Float, PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import FullGaussian
 from latlas.core import WorkError, host_rng
+from latlas.distributions.families import AbstractFamily, FullGaussian
 
 _ROUND = 20  # steps between two looks at whether it has settled
 _MIN_BATCH = 64  # as many rows as the chains of the diagnosis have, so that one program serves both

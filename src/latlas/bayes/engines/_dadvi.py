@@ -11,9 +11,8 @@ from latlas.bayes.engines._dadvi_mean_field import MeanFieldProblem
 from latlas.bayes.engines._dadvi_transport import TransportProblem
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._newton_step import newton_step
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
-from latlas.bayes.families._gaussian import DiagonalGaussian
 from latlas.core import RequestError, WorkError, host_rng
+from latlas.distributions.families import AbstractFamily, AbstractTransport, DiagonalGaussian
 from latlas.stats import fixed_draws
 
 HISTORY = 20  # of L-BFGS

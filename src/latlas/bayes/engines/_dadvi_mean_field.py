@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._linear_response import MAX_DENSE_DIM, MeanFieldResponse
-from latlas.bayes.families._gaussian import LOG_2PI, DiagonalGaussian
+from latlas.distributions.families import LOG_2PI, DiagonalGaussian
 
 _LOG_SCALE_RANGE = 8.0  # of a log standard deviation around that of the curvature at the origin
 _MIN_DRAWS = 16

@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._dadvi_mean_field import rms_error
-from latlas.bayes.families._family import AbstractTransport
 from latlas.bayes.targets._target import Layout
 from latlas.core import in_float64
+from latlas.distributions.families import AbstractTransport
 
 _MIN_DRAWS = 32
 _REJECTED = 1e100  # stands for a loss that is not finite: a line search steps back from it

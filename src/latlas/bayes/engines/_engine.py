@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
+from latlas.distributions.families import AbstractApproximation, AbstractFamily
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from latlas.bayes.families._family import AbstractApproximation
+from latlas.distributions.families import AbstractApproximation
 
 
 def to_vector(q: PyTree) -> Float[np.ndarray, " parameters"]:

@@ -13,9 +13,8 @@ from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._adaptive_importance import Proposal, Round, importance_round
 from latlas.bayes.engines._maximum_likelihood import maximum_likelihood
 from latlas.bayes.engines._moments import has_moments, matched
-from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
-from latlas.bayes.families._mixture import Mixture, MixtureApproximation
 from latlas.core import PARETO_K_LIMIT, host_rng
+from latlas.distributions.families import AbstractApproximation, AbstractFamily, Mixture, MixtureApproximation
 
 sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 

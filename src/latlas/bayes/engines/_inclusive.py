@@ -7,7 +7,7 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._importance_fit import fit_by_importance
-from latlas.bayes.families._family import AbstractFamily
+from latlas.distributions.families import AbstractFamily
 
 
 class Inclusive(AbstractEngine):

@@ -9,9 +9,8 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import find_modes
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import FullGaussian
 from latlas.core import WorkError
+from latlas.distributions.families import AbstractFamily, FullGaussian
 
 
 class Laplace(AbstractEngine):

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from latlas.bayes.engines._flat import to_vector, with_vector
-from latlas.bayes.families._family import AbstractApproximation
+from latlas.distributions.families import AbstractApproximation
 
 _MAX_TURNS = 500
 _GRADIENT = 1e-6  # nats per unit of a parameter, in whitened coordinates

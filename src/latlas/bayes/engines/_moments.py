@@ -8,10 +8,18 @@ import numpy as np
 from jaxtyping import Float
 
 from latlas.bayes.engines._maximum_likelihood import maximum_likelihood
-from latlas.bayes.families._block import Block, BlockGaussian
-from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
-from latlas.bayes.families._gaussian import DiagonalGaussian, FullGaussian, FullRank, MeanField
-from latlas.bayes.families._low_rank import LowRank, LowRankGaussian
+from latlas.distributions.families import (
+    AbstractApproximation,
+    AbstractFamily,
+    Block,
+    BlockGaussian,
+    DiagonalGaussian,
+    FullGaussian,
+    FullRank,
+    LowRank,
+    LowRankGaussian,
+    MeanField,
+)
 
 
 @functools.singledispatch

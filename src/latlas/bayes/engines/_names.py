@@ -11,14 +11,17 @@ from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.engines._pathfinder import Pathfinder
 from latlas.bayes.engines._renyi import Renyi
 from latlas.bayes.engines._svgd import Svgd
-from latlas.bayes.families._block import Block
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._flow import Flow
-from latlas.bayes.families._gaussian import FullRank, MeanField
-from latlas.bayes.families._low_rank import LowRank
-from latlas.bayes.families._mixture import Mixture
-from latlas.bayes.families._structured import Structured
 from latlas.core import RequestError
+from latlas.distributions.families import (
+    AbstractFamily,
+    Block,
+    Flow,
+    FullRank,
+    LowRank,
+    MeanField,
+    Mixture,
+    Structured,
+)
 
 FAMILIES: dict[str, type[AbstractFamily]] = {
     "mean-field": MeanField,

@@ -8,9 +8,8 @@ from jaxtyping import PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import DiagonalGaussian, FullGaussian, MeanField
 from latlas.core import WorkError, host_rng
+from latlas.distributions.families import AbstractFamily, DiagonalGaussian, FullGaussian, MeanField
 from latlas.stats import fixed_draws
 
 _MIN_BATCH = 32

@@ -14,10 +14,8 @@ from jaxtyping import PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._bijection import Affine
-from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
-from latlas.bayes.families._gaussian import gaussian_of
 from latlas.core import RequestError, WorkError, host_rng, keys_from
+from latlas.distributions.families import AbstractApproximation, AbstractFamily, Affine, gaussian_of
 from latlas.stats import smallest_effective_sample_size, worst_r_hat
 
 blackjax = lazy_loader.load("blackjax")

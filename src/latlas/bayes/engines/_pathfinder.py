@@ -11,9 +11,8 @@ from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import FullGaussian
 from latlas.core import PARETO_K_LIMIT, WorkError, host_rng
+from latlas.distributions.families import AbstractFamily, FullGaussian
 from latlas.stats import pareto_k, psis_log_weights
 
 HISTORY = 6

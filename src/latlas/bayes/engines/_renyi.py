@@ -14,8 +14,8 @@ from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._flat import to_vector, with_vector
 from latlas.bayes.engines._importance_fit import fit_by_importance
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
 from latlas.core import RequestError, WorkError, host_rng
+from latlas.distributions.families import AbstractFamily, AbstractTransport
 from latlas.stats import even_normal_draws, log_mean_exp_standard_error, renyi_log_mean, standard_error
 
 # below this order draws of q say too little of what q misses, and draws of a proposal take their place

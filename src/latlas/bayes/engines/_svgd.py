@@ -8,9 +8,8 @@ from jaxtyping import Float, PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import gaussian_of
 from latlas.core import WorkError, host_rng
+from latlas.distributions.families import AbstractFamily, gaussian_of
 
 _RATE, _DECAY, _EPS = 0.1, 0.9, 1e-6
 _ROUND = 50  # steps between two looks at whether they have settled

@@ -12,7 +12,6 @@ from jaxtyping import PRNGKeyArray, PyTree
 from numpyro import handlers
 
 from latlas.bayes.engines._engine import AbstractEngine
-from latlas.bayes.families._family import AbstractFamily
 from latlas.bayes.fitting._calibration_result import Calibration
 from latlas.bayes.fitting._fit import fit
 from latlas.bayes.targets._draws import flat_draws, named_draws
@@ -21,6 +20,7 @@ from latlas.bayes.targets._predictive import observed_values, prior_predictive
 from latlas.bayes.verdict._assess import flat_parameters
 from latlas.bayes.verdict._posterior import entry_names
 from latlas.core import RequestError, WorkError, host_rng, in_float64, keys_from
+from latlas.distributions.families import AbstractFamily
 
 
 @in_float64

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from scipy import optimize
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._bijection import Affine
+from latlas.distributions.families import Affine
 
 _HALF = 16  # antithetic pairs of fixed draws
 _BEGIN = -1.0  # log standard deviations at the beginning: small steps into the unknown

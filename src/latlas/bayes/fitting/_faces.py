@@ -14,10 +14,9 @@ from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._importance_fit import fit_by_importance
 from latlas.bayes.engines._inclusive import Inclusive
 from latlas.bayes.engines._names import family_named
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import FullRank
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import Estimate, in_float64
+from latlas.distributions.families import AbstractFamily, FullRank
 
 _NUM_DRAWS = 8192
 _REVERSE, _FORWARD = DeterministicAdvi(), Inclusive()

@@ -19,10 +19,6 @@ from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine
 from latlas.bayes.engines._names import engine_named, family_named
 from latlas.bayes.engines._nuts import Nuts
-from latlas.bayes.families._bijection import Affine
-from latlas.bayes.families._family import AbstractFamily
-from latlas.bayes.families._gaussian import FullRank
-from latlas.bayes.families._structured import Structured
 from latlas.bayes.fitting._elbo_start import elbo_start
 from latlas.bayes.fitting._ladder import Candidate, Rung, climb
 from latlas.bayes.fitting._result import Fit
@@ -37,6 +33,7 @@ from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import importance_draws
 from latlas.bayes.verdict._posterior import constrained, of_result
 from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
+from latlas.distributions.families import AbstractFamily, Affine, FullRank, Structured
 
 # Families that mean something about the user's own coordinates: no whitening may rotate these.
 _AXIS_ALIGNED = ("mean-field", "block", "structured")

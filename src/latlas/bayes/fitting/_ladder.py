@@ -15,8 +15,6 @@ from latlas.bayes.engines._batch_and_match import BatchAndMatch
 from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._nuts import Nuts
-from latlas.bayes.families._bijection import Affine
-from latlas.bayes.families._gaussian import DiagonalGaussian, FullRank, MeanField
 from latlas.bayes.fitting._elbo_start import elbo_start
 from latlas.bayes.fitting._mixture_of_modes import mixture_at
 from latlas.bayes.verdict._assess import (
@@ -33,6 +31,7 @@ from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError, host_rng, keys_from
+from latlas.distributions.families import Affine, DiagonalGaussian, FullRank, MeanField
 from latlas.stats import rank_normalised_r_hat
 
 _CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame

@@ -4,8 +4,7 @@ import jax
 import numpy as np
 
 from latlas.bayes.densities._modes import Search
-from latlas.bayes.families._gaussian import FullGaussian
-from latlas.bayes.families._mixture import MixtureApproximation
+from latlas.distributions.families import FullGaussian, MixtureApproximation
 
 
 def mixture_at(search: Search) -> MixtureApproximation:

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._family import AbstractApproximation
 from latlas.bayes.fitting._arviz import to_datatree
 from latlas.bayes.fitting._ladder import Candidate, Rung
 from latlas.bayes.targets._draws import named_draws
@@ -22,6 +21,7 @@ from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._posterior import QUANTILES, Posterior, constrained, entry_names
 from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
+from latlas.distributions.families import AbstractApproximation
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import PyTree
 from numpyro.infer.inspect import get_dependencies
 
-from latlas.bayes.families._structured import Dependence
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.core import in_float64
+from latlas.distributions.families import Dependence
 
 
 @in_float64

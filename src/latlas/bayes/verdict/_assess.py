@@ -13,8 +13,6 @@ from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MIN_WEIGHT, Search
-from latlas.bayes.families._bijection import affine_of, inverse_rows, on_rows
-from latlas.bayes.families._family import AbstractApproximation
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
 from latlas.bayes.verdict._verdict import (
@@ -26,6 +24,7 @@ from latlas.bayes.verdict._verdict import (
     judge,
 )
 from latlas.core import PARETO_K_LIMIT, Estimate, host_rng, keys_from
+from latlas.distributions.families import AbstractApproximation, affine_of, inverse_rows, on_rows
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference

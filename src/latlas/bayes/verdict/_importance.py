@@ -10,8 +10,8 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.families._family import AbstractApproximation, AbstractTransport
 from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, host_rng
+from latlas.distributions.families import AbstractApproximation, AbstractTransport
 from latlas.stats import fixed_draws, pareto_k, psis_log_weights
 
 NUM_DRAWS = 4096

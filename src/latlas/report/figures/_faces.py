@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from latlas.bayes import Faces
-from latlas.bayes.families import AbstractApproximation
 from latlas.core import RequestError
+from latlas.distributions.families import AbstractApproximation
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._theme import BLUE, LIGHT, ORANGE, Theme, new_figure
 

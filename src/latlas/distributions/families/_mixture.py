@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.bayes.families._entropy import monte_carlo_entropy
-from latlas.bayes.families._family import AbstractApproximation, AbstractFamily
-from latlas.bayes.families._gaussian import FullRank, MeanField
-from latlas.bayes.families._low_rank import LowRank
 from latlas.core import Estimate, RequestError
+from latlas.distributions.families._entropy import monte_carlo_entropy
+from latlas.distributions.families._family import AbstractApproximation, AbstractFamily
+from latlas.distributions.families._gaussian import FullRank, MeanField
+from latlas.distributions.families._low_rank import LowRank
 
 # components at one place would stay there together
 _FIRST_SPREAD = 0.5

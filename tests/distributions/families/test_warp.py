@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.bayes.posteriors import nearby_normal
 
-from latlas.bayes.families import Affine, Composed
+from latlas.distributions.families import Affine, Composed
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(4)

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import lazy_loader
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.bayes.families._entropy import monte_carlo_entropy
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
-from latlas.bayes.families._gaussian import LOG_2PI
 from latlas.core import Estimate, RequestError
+from latlas.distributions.families._entropy import monte_carlo_entropy
+from latlas.distributions.families._family import AbstractFamily, AbstractTransport
+from latlas.distributions.families._gaussian import LOG_2PI
 
 bijections = lazy_loader.load("flowjax.bijections", suppress_warning=True)
 paramax = lazy_loader.load("paramax")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from latlas.bayes.families import Flow, _flow
 from latlas.core import RequestError
+from latlas.distributions.families import Flow, _flow
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
-from latlas.bayes.families._gaussian import LOG_2PI
 from latlas.core import Estimate, RequestError
+from latlas.distributions.families._family import AbstractFamily, AbstractTransport
+from latlas.distributions.families._gaussian import LOG_2PI
 
 # (children, parents), in coordinates: given all their parents, the children are independent of one another
 Dependence = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]

@@ -12,9 +12,9 @@ from scipy import integrate, stats
 
 from latlas.bayes import from_log_density, from_numpyro
 from latlas.bayes.engines._names import FAMILIES, family_named
-from latlas.bayes.families import Block, FullRank, LowRank, MeanField, Mixture, Structured
 from latlas.bayes.targets import coordinates_of, dependence_of_model
 from latlas.core import RequestError
+from latlas.distributions.families import Block, FullRank, LowRank, MeanField, Mixture, Structured
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

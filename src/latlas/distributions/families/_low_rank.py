@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
-from latlas.bayes.families._gaussian import LOG_2PI
 from latlas.core import Estimate, RequestError
+from latlas.distributions.families._family import AbstractFamily, AbstractTransport
+from latlas.distributions.families._gaussian import LOG_2PI
 
 # the factor's gradient vanishes where the factor does, so that no fit may begin there
 _FIRST_FACTOR = 0.1

@@ -9,8 +9,8 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
 from latlas.core import Estimate
+from latlas.distributions.families._family import AbstractFamily, AbstractTransport
 
 LOG_2PI = math.log(2.0 * math.pi)
 

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from latlas.bayes.families._family import AbstractApproximation
 from latlas.core import Estimate
+from latlas.distributions.families._family import AbstractApproximation
 
 NUM_DRAWS = 10_000
 

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.bayes.families._family import AbstractFamily, AbstractTransport
-from latlas.bayes.families._gaussian import FullRank, MeanField
 from latlas.core import Estimate, RequestError
+from latlas.distributions.families._family import AbstractFamily, AbstractTransport
+from latlas.distributions.families._gaussian import FullRank, MeanField
 
 
 class BlockGaussian(AbstractTransport):
