@@ -9,8 +9,8 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import Example, RunDirectory
-from latlas.estimators._compute import draws, in_chunks, likelihood_means, log_evidence, posterior_moments
+from latlas.core import Example, RunDirectory, map_batches
+from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._fit import Fit
 from latlas.estimators._measures import MeasuresMixin
 from latlas.estimators._options import check_options, jsonable
@@ -200,7 +200,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             better = refined(self._key(random_state), self._model, Example(x))
             loc, scale = encode(better.model, better.batch), posterior_scale(better.model, better.batch)
         else:
-            loc, scale = in_chunks(lambda x: posterior_moments(self._model, x), x, size=_ROWS)
+            loc, scale = map_batches(
+                lambda x: posterior_moments(self._model, x), x, min_rows=_ROWS, max_rows=_ROWS
+            )
         return loc.astype(dtype), scale.astype(dtype)
 
     def transform(self, X: Any) -> Float[np.ndarray, "examples latent"]:
@@ -215,7 +217,10 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self)
         z = checked_latents(Z, self.record_.spec.latent_dim)
-        return self._to_data(in_chunks(lambda z: likelihood_means(self._model, z), z, size=_ROWS), mean=True)
+        return self._to_data(
+            map_batches(lambda z: likelihood_means(self._model, z), z, min_rows=_ROWS, max_rows=_ROWS),
+            mean=True,
+        )
 
     def _to_data(self, x: np.ndarray, *, mean: bool) -> np.ndarray:
         record = self.record_
@@ -241,7 +246,12 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self)
         index = np.arange(num_samples, dtype=np.uint32)
-        x = in_chunks(lambda i: draws(self._model, self._key(random_state), i, draw=draw), index, size=_ROWS)
+        x = map_batches(
+            lambda i: draws(self._model, self._key(random_state), i, draw=draw),
+            index,
+            min_rows=_ROWS,
+            max_rows=_ROWS,
+        )
         return self._to_data(x, mean=not draw)
 
     def score_samples(
@@ -259,8 +269,11 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         x, _ = self._model_rows(X)
         key = self._key(random_state)
-        scores = in_chunks(
-            lambda x: log_evidence(self._model, key, x, num_samples=int(num_samples)), x, size=_SCORED_ROWS
+        scores = map_batches(
+            lambda x: log_evidence(self._model, key, x, num_samples=int(num_samples)),
+            x,
+            min_rows=_SCORED_ROWS,
+            max_rows=_SCORED_ROWS,
         )
         return scores.astype(np.float64)
 

@@ -4,14 +4,10 @@ A fixed size, because a product over 3 rows and one over 300 round differently: 
 whatever stands beside it, and few programs are compiled.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Example
@@ -20,17 +16,6 @@ from latlas.objectives import log_weights
 
 # latents of one example that are decoded at once in an importance estimate
 _DRAWS_AT_ONCE = 10
-
-
-def in_chunks(fn: Callable[..., Any], *arrays: np.ndarray, size: int) -> Any:
-    """`fn` over all rows, `size` at a time (the last chunk filled up with copies of its last row), on the host."""
-    n = len(arrays[0])
-    outs = []
-    for start in range(0, n, size):
-        rows = np.minimum(np.arange(start, start + size), n - 1)
-        out = fn(*(array[rows] for array in arrays))
-        outs.append(jax.tree.map(lambda leaf, stop=n - start: np.asarray(leaf)[:stop], out))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *outs)
 
 
 @eqx.filter_jit

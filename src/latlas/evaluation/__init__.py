@@ -7,7 +7,6 @@ as NumPy arrays and small frozen dataclasses.
 from latlas.evaluation._evaluate import Evaluation as Evaluation
 from latlas.evaluation._evaluate import evaluate as evaluate
 from latlas.evaluation._hmc import HMC as HMC
-from latlas.evaluation._map_rows import map_rows as map_rows
 from latlas.evaluation._transition import AbstractTransition as AbstractTransition
 from latlas.evaluation._transition import ChainState as ChainState
 from latlas.evaluation._transition import GeometricPath as GeometricPath

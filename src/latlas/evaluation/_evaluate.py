@@ -8,8 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.core import Estimate, Evidence, Example
-from latlas.evaluation._map_rows import Progress
+from latlas.core import Estimate, Evidence, Example, Progress
 from latlas.evaluation.evidence._elbo import ElboPerExample, elbo_per_example, elbo_terms
 from latlas.evaluation.evidence._importance import EvidencePerExample, weight_statistics
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples

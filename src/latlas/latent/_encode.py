@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from latlas.core import Example
-from latlas.evaluation import map_rows
+from latlas.core import Example, map_rows
 
 
 def encode(model: Any, batch: Example, *, chunk_size: int = 500) -> PyTree[Float[np.ndarray, "examples ..."]]:

@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from latlas.evaluation import map_rows
+from latlas.core import map_rows
 from latlas.models import AbstractLatentModel
 
 

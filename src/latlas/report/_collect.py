@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from latlas.core import Example
-from latlas.evaluation import map_rows
+from latlas.core import Example, map_rows
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
 from latlas.report.data._data import ReportData, kind_of

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
-from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.core import in_float64
+from latlas.core import MAX_ROWS, in_float64, map_batches
 from latlas.distributions.families import AbstractWarp, Affine, Composed
 
 _IN_CACHE = (
@@ -132,7 +131,11 @@ class Density:
         w = self._unwhitened(w)
         if others:
             w = np.concatenate([w, *others], axis=1)
-        return on_batches(program, (self.target, self.warp), w, max_batch=_rows_a_call(self.target, len(w)))
+        return map_batches(
+            lambda rows: program((self.target, self.warp), rows),
+            w,
+            max_rows=_rows_a_call(self.target, len(w)),
+        )
 
 
 def _rows_a_call(target, rows):
@@ -140,7 +143,7 @@ def _rows_a_call(target, rows):
     if rows <= _MIN_ROWS:
         return _MIN_ROWS
     longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
-    return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_BATCH)
+    return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_ROWS)
 
 
 def _after(outer, inner):

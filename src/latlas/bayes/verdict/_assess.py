@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
-from latlas.bayes._batches import MAX_BATCH, on_batches
 from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MIN_WEIGHT, Search
@@ -23,7 +22,7 @@ from latlas.bayes.verdict._verdict import (
     Verdict,
     judge,
 )
-from latlas.core import PARETO_K_LIMIT, Estimate, host_rng, keys_from
+from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from, map_batches
 from latlas.distributions.families import AbstractApproximation, affine_of, inverse_rows, on_rows
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
@@ -51,7 +50,7 @@ class Moments:
 
 def flat_parameters(target: AbstractTarget, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
     """Every entry of every constrained parameter, one row per draw."""
-    return on_batches(_flat, target, u, min_batch=MAX_BATCH)
+    return map_batches(lambda rows: _flat(target, rows), u, min_rows=MAX_ROWS)
 
 
 @jax.jit
@@ -109,7 +108,7 @@ def walk_on(
 def _upper(density, approximation, draws):
     """log Z <= -log E_p[q / p~] in the mean: from draws of the posterior, as the chains nearly are."""
     flat = draws.reshape(-1, draws.shape[-1])
-    w = flat[:: -(-len(flat) // MAX_BATCH)]
+    w = flat[:: -(-len(flat) // MAX_ROWS)]
     ratios = log_density_of(approximation, w) - density.value(w)
     ratios = ratios[np.isfinite(ratios)]
     value = logsumexp(ratios) - np.log(len(ratios))

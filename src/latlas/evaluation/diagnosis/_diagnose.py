@@ -8,8 +8,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, num_examples
-from latlas.evaluation._map_rows import Progress
+from latlas.core import Example, Progress, num_examples
 from latlas.evaluation.diagnosis._check import Check
 from latlas.evaluation.diagnosis._check_decoder import find_decoder_ignores_latent
 from latlas.evaluation.diagnosis._check_generalisation import find_overfitting

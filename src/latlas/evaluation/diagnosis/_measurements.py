@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray, PyTree
 from scipy.special import logsumexp
 
-from latlas.core import Estimate, Example, num_examples
-from latlas.evaluation._map_rows import Progress, map_rows
+from latlas.core import Estimate, Example, Progress, map_rows, num_examples
 from latlas.evaluation.diagnosis._constant import constant_log_likelihood
 from latlas.evaluation.diagnosis._history import Curves
 from latlas.evaluation.diagnosis._passes import Between, OfDraws

@@ -10,9 +10,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import AbstractSchedule, Example
+from latlas.core import AbstractSchedule, Example, Progress
 from latlas.evaluation._hmc import HMC
-from latlas.evaluation._map_rows import Progress
 from latlas.evaluation._transition import AbstractTransition, GeometricPath
 from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples

@@ -11,8 +11,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import Estimate, Example, num_examples
-from latlas.evaluation._map_rows import Progress
+from latlas.core import Estimate, Example, Progress, num_examples
 from latlas.evaluation._transition import GeometricPath
 from latlas.evaluation.evidence._annealing import AnnealedChains, Annealing, annealed_evidence
 from latlas.evaluation.evidence._elbo import mean_estimate

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.core import Estimate, Example
+from latlas.core import Estimate, Example, Progress
 from latlas.distributions import has_closed_form, kl_divergence, kl_per_dimension
-from latlas.evaluation._map_rows import Progress
 from latlas.evaluation.evidence._sampled_terms import Prepare, SampledTerms, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.stats import standard_error

@@ -8,8 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.core import PARETO_K_LIMIT, Evidence, Example
-from latlas.evaluation._map_rows import Progress
+from latlas.core import PARETO_K_LIMIT, Evidence, Example, Progress
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.stats import effective_sample_size, log_mean_exp, log_mean_exp_standard_error, pareto_k

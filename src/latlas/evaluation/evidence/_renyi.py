@@ -6,8 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example
-from latlas.evaluation._map_rows import Progress
+from latlas.core import Example, Progress
 from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel

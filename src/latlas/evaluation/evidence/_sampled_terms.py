@@ -10,8 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import Example, num_examples
-from latlas.evaluation._map_rows import Progress, map_rows
+from latlas.core import Example, Progress, map_rows, num_examples
 from latlas.models import AbstractLatentModel
 
 # draws between two calls of a progress callback: seconds on one core for a network of usual size

@@ -13,8 +13,7 @@ import numpy as np
 from jax import random as jr
 from jaxtyping import Float, PRNGKeyArray, Scalar
 
-from latlas.core import PARETO_K_LIMIT, Estimate, Example, num_examples
-from latlas.evaluation._map_rows import Progress
+from latlas.core import PARETO_K_LIMIT, Estimate, Example, Progress, num_examples
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._exact import exact_log_evidence
 from latlas.evaluation.evidence._importance import WeightStatistics, weight_statistics

@@ -14,9 +14,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
-from latlas.core import Example, num_examples, stop_gradient
+from latlas.core import Example, Progress, num_examples, stop_gradient
 from latlas.distributions import AbstractFamily, DiagonalGaussian
-from latlas.evaluation._map_rows import Progress
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel, FreePosteriors, WithRecognition
 from latlas.training import Adam, global_norm

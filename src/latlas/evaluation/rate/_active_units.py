@@ -6,8 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from latlas.core import Example
-from latlas.evaluation._map_rows import Progress, map_rows
+from latlas.core import Example, Progress, map_rows
 from latlas.models import AbstractLatentModel
 
 # Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519), section 5.2

@@ -9,8 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree
 
-from latlas.core import Example, RequestError
-from latlas.evaluation._map_rows import Progress
+from latlas.core import Example, Progress, RequestError
 from latlas.evaluation.evidence._elbo import elbo_terms, mean_estimate
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 

@@ -9,8 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.core import Estimate, Example, num_examples
-from latlas.evaluation._map_rows import Progress, map_rows
+from latlas.core import Estimate, Example, Progress, map_rows, num_examples
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._sampled_terms import Prepare
 from latlas.models import AbstractLatentModel

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from latlas.evaluation import map_rows
+from latlas.core import map_rows
 
 
 def test_blocks_and_chunks_do_not_change_the_result():

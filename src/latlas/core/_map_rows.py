@@ -1,16 +1,24 @@
-"""A function of one row over any number of rows, compiled once and in bounded memory."""
+"""Functions over any number of rows in bounded memory: of one row, compiled once, or of many at once, in few shapes."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from latlas.core import num_examples
+from latlas.core._example import num_examples
 
-Progress = Callable[[int, int], Any]
+
+class Progress(Protocol):
+    """What is told how far a computation over rows has come."""
+
+    def __call__(self, done: int, total: int) -> Any:
+        """So many of so many rows are done."""
+
+
+MAX_ROWS = 1024  # of one call of `map_batches`
 
 
 def map_rows(
@@ -79,3 +87,37 @@ def _slice_on_device(leaf, start, size):
 @eqx.filter_jit
 def _map_block(fn, args, block, at_once):
     return jax.lax.map(lambda row: fn(args, row), block, batch_size=at_once if at_once > 1 else None)
+
+
+def map_batches(
+    program: Callable[..., PyTree[Array]],
+    *arrays: Array | np.ndarray,
+    max_rows: int = MAX_ROWS,
+    min_rows: int = 1,
+) -> PyTree[np.ndarray]:
+    """`program(*blocks)`, a function of many rows at once, over any number of rows in few shapes.
+
+    Every shape costs a compilation, so a block is filled up with copies of its last row to a power of two within the
+    limits. With `min_rows = max_rows` there is one shape, and a row's result is the same bits whatever stands beside it.
+
+    >>> import numpy as np
+    >>> map_batches(lambda x: 2 * x, np.arange(3.0)).tolist()
+    [0.0, 2.0, 4.0]
+
+    Args:
+        program: takes a block of each array.
+        arrays: with a shared leading axis of at least one row.
+        max_rows: of one call.
+        min_rows: of one call, those that fill it up included.
+
+    Returns:
+        What `program` returns, as NumPy arrays with all rows.
+    """
+    total, results = len(arrays[0]), []
+    for start in range(0, total, max_rows):
+        count = min(max_rows, total - start)
+        length = min(max(1 << (count - 1).bit_length(), min_rows), max_rows)
+        rows = np.minimum(np.arange(start, start + length), total - 1)
+        blocks = [array[rows] if length > count else array[start : start + count] for array in arrays]
+        results.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:count], program(*blocks)))
+    return results[0] if len(results) == 1 else jax.tree.map(lambda *parts: np.concatenate(parts), *results)
