@@ -11,16 +11,9 @@ import numpyro.distributions as dist
 from benchmarks._results import show
 from latlas.core import Example
 from latlas.distributions import Bernoulli, diagonal_normal
-from latlas.evaluation import (
-    HMC,
-    Annealing,
-    IndependentMetropolis,
-    bracket,
-    elbo,
-    importance_log_evidence,
-    renyi_bound,
-)
+from latlas.evaluation import Annealing, bracket, elbo, importance_log_evidence, renyi_bound
 from latlas.models import PPCA, AbstractExactModel, AbstractRecognition, LatentClassModel, WithRecognition
+from latlas.sampling import HMC, IndependentMetropolis
 
 # which side of log p(x) an estimate is on in expectation, and whether it converges to it
 LOWER, CONSISTENT_LOWER, CONSISTENT_UPPER, UPPER = "lower", "lower, consistent", "upper, consistent", "upper"

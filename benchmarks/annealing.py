@@ -26,15 +26,10 @@ from benchmarks._results import RESULTS, show, verdict, write
 from benchmarks._spine import trained
 from benchmarks.ours._models import binary_to_float, burda_vae
 from latlas.core import Estimate, Example
-from latlas.evaluation import (
-    HMC,
-    Annealing,
-    annealed_log_evidence,
-    importance_log_evidence,
-    simulated_bracket,
-)
+from latlas.evaluation import Annealing, annealed_log_evidence, importance_log_evidence, simulated_bracket
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.networks import MLP
+from latlas.sampling import HMC
 
 SPEED_GOAL, AGREEMENT_GOAL, WIDTH_GOAL = 2.0, 0.3, 1.0  # times the products, nats, nats
 IMAGES, CHAINS, TEMPERATURES, LEAPFROG = 500, 16, 1000, 10

@@ -22,13 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "latlas"
 LAYERS = (  # top first; a folder may import those of every row below its own
     ("cli", "explorer"),
-    ("report",),
     ("estimators",),
+    ("report",),
     ("latent",),
-    ("bayes",),
     ("evaluation",),
-    ("objectives",),
-    ("models",),
+    ("bayes", "objectives"),
+    ("sampling", "models"),
     ("networks", "distributions", "data", "training", "stats"),
     ("core",),
 )

@@ -10,6 +10,7 @@ from . import models as models
 from . import networks as networks
 from . import objectives as objectives
 from . import report as report
+from . import sampling as sampling
 from . import stats as stats
 from . import training as training
 from .estimators import Atlas as Atlas

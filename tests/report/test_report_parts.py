@@ -10,9 +10,10 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from latlas.core import RequestError
+from latlas.estimators import report_data
+from latlas.estimators._report import mean_kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report import collect, render, save_image_grid
-from latlas.report._collect import mean_kl_per_dimension
+from latlas.report import render, save_image_grid
 from latlas.report.data._data import ReportData, kind_of, part
 from latlas.report.drawing._text import number, short_name, with_error
 from latlas.report.figures._labels import Classes, Scale, read_labels
@@ -161,7 +162,7 @@ class LinearAtlas:
 @pytest.mark.parametrize("num", [1, 3, 40])
 def test_a_fitted_atlas_becomes_a_report(num):
     x = np.random.default_rng(0).normal(size=(num, 6))
-    data = collect(LinearAtlas(), x, title="x", labels=np.arange(num))
+    data = report_data(LinearAtlas(), x, title="x", labels=np.arange(num))
     np.testing.assert_array_equal(data.codes, x[:, :2])
     np.testing.assert_array_equal(part(data, "reconstructions")[:, :2], part(data, "originals")[:, :2])
     np.testing.assert_array_equal(data.prototype, np.zeros(6))
@@ -183,13 +184,13 @@ class FlatDigits(LinearAtlas):
 
 @pytest.mark.parametrize("x", [None, load_digits().data[:50]], ids=["samples", "data"])
 def test_digits_that_came_flat_are_reported_as_images(x):
-    data = collect(FlatDigits(), x, title="x")
+    data = report_data(FlatDigits(), x, title="x")
     assert data.item_shape == (8, 8)
     assert kind_of(data) == "image"
     assert data.samples_are_means
     assert 'id="samples"' in render(data)
-    assert collect(FlatDigits(), x, title="x", item_kind="series").item_shape == (64,)
-    assert collect(FlatDigits(), x, title="x", feature_names=[""] * 64).item_shape == (64,)
+    assert report_data(FlatDigits(), x, title="x", item_kind="series").item_shape == (64,)
+    assert report_data(FlatDigits(), x, title="x", feature_names=[""] * 64).item_shape == (64,)
 
 
 def test_the_kl_is_the_integral_of_its_definition_under_the_models_own_prior():

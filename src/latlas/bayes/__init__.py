@@ -4,8 +4,6 @@ Everything is computed in float64, whatever the global flag. In closed form, by 
 conjugate.
 """
 
-from latlas.bayes._chains import Chains as Chains
-from latlas.bayes._chains import short_chains as short_chains
 from latlas.bayes.conjugate import cavi as cavi
 from latlas.bayes.conjugate import stochastic_cavi as stochastic_cavi
 from latlas.bayes.densities import anchored as anchored

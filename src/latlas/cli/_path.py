@@ -7,10 +7,10 @@ from typing import Any
 from latlas import data as readers
 from latlas.cli._session import verb
 from latlas.core import RequestError, RunDirectory, write_atomically
-from latlas.estimators import Atlas, BetaPath, run_name
+from latlas.estimators import Atlas, BetaPath, report_data, run_name
 from latlas.evaluation import RateDistortionCurve
 from latlas.evaluation.rate import checked_betas
-from latlas.report import collect, render, save_rate_distortion
+from latlas.report import render, save_rate_distortion
 from latlas.training import progress
 
 _PICTURE, _REPORT = "rate_distortion.svg", "report.html"
@@ -45,7 +45,7 @@ def fit(
     save_rate_distortion(out / _PICTURE, curve)
     atlas = path.atlases_[chosen]
     run = RunDirectory.open(out / run_name(path.betas_[chosen]))
-    page = collect(
+    page = report_data(
         atlas,
         table.x,
         title=table.name,

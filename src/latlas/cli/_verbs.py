@@ -14,8 +14,8 @@ from latlas.cli._evidence import check_dear, measured_dearly
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
 from latlas.core import RequestError, RunDirectory
-from latlas.estimators import Atlas, load
-from latlas.report import collect, render, save_image_grid
+from latlas.estimators import Atlas, load, report_data
+from latlas.report import render, save_image_grid
 from latlas.training import progress
 
 BAYES = "bayes"  # the kind of run that `latlas bayes` writes
@@ -220,7 +220,7 @@ def _write_report(
     title: str,
 ) -> Path:
     versions = run.config["versions"] | {"device": jax.default_backend()}
-    data = collect(
+    data = report_data(
         atlas,
         x,
         title=title,

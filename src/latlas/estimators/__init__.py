@@ -6,6 +6,7 @@ from latlas.estimators._build import ModelSpec as ModelSpec
 from latlas.estimators._build import build_model as build_model
 from latlas.estimators._head import InDataUnits as InDataUnits
 from latlas.estimators._path_store import run_name as run_name
+from latlas.estimators._report import report_data as report_data
 from latlas.estimators._resolve import LIKELIHOODS as LIKELIHOODS
 from latlas.estimators._resolve import NETWORKS as NETWORKS
 from latlas.estimators._store import load as load

@@ -6,11 +6,6 @@ as NumPy arrays and small frozen dataclasses.
 
 from latlas.evaluation._evaluate import Evaluation as Evaluation
 from latlas.evaluation._evaluate import evaluate as evaluate
-from latlas.evaluation._hmc import HMC as HMC
-from latlas.evaluation._transition import AbstractTransition as AbstractTransition
-from latlas.evaluation._transition import ChainState as ChainState
-from latlas.evaluation._transition import GeometricPath as GeometricPath
-from latlas.evaluation._transition import IndependentMetropolis as IndependentMetropolis
 from latlas.evaluation.cure import CuredFit as CuredFit
 from latlas.evaluation.cure import fit_with_cure as fit_with_cure
 from latlas.evaluation.diagnosis import Diagnosis as Diagnosis

@@ -4,7 +4,6 @@ The layer sees plain arrays (`ReportData`), never a model, so that whatever make
 It is the only one that imports matplotlib; nothing below it does.
 """
 
-from latlas.report._collect import collect as collect
 from latlas.report.atlas import render as render
 from latlas.report.data import BayesReportData as BayesReportData
 from latlas.report.data import ReportData as ReportData

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
 
-from latlas.bayes import Chains, Check, Verdict
+from latlas.bayes import Check, Verdict
 from latlas.bayes.densities import Mode, Search
 from latlas.bayes.engines import EngineResult
 from latlas.bayes.fitting._ladder import _Ladder
@@ -18,6 +18,7 @@ from latlas.bayes.verdict._assess import Moments, check_fit, reference_of, walk_
 from latlas.bayes.verdict._posterior import of_approximation
 from latlas.core import Estimate
 from latlas.distributions.families._gaussian import FullGaussian
+from latlas.sampling import Chains
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")

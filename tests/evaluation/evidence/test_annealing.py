@@ -14,11 +14,13 @@ from scipy import stats as scipy_stats
 
 from latlas.core import Example, LinearWarmUp
 from latlas.distributions import Bernoulli, Chain, FixedScale, Gaussian, diagonal_normal
-from latlas.evaluation import HMC, Annealing, GeometricPath, IndependentMetropolis, annealed_log_evidence
+from latlas.evaluation import Annealing, annealed_log_evidence
 from latlas.evaluation.evidence import SigmoidTemperatures
 from latlas.evaluation.evidence._annealing import annealed_evidence, pooled_pareto_k
 from latlas.evaluation.evidence._importance import weight_statistics
+from latlas.evaluation.evidence._path import posterior_path
 from latlas.models import PPCA, VAE, AbstractPrior, LatentClassModel
+from latlas.sampling import HMC, IndependentMetropolis
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -71,7 +73,7 @@ def test_the_standard_error_is_that_of_the_gap(short, exact):
 
 def test_weights_are_unbiased_although_the_step_is_tuned(ppca):
     # E[w] = p(x): with a first step far too long the tuning is at work all along the walk
-    path = GeometricPath(ppca, Example(jnp.array([0.5, -1.0, 0.3, 0.8, 0.0, -0.2])))
+    path = posterior_path(ppca, Example(jnp.array([0.5, -1.0, 0.3, 0.8, 0.0, -0.2])))
     tuned = Annealing(num_temperatures=40, transition=HMC(num_leapfrog=3, step_size=1.5))
     walk = eqx.filter_jit(jax.vmap(lambda key: tuned.forward(key, path)))
     chains = walk(jr.split(jr.key(3), 2000))

@@ -12,7 +12,6 @@ import pytest
 from latlas.core import Estimate, Example
 from latlas.distributions import FixedScale, Gaussian, diagonal_normal
 from latlas.evaluation import (
-    HMC,
     Annealing,
     Bracket,
     bracket,
@@ -24,6 +23,7 @@ from latlas.evaluation import (
 from latlas.evaluation.evidence import EvidencePerExample, chi_bracket
 from latlas.models import PPCA, VAE, AbstractRecognition, GaussianRecognition, StandardNormal, WithRecognition
 from latlas.networks import MLP
+from latlas.sampling import HMC
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

@@ -14,8 +14,9 @@ from benchmarks.exact import (
     subspace_angle,
 )
 
-from latlas.evaluation import Annealing, IndependentMetropolis
+from latlas.evaluation import Annealing
 from latlas.models import PPCA
+from latlas.sampling import IndependentMetropolis
 
 
 @pytest.fixture(scope="module")

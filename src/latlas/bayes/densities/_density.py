@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Scalar
 
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import MAX_ROWS, in_float64, map_batches
-from latlas.distributions.families import AbstractWarp, Affine, Composed
+from latlas.distributions.families import AbstractWarp, Affine, Composed, pulled_back
 
 _IN_CACHE = (
     1 << 18
@@ -86,9 +86,8 @@ class Density:
         """log p~ and its gradient with respect to w, of each row."""
         value, grad = self._on_batches(_value_and_grad, w)
         if self.affine is not None:
-            factor = np.asarray(self.affine.scale_tril)
             with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
-                grad = grad * factor if factor.ndim == 1 else grad @ factor
+                grad = pulled_back(self.affine, grad)
         return value + self._shift, grad
 
     def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:

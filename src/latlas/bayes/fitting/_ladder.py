@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.bayes._chains import R_HAT_LIMIT
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search, look_again
 from latlas.bayes.densities._noncentring import find_non_centring, look_into_neck
@@ -32,6 +31,7 @@ from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_
 from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError, host_rng, keys_from
 from latlas.distributions.families import Affine, DiagonalGaussian, FullRank, MeanField
+from latlas.sampling import R_HAT_LIMIT
 from latlas.stats import rank_normalised_r_hat
 
 _CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame

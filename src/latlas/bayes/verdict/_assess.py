@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
-from latlas.bayes._chains import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MIN_WEIGHT, Search
 from latlas.bayes.targets._target import AbstractTarget
@@ -24,6 +23,7 @@ from latlas.bayes.verdict._verdict import (
 )
 from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from, map_batches
 from latlas.distributions.families import AbstractApproximation, affine_of, inverse_rows, on_rows
+from latlas.sampling import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
@@ -99,7 +99,7 @@ def walk_on(
         probabilities = usable.astype(float)
     chosen = host_rng(choose_key).choice(len(usable), NUM_CHAINS, p=probabilities / probabilities.sum())
     begin = inverse_rows(inner, importance.draws[chosen])
-    chains = short_chains(walk_key, density.whitened(inner), begin, tolerance=tolerance)
+    chains = short_chains(walk_key, density.whitened(inner).value_and_grad, begin, tolerance=tolerance)
     chains = replace(chains, draws=on_rows(inner, chains.draws))
     draws = chains.draws
     return Evidences(importance, chains, _upper(density, approximation, draws))

@@ -5,13 +5,13 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from latlas.bayes._chains import Chains
 from latlas.bayes.densities._density import Density
 from latlas.bayes.verdict._assess import flat_parameters
 from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
 from latlas.bayes.verdict._posterior import Posterior
 from latlas.bayes.verdict._verdict import Check
 from latlas.core import PARETO_K_LIMIT, host_rng
+from latlas.sampling import Chains
 
 MAX_TAIL = PARETO_K_LIMIT  # from 1 on there is no mean, and from 0.7 on it takes more draws than anyone has
 MAX_FAR_MASS = 0.03

@@ -102,3 +102,9 @@ def inverse_rows(affine: Affine, u: Float[np.ndarray, "b n"]) -> Float[np.ndarra
     """w of each row, on the host."""
     factor, apart = np.asarray(affine.scale_tril), u - np.asarray(affine.loc)
     return apart / factor if factor.ndim == 1 else np.linalg.solve(factor, apart.T).T
+
+
+def pulled_back(affine: Affine, grad: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+    """Gradients with respect to w from those with respect to u, of each row, on the host."""
+    factor = np.asarray(affine.scale_tril)
+    return grad * factor if factor.ndim == 1 else grad @ factor

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import AbstractSchedule, Example, Progress
-from latlas.evaluation._hmc import HMC
-from latlas.evaluation._transition import AbstractTransition, GeometricPath
 from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
+from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
+from latlas.sampling import HMC, AbstractTransition, GeometricPath
 from latlas.stats import pareto_k
 
 
@@ -111,7 +111,7 @@ class Annealing(eqx.Module):
         """
         start_key, walk_key = jr.split(key)
         count = self.num_chains + self.num_pilots
-        z = jax.vmap(path.sample_initial)(jr.split(start_key, count))
+        z = jax.vmap(path.initial.sample)(jr.split(start_key, count))
 
         def step(carry, t):
             states, log_weights, tuning = carry
@@ -261,6 +261,6 @@ class _MeasureAnnealed(eqx.Module):
     proposal: Callable[[Example], Any] | None
 
     def __call__(self, key, model, example):
-        path = GeometricPath(model, example, None if self.proposal is None else self.proposal(example))
+        path = posterior_path(model, example, None if self.proposal is None else self.proposal(example))
         log_weights = self.annealing.forward(key, path).log_weights
         return weight_statistics(log_weights), log_weights

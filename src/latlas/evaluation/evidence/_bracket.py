@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import Estimate, Example, Progress, num_examples
-from latlas.evaluation._transition import GeometricPath
 from latlas.evaluation.evidence._annealing import AnnealedChains, Annealing, annealed_evidence
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._exact import exact_log_evidence, exact_model
 from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
+from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, map_examples
 from latlas.models import AbstractLatentModel
 
@@ -232,7 +232,7 @@ class _MeasureBracket(eqx.Module):
 
 
 def _path(proposal, model, example):
-    return GeometricPath(model, example, None if proposal is None else proposal(example))
+    return posterior_path(model, example, None if proposal is None else proposal(example))
 
 
 def _sides(model, example, forward: AnnealedChains, reverse: AnnealedChains) -> _Sides:

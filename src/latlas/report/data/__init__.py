@@ -1,5 +1,6 @@
 """What a page is given: results as data, with no model and no estimator among them."""
 
 from latlas.report.data._data import ReportData as ReportData
+from latlas.report.data._data import kind_of as kind_of
 from latlas.report.data._posterior import BayesReportData as BayesReportData
 from latlas.report.data._posterior import collect_bayes as collect_bayes

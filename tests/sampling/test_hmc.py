@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from latlas.core import Example
-from latlas.evaluation import HMC, GeometricPath
-from latlas.evaluation._hmc import leapfrog
+from latlas.evaluation.evidence._path import posterior_path
 from latlas.models import PPCA
+from latlas.sampling import HMC
+from latlas.sampling._hmc import leapfrog
 
 START, MOMENTUM = jnp.array([0.4, -0.9]), jnp.array([0.3, 1.1])
 
@@ -16,7 +17,7 @@ START, MOMENTUM = jnp.array([0.4, -0.9]), jnp.array([0.3, 1.1])
 @pytest.fixture(scope="module")
 def path():
     weight = jnp.array([[1.0, 0.3], [0.2, -0.8], [0.5, 0.5]])
-    return GeometricPath(PPCA(weight, jnp.zeros(3), jnp.float32(0.6)), Example(jnp.array([0.7, -0.4, 0.1])))
+    return posterior_path(PPCA(weight, jnp.zeros(3), jnp.float32(0.6)), Example(jnp.array([0.7, -0.4, 0.1])))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from scipy import stats as scipy_stats
 
 from latlas.core import Example
 from latlas.distributions import diagonal_normal
-from latlas.evaluation import HMC, GeometricPath, IndependentMetropolis
+from latlas.evaluation.evidence._path import posterior_path
 from latlas.models import PPCA
+from latlas.sampling import HMC, IndependentMetropolis
 
 B = 0.4
 
@@ -20,7 +21,7 @@ def path():
     """Its f_b are Gaussian: from a wide normal r to the posterior of probabilistic PCA."""
     weight = jnp.array([[1.0, 0.3], [0.2, -0.8], [0.5, 0.5]])
     model = PPCA(weight, jnp.zeros(3), jnp.float32(0.6))
-    return GeometricPath(
+    return posterior_path(
         model, Example(jnp.array([0.7, -0.4, 0.1])), diagonal_normal(jnp.full(2, 0.3), jnp.full(2, 1.5))
     )
 
@@ -28,10 +29,10 @@ def path():
 @pytest.fixture(scope="module")
 def target(path):
     """Mean and covariance of f_B, by completing the square in float64."""
-    weight = np.asarray(path.model.weight, np.float64)
-    noise = float(path.model.noise_scale) ** 2
+    weight = np.asarray(path.log_ratio.model.weight, np.float64)
+    noise = float(path.log_ratio.model.noise_scale) ** 2
     posterior_precision = weight.T @ weight / noise + np.eye(2)
-    posterior_shift = weight.T @ np.asarray(path.example.x, np.float64) / noise
+    posterior_shift = weight.T @ np.asarray(path.log_ratio.example.x, np.float64) / noise
     precision = (1 - B) * np.eye(2) / 1.5**2 + B * posterior_precision
     shift = (1 - B) * np.full(2, 0.3) / 1.5**2 + B * posterior_shift
     covariance = np.linalg.inv(precision)

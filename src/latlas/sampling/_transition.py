@@ -1,6 +1,7 @@
-"""The path from an initial distribution to a posterior, and steps that leave a density on it invariant."""
+"""The path from one distribution to another density, and steps that leave a density on it invariant."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -9,45 +10,23 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import Example
-from latlas.models import AbstractLatentModel
-
 
 class GeometricPath(eqx.Module):
-    r"""Unnormalised densities between r(z) and p(x, z): $\log f_b = (1 - b) \log r(z) + b \log p(x, z)$.
+    r"""Unnormalised densities from r(z) to p(z): $\log f_b = \log r(z) + b \, (\log p(z) - \log r(z))$.
 
-    At b = 0 it is r, normalised; at b = 1 its integral is p(x). All it takes are two functions of z, since
-    $\log f_b(z) = \log r(z) + b \, (\log p(x, z) - \log r(z))$.
+    At b = 0 it is r, normalised; at b = 1 it is p, whose integral annealing estimates.
 
     Attributes:
-        model: gives p(x, z).
-        example: x.
-        initial: r, a distribution over one latent; `None` for the model's prior, whose ratio is the likelihood alone.
+        initial: r, a distribution over one latent: `sample(key)` and `log_prob(z)`.
+        log_ratio: log p(z) - log r(z) in nats, a function of one latent.
     """
 
-    model: AbstractLatentModel
-    example: Example
-    initial: Any = None
-
-    def sample_initial(self, key: PRNGKeyArray) -> PyTree[Array]:
-        """One draw of r."""
-        return self._initial().sample(key)
+    initial: Any
+    log_ratio: Callable[[PyTree[Array]], Scalar]
 
     def log_initial(self, z: PyTree[Array]) -> Scalar:
         """Log r(z), in nats."""
-        return self._initial().log_prob(z)
-
-    def log_ratio(self, z: PyTree[Array]) -> Scalar:
-        """Log p(x, z) - log r(z), in nats."""
-        likelihood = self.model.likelihood(z, self.example.condition)
-        log_likelihood = likelihood.log_prob(self.example.x, self.example.observed)
-        if self.initial is None:
-            return log_likelihood
-        prior = self.model.prior(self.example.condition)
-        return log_likelihood + prior.log_prob(z) - self.initial.log_prob(z)
-
-    def _initial(self) -> Any:
-        return self.model.prior(self.example.condition) if self.initial is None else self.initial
+        return self.initial.log_prob(z)
 
 
 class ChainState(eqx.Module):
@@ -56,7 +35,7 @@ class ChainState(eqx.Module):
     Attributes:
         z: the latent.
         log_initial: log r(z).
-        log_ratio: log p(x, z) - log r(z).
+        log_ratio: log p(z) - log r(z).
         acceptance: probability with which the last proposal was taken, mean over a step's proposals.
         memory: what a transition keeps from one step to the next.
     """
@@ -139,7 +118,7 @@ class IndependentMetropolis(AbstractTransition):
 
         def propose(state: ChainState, key: PRNGKeyArray) -> tuple[ChainState, Scalar]:
             draw_key, accept_key = jr.split(key)
-            proposed = self.init(path, path.sample_initial(draw_key))
+            proposed = self.init(path, path.initial.sample(draw_key))
             log_acceptance = b * (proposed.log_ratio - state.log_ratio)
             return metropolis(accept_key, log_acceptance, proposed, state), acceptance(log_acceptance)
 

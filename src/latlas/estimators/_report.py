@@ -10,8 +10,8 @@ from jaxtyping import Array
 from latlas.core import Example, map_rows
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report.data._data import ReportData, kind_of
-from latlas.report.figures._flat_images import flat_image_shape
+from latlas.report.data import ReportData, kind_of
+from latlas.report.figures import flat_image_shape
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
@@ -24,7 +24,7 @@ _NAMES |= {name: name.capitalize() for name in ("bernoulli", "gaussian", "laplac
 _NAMES |= {"continuous_bernoulli": "continuous Bernoulli"}
 
 
-def collect(
+def report_data(
     atlas: Any,
     x: np.ndarray | None,
     *,

@@ -8,8 +8,8 @@ import pytest
 from scipy import special
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
 
-from latlas.bayes import short_chains
-from latlas.bayes._chains import NUM_CHAINS, R_HAT_LIMIT
+from latlas.sampling import short_chains
+from latlas.sampling._chains import NUM_CHAINS, R_HAT_LIMIT
 from latlas.stats._chains import rank_normalised_r_hat
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
@@ -29,7 +29,7 @@ def skewed():
 
 def walk(density, start, seed=0, tolerance=0.1):
     with jax.enable_x64(True):
-        return short_chains(jr.key(seed), density, start, tolerance=tolerance)
+        return short_chains(jr.key(seed), density.value_and_grad, start, tolerance=tolerance)
 
 
 def starts(dim, seed=0):

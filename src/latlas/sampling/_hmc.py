@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo on the path from an initial distribution to a posterior."""
+"""Hamiltonian Monte Carlo on the path from one distribution to another density."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import jax.random as jr
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.evaluation._transition import (
+from latlas.sampling._transition import (
     AbstractTransition,
     ChainState,
     GeometricPath,

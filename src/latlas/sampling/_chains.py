@@ -5,39 +5,28 @@ moves; if they are wrong, the chains show by how much, in the very units the use
 all draws of q miss but is near; these chains walk there. What neither sees is a mode that no start has found.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size
 
-from latlas.bayes.densities._density import Density
 from latlas.core import host_rng
-from latlas.distributions.families import Affine, affine_of, inverse_rows, on_rows
+from latlas.distributions.families import Affine, affine_of, inverse_rows, on_rows, pulled_back
 from latlas.stats import rank_normalised_r_hat
 
 NUM_CHAINS = 64
-
-
 R_HAT_LIMIT = 1.1  # beyond the usual 1.01: the chains begin at draws of q, so half a dozen independent draws each will do
-
-
 MAX_DIVERGENT = 0.02  # share of the transitions
-
-
 _ADAPTING = 20  # transitions in which the step size is tuned; they are always left out
-
-
 _MAX_STEPS = 320
-
-
 _TARGET_ACCEPTANCE = 0.9
-
-
 _MAX_LEAPFROGS = 16
-
-
 _DIVERGENT = -50.0  # nats of energy error
+ValueAndGrad = Callable[
+    [Float[np.ndarray, "chains n"]], tuple[Float[np.ndarray, " chains"], Float[np.ndarray, "chains n"]]
+]
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Chains:
     """What the chains found.
 
     Attributes:
-        draws: `(chains, steps, n)` in the density's coordinates, the first half of the walk left out.
+        draws: `(chains, steps, n)` in the coordinates of `start`, the first half of the walk left out.
         r_hat: the largest rank-normalised split R-hat over the coordinates, as they are and folded.
         effective_sample_size: the smallest over the coordinates.
         acceptance: mean acceptance rate of the kept part.
@@ -67,13 +56,14 @@ class Chains:
 
 
 def short_chains(
-    key: PRNGKeyArray, density: Density, start: Float[np.ndarray, "chains n"], *, tolerance: float
+    key: PRNGKeyArray, value_and_grad: ValueAndGrad, start: Float[np.ndarray, "chains n"], *, tolerance: float
 ) -> Chains:
     """Hamiltonian chains from `start` until they agree with one another, or 320 transitions.
 
     Args:
         key: for momenta, lengths and decisions.
-        density: in coordinates whitened by the fit, so that the momenta are standard normal.
+        value_and_grad: of a log density in nats, for the rows of a matrix; in coordinates whitened by the fit, so that the
+            momenta are standard normal.
         start: one row per chain.
         tolerance: in standard deviations; enough draws are taken for means three times finer than this.
 
@@ -84,7 +74,7 @@ def short_chains(
         Hoffman 2017, ICML (chains that begin at a variational fit); Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021,
         Bayesian Analysis 16(2), section 4 (rank-normalised R-hat).
     """
-    walk = _Walk(host_rng(key), density, start)
+    walk = _Walk(host_rng(key), value_and_grad, start)
     length = _ADAPTING
     while True:
         length *= 2
@@ -101,16 +91,21 @@ def short_chains(
 class _Walk:
     """State of all chains, in coordinates of their own: z, with w = loc + factor z."""
 
-    def __init__(self, rng, density, start):
+    def __init__(self, rng, value_and_grad, start):
         self.rng, self.num_steps, self.size = rng, 0, 0.3
         self.visited, self.accepted, self.divergent = [], [], []
-        self.outer = density
-        self._begin(Affine(np.zeros(density.dim), np.ones(density.dim)), np.array(start))
+        self.value_and_grad, dim = value_and_grad, start.shape[1]
+        self._begin(Affine(np.zeros(dim), np.ones(dim)), np.array(start))
 
     def _begin(self, affine, w):
-        self.affine, self.density = affine, self.outer.whitened(affine)
-        self.z = inverse_rows(affine, w)
-        self.value, self.score = self.density.value_and_grad(self.z)
+        self.affine, self.z = affine, inverse_rows(affine, w)
+        self.value, self.score = self._evaluated(self.z)
+
+    def _evaluated(self, z):
+        """Values, up to a constant, and gradients with respect to z."""
+        value, grad = self.value_and_grad(on_rows(self.affine, z))
+        with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
+            return value, pulled_back(self.affine, grad)
 
     def tune(self, chains):
         """Whitens by what was visited, and takes smaller steps where too many trajectories were thrown off."""
@@ -145,7 +140,7 @@ class _Walk:
         for _ in range(leapfrogs):
             momentum = momentum + 0.5 * size * score
             z = z + size * momentum
-            value, score = self.density.value_and_grad(z)
+            value, score = self._evaluated(z)
             finite = np.isfinite(value) & np.isfinite(score).all(1)
             # a chain that left the support is lost for this transition; it must not carry nan along
             value, score = np.where(finite, value, -np.inf), np.where(finite[:, None], score, 0.0)
