@@ -4,7 +4,7 @@ import jax.random as jr
 import numpy as np
 
 from latlas.bayes.fitting._ladder import Rung
-from latlas.bayes.targets._draws import flat_draws
+from latlas.bayes.targets._coordinates import flat_draws
 from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence
 

@@ -10,7 +10,7 @@ from scipy import stats
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Inclusive
-from latlas.bayes.engines._moments import matched
+from latlas.bayes.engines._maximum_likelihood import matched
 from latlas.core import WorkError
 from latlas.distributions.families import Block, FullRank, LowRank, Mixture, Structured
 

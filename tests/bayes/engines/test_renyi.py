@@ -11,7 +11,7 @@ from scipy import integrate, optimize
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Renyi
-from latlas.bayes.engines._flat import to_vector
+from latlas.bayes.engines._maximum_likelihood import to_vector
 from latlas.bayes.engines._renyi import _Problem
 from latlas.core import RequestError, WorkError
 from latlas.distributions.families import Flow, FullRank, LowRank, MeanField, Mixture, Structured

@@ -9,7 +9,7 @@ import pytest
 from tests.bayes.fake_fit import FakeFit
 
 from latlas.bayes import load, save
-from latlas.bayes.targets._draws import flat_draws, named_draws
+from latlas.bayes.targets._coordinates import flat_draws, named_draws
 from latlas.core import CorruptFileError, RequestError, RunDirectory, RunExistsError
 
 

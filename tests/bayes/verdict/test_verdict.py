@@ -14,7 +14,8 @@ from latlas.bayes.densities import Mode, Search
 from latlas.bayes.engines import EngineResult
 from latlas.bayes.fitting._ladder import _Ladder
 from latlas.bayes.verdict import Evidences, judge
-from latlas.bayes.verdict._assess import Moments, check_fit, reference_of, walk_on, weigh
+from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on, weigh
+from latlas.bayes.verdict._moments import Moments
 from latlas.bayes.verdict._posterior import of_approximation
 from latlas.core import Estimate
 from latlas.distributions.families._gaussian import FullGaussian

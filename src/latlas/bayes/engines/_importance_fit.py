@@ -11,8 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._adaptive_importance import Proposal, Round, importance_round
-from latlas.bayes.engines._maximum_likelihood import maximum_likelihood
-from latlas.bayes.engines._moments import has_moments, matched
+from latlas.bayes.engines._maximum_likelihood import has_moments, matched, maximum_likelihood
 from latlas.core import PARETO_K_LIMIT, host_rng
 from latlas.distributions.families import AbstractApproximation, AbstractFamily, Mixture, MixtureApproximation
 

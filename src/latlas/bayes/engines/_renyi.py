@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
-from latlas.bayes.engines._flat import to_vector, with_vector
 from latlas.bayes.engines._importance_fit import fit_by_importance
+from latlas.bayes.engines._maximum_likelihood import to_vector, with_vector
 from latlas.core import RequestError, WorkError, host_rng
 from latlas.distributions.families import AbstractFamily, AbstractTransport
 from latlas.stats import even_normal_draws, log_mean_exp_standard_error, renyi_log_mean, standard_error

@@ -19,10 +19,9 @@ from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine
 from latlas.bayes.engines._names import engine_named, family_named
 from latlas.bayes.engines._nuts import Nuts
-from latlas.bayes.fitting._elbo_start import elbo_start
 from latlas.bayes.fitting._ladder import Candidate, Rung, climb
 from latlas.bayes.fitting._result import Fit
-from latlas.bayes.fitting._start import starting_point
+from latlas.bayes.fitting._start import elbo_start, starting_point
 from latlas.bayes.targets._dependence import dependence_of_model
 from latlas.bayes.targets._log_density import as_target
 from latlas.bayes.targets._numpyro import NumPyroTarget, SubsampledTarget

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
@@ -14,25 +15,33 @@ from latlas.bayes.engines._batch_and_match import BatchAndMatch
 from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._nuts import Nuts
-from latlas.bayes.fitting._elbo_start import elbo_start
-from latlas.bayes.fitting._mixture_of_modes import mixture_at
-from latlas.bayes.verdict._assess import (
-    Evidences,
-    Moments,
-    check_fit,
-    deviations,
-    flat_parameters,
-    reference_of,
-    walk_on,
-    weigh,
-)
+from latlas.bayes.fitting._start import elbo_start
+from latlas.bayes.targets._coordinates import flat_parameters
+from latlas.bayes.verdict._assess import Evidences, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._moments import Moments, deviations
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError, host_rng, keys_from
-from latlas.distributions.families import Affine, DiagonalGaussian, FullRank, MeanField
+from latlas.distributions.families import (
+    Affine,
+    DiagonalGaussian,
+    FullGaussian,
+    FullRank,
+    MeanField,
+    MixtureApproximation,
+)
 from latlas.sampling import R_HAT_LIMIT
 from latlas.stats import rank_normalised_r_hat
+
+
+def mixture_at(search: Search) -> MixtureApproximation:
+    """One normal for each mode, weighted by Laplace's estimates of their masses."""
+    normals = [FullGaussian.of(mode.location, mode.scale_tril) for mode in search.modes]
+    return MixtureApproximation(
+        jax.tree.map(lambda *leaves: np.stack(leaves), *normals), np.log(search.weights)
+    )
+
 
 _CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame
 _MAX_DIVERGENT = (

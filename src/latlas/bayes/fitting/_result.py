@@ -13,7 +13,7 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 from latlas.bayes.densities._density import Density
 from latlas.bayes.fitting._arviz import to_datatree
 from latlas.bayes.fitting._ladder import Candidate, Rung
-from latlas.bayes.targets._draws import named_draws
+from latlas.bayes.targets._coordinates import named_draws
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._assess import Evidences

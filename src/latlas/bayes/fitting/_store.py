@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 from latlas.bayes.fitting._arviz import to_datatree
 from latlas.bayes.fitting._ladder import Rung
-from latlas.bayes.targets._draws import named_draws
+from latlas.bayes.targets._coordinates import named_draws
 from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import CorruptFileError, Estimate, Evidence, RequestError, RunDirectory
 

@@ -2,9 +2,9 @@
 
 from latlas.bayes.targets._coordinates import coordinate_names as coordinate_names
 from latlas.bayes.targets._coordinates import coordinates_of as coordinates_of
+from latlas.bayes.targets._coordinates import flat_draws as flat_draws
+from latlas.bayes.targets._coordinates import named_draws as named_draws
 from latlas.bayes.targets._dependence import dependence_of_model as dependence_of_model
-from latlas.bayes.targets._draws import flat_draws as flat_draws
-from latlas.bayes.targets._draws import named_draws as named_draws
 from latlas.bayes.targets._log_density import as_target as as_target
 from latlas.bayes.targets._log_density import from_log_density as from_log_density
 from latlas.bayes.targets._minibatched import MinibatchTarget as MinibatchTarget

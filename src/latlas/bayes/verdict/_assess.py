@@ -3,16 +3,16 @@
 import itertools
 from dataclasses import dataclass, replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MIN_WEIGHT, Search
+from latlas.bayes.targets._coordinates import flat_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
+from latlas.bayes.verdict._moments import Moments, deviations
 from latlas.bayes.verdict._verdict import (
     MAX_MEAN_ERROR,
     MAX_RMS_MEAN_ERROR,
@@ -21,45 +21,12 @@ from latlas.bayes.verdict._verdict import (
     Verdict,
     judge,
 )
-from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from, map_batches
+from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from
 from latlas.distributions.families import AbstractApproximation, affine_of, inverse_rows, on_rows
 from latlas.sampling import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Mean and standard deviation of each parameter, entries of all parameters in one vector, with the draws behind them."""
-
-    mean: Float[np.ndarray, " m"]
-    sd: Float[np.ndarray, " m"]
-    num_effective: float
-
-    @classmethod
-    def of(
-        cls, values: Float[np.ndarray, "draws m"], weights: Float[np.ndarray, " draws"] | None = None
-    ) -> "Moments":
-        """Of draws with normalised weights, or with equal ones."""
-        weights = np.full(len(values), 1.0 / len(values)) if weights is None else weights
-        mean = weights @ values
-        sd = np.sqrt(weights @ (values - mean) ** 2)
-        return cls(mean, sd, float(1.0 / np.sum(weights**2)))
-
-
-def flat_parameters(target: AbstractTarget, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
-    """Every entry of every constrained parameter, one row per draw."""
-    return map_batches(lambda rows: _flat(target, rows), u, min_rows=MAX_ROWS)
-
-
-@jax.jit
-def _flat(target, u):
-    def one(row):
-        leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(target.constrain(row))]
-        return jnp.concatenate([leaf.astype(row.dtype) for leaf in leaves])
-
-    return jax.vmap(one)(u)
 
 
 @dataclass(frozen=True)
@@ -164,16 +131,6 @@ def reference_of(target: AbstractTarget, density: Density, evidences: Evidences)
         flat = flat_parameters(target, density.unconstrained(importance.draws))
         return Moments.of(flat, np.exp(importance.log_weights))
     return None
-
-
-def deviations(
-    moments: Moments, reference: Moments
-) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """How far apart: |difference| of the means in reference sds, and |log ratio| of the sds; 0 for a constant."""
-    rounding = 1e-12 * np.abs(reference.mean) + 1e-300
-    scale = np.maximum(reference.sd, rounding)
-    error = np.abs(moments.mean - reference.mean) / scale
-    return error, np.abs(np.log(np.maximum(moments.sd, rounding) / scale))
 
 
 def _check(name, value, limit, passed, sentence):

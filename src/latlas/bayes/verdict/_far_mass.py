@@ -6,7 +6,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.verdict._assess import flat_parameters
+from latlas.bayes.targets._coordinates import flat_parameters
 from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
 from latlas.bayes.verdict._posterior import Posterior
 from latlas.bayes.verdict._verdict import Check

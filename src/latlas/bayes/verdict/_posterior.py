@@ -13,9 +13,10 @@ from numpyro.diagnostics import effective_sample_size
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import EngineResult
+from latlas.bayes.targets._coordinates import flat_parameters
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.bayes.verdict._assess import Moments, flat_parameters
 from latlas.bayes.verdict._importance import ImportanceDraws
+from latlas.bayes.verdict._moments import Moments
 from latlas.core import host_rng
 from latlas.distributions.families import AbstractApproximation, AbstractTransport, FullGaussian
 from latlas.stats import fixed_draws
