@@ -1,5 +1,6 @@
 """Remedies for what a diagnosis found, tried one after the other and judged by the ELBO of rows kept apart."""
 
+from latlas.evaluation.cure._cure import REMEDIES as REMEDIES
 from latlas.evaluation.cure._cure import CuredFit as CuredFit
 from latlas.evaluation.cure._cure import fit_with_cure as fit_with_cure
 from latlas.evaluation.cure._model_remedies import LearnLikelihoodScale as LearnLikelihoodScale
@@ -16,7 +17,6 @@ from latlas.evaluation.cure._objective_remedies import WarmUp as WarmUp
 from latlas.evaluation.cure._record import NO_TREATMENTS as NO_TREATMENTS
 from latlas.evaluation.cure._record import Treatment as Treatment
 from latlas.evaluation.cure._record import kept_run as kept_run
-from latlas.evaluation.cure._remedies import REMEDIES as REMEDIES
 from latlas.evaluation.cure._remedy import AbstractRemedy as AbstractRemedy
 from latlas.evaluation.cure._remedy import Course as Course
 from latlas.evaluation.cure._run_remedies import LowerLearningRate as LowerLearningRate

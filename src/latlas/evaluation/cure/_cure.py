@@ -16,14 +16,46 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from latlas.core import Example, NonFiniteError, RequestError, RunDirectory
-from latlas.evaluation.cure._model_remedies import prepared
+from latlas.evaluation.cure._model_remedies import (
+    LearnLikelihoodScale,
+    SmallDecoderInit,
+    SoftenPrior,
+    WidenPosterior,
+    prepared,
+)
+from latlas.evaluation.cure._objective_remedies import (
+    AddFreeBits,
+    AnnealCapacity,
+    ConstrainRate,
+    CyclicalWarmUp,
+    DemandRate,
+    UnitBeta,
+    WarmUp,
+)
 from latlas.evaluation.cure._record import Record, Treatment
-from latlas.evaluation.cure._remedies import REMEDIES
 from latlas.evaluation.cure._remedy import AbstractRemedy, Course
+from latlas.evaluation.cure._run_remedies import LowerLearningRate, MoreEncoderSteps, MoreEpochs
 from latlas.evaluation.cure._watch import Judge, Watch
 from latlas.evaluation.diagnosis._finding import Diagnosis, Finding
 from latlas.evaluation.diagnosis._support import refused, support_finding
 from latlas.training import FitResult, Trainer
+
+REMEDIES: tuple[AbstractRemedy, ...] = (
+    SoftenPrior(),
+    UnitBeta(),
+    LearnLikelihoodScale(),
+    WidenPosterior(),
+    WarmUp(),
+    AddFreeBits(),
+    SmallDecoderInit(),
+    MoreEncoderSteps(),
+    DemandRate(),
+    CyclicalWarmUp(),
+    ConstrainRate(),
+    AnnealCapacity(),
+    LowerLearningRate(),
+    MoreEpochs(),
+)
 
 _log = logging.getLogger("latlas")
 

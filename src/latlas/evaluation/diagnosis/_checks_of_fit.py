@@ -55,3 +55,73 @@ def find_amortization_gap(m: Measurements) -> Finding | None:
         "Refine where it matters (evaluation.refine, `latlas encode --refine`); train with a wider encoder, several encoder "
         "steps per decoder step, or on more data.",
     )
+
+
+# ratio of variances, in either direction: error bars wrong by a factor of 1.4
+SCALE_RATIO = 2.0
+
+
+def find_wrong_likelihood_scale(m: Measurements) -> Finding | None:
+    """Data lie further from the reconstruction than the likelihood's own draws, or nearer."""
+    off = {name: max(ratio, 1.0 / ratio) for name, ratio in m.residual_ratio.items() if ratio > 0}
+    if not off or max(off.values()) <= SCALE_RATIO:
+        return None
+    worst = max(off, key=lambda name: off[name])
+    ratio = m.residual_ratio[worst]
+    where = "" if len(off) == 1 else f" of {worst}"
+    if ratio > 1:
+        said = (
+            f"{ratio:.3g} times the variance that the likelihood allows for: it is too narrow (for counts, the data are "
+            "overdispersed), and claims to know the data better than it does"
+        )
+    else:
+        said = (
+            f"only {ratio:.2g} of the variance that the likelihood allows for: it is too wide, and its draws are noisier "
+            "than the data"
+        )
+    return Finding(
+        "wrong_likelihood_scale",
+        "warning",
+        ratio,
+        SCALE_RATIO if ratio > 1 else 1.0 / SCALE_RATIO,
+        f"Around their reconstruction the data{where} have {said}.",
+        "Let the scale be learnt (Gaussian(LearnedScale()), LearnedScale(x.shape) for one per feature, PredictedScale() for "
+        "one per entry), or take a likelihood that can be as wide as the data (Student-t for outliers; for counts a "
+        "negative binomial).",
+    )
+
+
+# standard errors of the difference by which the two means have to differ
+_STANDARD_ERRORS = 3.0
+# as a share of what the model explains better than one prediction for all: of two nats one was learnt by heart
+OVERFITTING_SHARE = 0.5
+# nats below which a gap is of no consequence, whatever the rate is
+_SMALLEST_GAP = 0.5
+
+
+def find_overfitting(m: Measurements) -> Finding | None:
+    """The ELBO of the training data is well above that of held-out data."""
+    if m.train_elbo is None:
+        return None
+    held_out = m.elbo
+    if not (np.isfinite(held_out).all() and np.isfinite(m.train_elbo).all()):
+        return None
+    if min(len(held_out), len(m.train_elbo)) < 2:
+        return None
+    gap = float(np.mean(m.train_elbo) - np.mean(held_out))
+    error = float(np.sqrt(sum(np.var(part, ddof=1) / len(part) for part in (held_out, m.train_elbo))))
+    won = float(np.mean(m.train_elbo)) - m.constant_log_likelihood
+    threshold = max(_SMALLEST_GAP, OVERFITTING_SHARE * won if np.isfinite(won) else 0.0)
+    if gap <= threshold or gap <= _STANDARD_ERRORS * error:
+        return None
+    return Finding(
+        "overfitting",
+        "warning",
+        gap,
+        threshold,
+        f"The ELBO is {gap:.3g} +- {error:.2g} nats per example higher on the training data ({np.mean(m.train_elbo):.4g}) "
+        f"than on held-out data ({np.mean(held_out):.4g}). Of the {won:.3g} nats that the model wins over one prediction "
+        "for all, that much was learnt by heart.",
+        "Stop early on validation data (validation_fraction, patience), take a smaller network or more data, or weight "
+        "decay; figures are those of held-out data only.",
+    )

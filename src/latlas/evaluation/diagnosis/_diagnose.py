@@ -1,6 +1,7 @@
 """What is wrong with a fit: measured once, then held against a table of checks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,20 +10,20 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from latlas.core import Example, Progress, num_examples
-from latlas.evaluation.diagnosis._check import Check
-from latlas.evaluation.diagnosis._check_decoder import find_decoder_ignores_latent
-from latlas.evaluation.diagnosis._check_generalisation import find_overfitting
-from latlas.evaluation.diagnosis._check_likelihood import find_wrong_likelihood_scale
-from latlas.evaluation.diagnosis._check_posterior import (
-    find_support_mismatch,
-    find_vanishing_posterior_variance,
+from latlas.evaluation.diagnosis._checks_of_fit import (
+    find_amortization_gap,
+    find_overfitting,
+    find_unreliable_evidence,
+    find_wrong_likelihood_scale,
 )
-from latlas.evaluation.diagnosis._check_prior import find_aggregate_posterior_mismatch
-from latlas.evaluation.diagnosis._checks_of_fit import find_amortization_gap, find_unreliable_evidence
 from latlas.evaluation.diagnosis._checks_of_latent import (
+    find_aggregate_posterior_mismatch,
     find_collapsed_dimensions,
     find_collapsed_layer,
+    find_decoder_ignores_latent,
     find_posterior_collapse,
+    find_support_mismatch,
+    find_vanishing_posterior_variance,
 )
 from latlas.evaluation.diagnosis._checks_of_run import (
     find_kl_underfitting,
@@ -40,6 +41,23 @@ from latlas.evaluation.diagnosis._measurements import (
     measure,
 )
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table of checks.
+
+    Attributes:
+        name: of the finding.
+        find: measurements -> finding, or `None` where there is nothing to find or it was not measured.
+        needs: what is measured only for those that need it, of `WEIGHTS` (many draws per example), `OTHERS` (every
+            example against the others), `RESIDUALS`, `TRAIN` and `REFINEMENT` in `_measurements`.
+    """
+
+    name: str
+    find: Callable[[Measurements], Finding | None]
+    needs: frozenset[str] = frozenset()
+
 
 # enough for means over hundreds of examples; importance weights need more
 _QUICK_SAMPLES = 16
