@@ -5,7 +5,7 @@ from matplotlib.text import Text
 
 from latlas.core import RequestError
 from latlas.report import DARK, LIGHT, save_traversals, traversal_figure
-from latlas.report.drawing._svg import to_svg
+from latlas.report.drawing._file import to_svg
 from latlas.report.figures._traversal import MOST_DIMENSIONS, MOST_STEPS
 
 VALUES = np.linspace(-2, 2, 5)

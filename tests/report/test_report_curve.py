@@ -18,7 +18,7 @@ from latlas.report import (
 )
 from latlas.report.atlas._words import split
 from latlas.report.data._curve import read_curve
-from latlas.report.drawing._svg import to_svg
+from latlas.report.drawing._file import to_svg
 
 
 def curve(**changes):

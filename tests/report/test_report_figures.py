@@ -15,7 +15,7 @@ from latlas.report import (
     samples_figure,
     training_figure,
 )
-from latlas.report.drawing._svg import to_inline_svg, to_svg
+from latlas.report.drawing._file import to_inline_svg, to_svg
 from latlas.report.figures._images import colored, mosaic
 from latlas.report.figures._training import warm_up_end
 

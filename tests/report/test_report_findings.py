@@ -7,12 +7,12 @@ from tests.report.conftest import full_evaluation, measured, treatments
 from tests.report.pages import EVIL, Page
 
 from latlas.report import DARK, LIGHT, bracket_figure, render
+from latlas.report.atlas._findings import health
 from latlas.report.atlas._panels_of_evidence import BRACKET
 from latlas.report.atlas._trust import trust
 from latlas.report.atlas._words import certainty, quality
-from latlas.report.atlas._words_health import health
 from latlas.report.data._evaluation import bracket, findings
-from latlas.report.drawing._svg import to_svg
+from latlas.report.drawing._file import to_svg
 from latlas.report.drawing._text import between
 from latlas.report.figures._bracket import bracket_rows
 

@@ -16,8 +16,7 @@ from latlas.models import AbstractLatentModel
 from latlas.report import render, save_image_grid
 from latlas.report.data._data import ReportData, kind_of, part
 from latlas.report.drawing._text import number, short_name, with_error
-from latlas.report.figures._labels import Classes, Scale, read_labels
-from latlas.report.figures._projection import project
+from latlas.report.figures._labels import Classes, Scale, project, read_labels
 
 
 def test_a_grid_of_images_keeps_their_values_and_order(tmp_path):

@@ -12,7 +12,7 @@ from latlas.bayes import load, save
 from latlas.bayes.fitting import record_of
 from latlas.report import DARK, LIGHT, BayesReportData, collect_bayes, render_bayes, save_bayes_report
 from latlas.report.data._posterior import disagreement
-from latlas.report.drawing._svg import to_svg
+from latlas.report.drawing._file import to_svg
 from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
 from latlas.report.posterior._words import evidence, next_steps, reference
 

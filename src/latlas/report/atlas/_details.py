@@ -6,8 +6,7 @@ from typing import Any
 from latlas.report.data._curve import beta_name, read_curve
 from latlas.report.data._data import ReportData
 from latlas.report.drawing._text import decimal, with_error
-from latlas.report.page._html import text
-from latlas.report.page._tables import facts_table
+from latlas.report.page._html import facts_table, text
 
 
 def details(data: ReportData) -> str:

@@ -1,11 +1,10 @@
 """The report as one HTML page that opens from disk: no network, no script, nothing from outside."""
 
 from latlas.report.atlas._details import details
-from latlas.report.atlas._findings import findings_section, treatments_section
+from latlas.report.atlas._findings import findings_section, health, health_badge, treatments_section
 from latlas.report.atlas._panels import panels
 from latlas.report.atlas._trust import trust
 from latlas.report.atlas._words import certainty, learned, num_active, num_dimensions, quality, split
-from latlas.report.atlas._words_health import health, health_badge
 from latlas.report.data._data import ReportData
 from latlas.report.data._evaluation import bracket, findings
 from latlas.report.drawing._text import between, decimal, with_error

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from latlas.report.atlas._panels_curve import CURVE, PRUNING
-from latlas.report.atlas._panels_of_evidence import BRACKET, EVIDENCE, GAP
+from latlas.report.atlas._panels_of_evidence import BRACKET, CURVE, EVIDENCE, GAP, PRUNING
 from latlas.report.atlas._words import num_active
 from latlas.report.data._data import ReportData, kind_of, part
 from latlas.report.drawing._text import number
@@ -16,9 +15,8 @@ from latlas.report.figures._items import (
     reconstructions_figure,
     samples_figure,
 )
-from latlas.report.figures._labels import Scale, read_labels
+from latlas.report.figures._labels import Scale, project, read_labels
 from latlas.report.figures._latent import MOST_POINTS, latent_map_figure
-from latlas.report.figures._projection import project
 from latlas.report.figures._training import curve, shown_terms, training_figure
 from latlas.report.page._panel import Panel
 

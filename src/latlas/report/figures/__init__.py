@@ -5,6 +5,7 @@ from latlas.report.figures._calibration import calibration_figure as calibration
 from latlas.report.figures._calibration import save_calibration as save_calibration
 from latlas.report.figures._curve import pruning_figure as pruning_figure
 from latlas.report.figures._curve import rate_distortion_figure as rate_distortion_figure
+from latlas.report.figures._curve import save_rate_distortion as save_rate_distortion
 from latlas.report.figures._evidence import evidence_figure as evidence_figure
 from latlas.report.figures._evidence import kl_figure as kl_figure
 from latlas.report.figures._faces import save_faces as save_faces
@@ -16,7 +17,6 @@ from latlas.report.figures._items import prototype_figure as prototype_figure
 from latlas.report.figures._items import reconstructions_figure as reconstructions_figure
 from latlas.report.figures._items import samples_figure as samples_figure
 from latlas.report.figures._latent import latent_map_figure as latent_map_figure
-from latlas.report.figures._save_curve import save_rate_distortion as save_rate_distortion
 from latlas.report.figures._training import training_figure as training_figure
 from latlas.report.figures._traversal import save_traversals as save_traversals
 from latlas.report.figures._traversal import traversal_figure as traversal_figure

@@ -1,14 +1,20 @@
 """What a nat of information buys: the rate-distortion curve, and the dimensions that die on the way."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from latlas.core import RequestError
 from latlas.report.data._curve import Curve, beta_name, ranked_kl, read_curve
 from latlas.report.data._data import ReportData
-from latlas.report.drawing._theme import BLUE, ORANGE, SCALE, Theme, new_figure, themed
+from latlas.report.drawing._file import picture_path, write_figure
+from latlas.report.drawing._theme import BLUE, LIGHT, ORANGE, SCALE, Theme, new_figure, themed
 
 MOST_MARKED = 400  # cells of the heat map that still have room for a cross
 CHARACTER, LINE = 0.03, 0.075  # size of a letter, as a share of the curve's extent
@@ -135,3 +141,25 @@ def _name_betas(panel: Axes, curve: Curve) -> None:
         weight = "bold" if place == curve.chosen else "normal"
         style = {"textcoords": "offset points", "fontsize": 10, "fontweight": weight}
         panel.annotate(label, tuple(points[place]), offset, ha=ha, va=va, **style)
+
+
+def save_rate_distortion(path: str | Path, curve: Mapping[str, Any]) -> None:
+    """Writes the rate-distortion curve of a path of betas as one picture; the same curve is the same bytes.
+
+    Args:
+        path: where to; `.png` or `.svg`.
+        curve: as in `ReportData`: `betas`, `rate` and `distortion`, and as far as they are known
+            `rate_standard_error`, `distortion_standard_error`, `on_hull` and `chosen`.
+
+    Raises:
+        RequestError: if no point is finite, the columns differ in length, or the suffix is another.
+        WorkError: if the file cannot be written; what stood there before is then intact.
+    """
+    path = picture_path(path)
+    try:
+        data = ReportData(title="", item_shape=(1,), curve=curve)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    if read_curve(data) is None:
+        raise RequestError(f"No point of the curve is finite, so that there is nothing to put into {path}.")
+    write_figure(path, rate_distortion_figure(data, LIGHT))

@@ -9,8 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from latlas.report.data._data import ReportData, part
 from latlas.report.drawing._text import short_name
 from latlas.report.drawing._theme import BLUE, GREY, PALETTE, SCALE, Theme, new_figure, themed
-from latlas.report.figures._labels import Classes, Scale, read_labels
-from latlas.report.figures._projection import project
+from latlas.report.figures._labels import Classes, Scale, project, read_labels
 
 MOST_POINTS = 20_000  # beyond, every k-th example is drawn
 MARKERS = ("o", "^", "s", "D")  # classes past the palette's last get another marker

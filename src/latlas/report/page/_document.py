@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from latlas.report.drawing._svg import to_inline_svg
+from latlas.report.drawing._file import to_inline_svg
 from latlas.report.drawing._theme import LIGHT
 from latlas.report.page._html import code, text
 from latlas.report.page._panel import Panel

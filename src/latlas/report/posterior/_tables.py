@@ -6,8 +6,7 @@ from typing import Any
 
 from latlas.report.data._posterior import BayesReportData, disagreement
 from latlas.report.drawing._text import decimal, number
-from latlas.report.page._html import badge, code, finite, text
-from latlas.report.page._tables import stacked_table
+from latlas.report.page._html import badge, code, finite, stacked_table, text
 
 MOST_PARAMETERS = 60
 _COLUMNS = {"mean": "mean", "sd": "sd", "q05": "5 %", "q50": "median", "q95": "95 %", "mcse": "mcse"}
