@@ -8,14 +8,20 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from latlas.core import Example, RequestError
 from latlas.data import AbstractUnits
-from latlas.estimators._inputs import CentredLevels
 from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
 from latlas.models import VAE, GaussianRecognition, StandardNormal
-from latlas.networks import MLP, AbstractNetwork, ConvDecoder, ConvEncoder, small_output_init
+from latlas.networks import (
+    MLP,
+    CentredLevels,
+    ConvDecoder,
+    ConvEncoder,
+    Reshaped,
+    small_output_init,
+)
 
 
 @dataclass(frozen=True)
@@ -52,30 +58,6 @@ class ModelSpec:
         """The inverse of `to_dict`."""
         lists = {name: tuple(values[name]) for name in ("item_shape", "hidden")}
         return cls(**{**values, **lists, "settings": tuple(sorted(values["settings"].items()))})
-
-
-class Reshaped(AbstractNetwork):
-    """A network whose output is given another shape.
-
-    Attributes:
-        network: the network.
-        shape: of as many numbers as its output has.
-    """
-
-    network: AbstractNetwork
-    shape: tuple[int, ...] = eqx.field(static=True)
-
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The network's output, in the other shape."""
-        return self.network(x).reshape(self.shape)
-
-    def output_layers(self) -> tuple:
-        """Those of the network."""
-        return self.network.output_layers()
-
-    def output_structure(self) -> jax.ShapeDtypeStruct:
-        """The other shape."""
-        return jax.ShapeDtypeStruct(self.shape, jnp.float32)
 
 
 def build_model(key: PRNGKeyArray, spec: ModelSpec) -> VAE:

@@ -24,8 +24,7 @@ from latlas.distributions import (
     StudentT,
 )
 from latlas.estimators._head import InDataUnits
-from latlas.estimators._inputs import CentredLevels, OneHot, log_counts
-from latlas.networks import values
+from latlas.networks import CentredLevels, OneHot, log_counts, values
 
 Settings = dict[str, Any]
 Rows = Shaped[np.ndarray, "examples ..."]

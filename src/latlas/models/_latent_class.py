@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, PyTree, Scalar
 
 from latlas.core import Example
 from latlas.distributions import AbstractHead, Likelihood
-from latlas.models._exact_model import AbstractExactModel
+from latlas.models._latent_model import AbstractExactModel
 
 
 class LatentClassModel(AbstractExactModel):

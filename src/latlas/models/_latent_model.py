@@ -34,3 +34,15 @@ class AbstractLatentModel(eqx.Module):
         """Log p(x, z | condition) of the observed entries of x, in nats."""
         likelihood = self.likelihood(z, example.condition)
         return self.prior(example.condition).log_prob(z) + likelihood.log_prob(example.x, example.observed)
+
+
+class AbstractExactModel(AbstractLatentModel):
+    """A latent-variable model whose `posterior` is p(z | x) itself, and whose log p(x) has a closed form or a finite sum.
+
+    What estimates are held against, and what they give way to: evaluations use the exact answers where a model has
+    them. Whoever subclasses it promises that both are exact.
+    """
+
+    @abc.abstractmethod
+    def log_evidence(self, example: Example) -> Scalar:
+        """Log p(x | condition) of the observed entries, exact, in nats."""

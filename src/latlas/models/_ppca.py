@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from latlas.core import Example
 from latlas.distributions import FixedScale, Gaussian, Likelihood
-from latlas.models._exact_model import AbstractExactModel
+from latlas.models._latent_model import AbstractExactModel
 
 
 class PPCA(AbstractExactModel):

@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from latlas.core import Example
 from latlas.networks import values
@@ -45,3 +45,17 @@ class GaussianRecognition(AbstractRecognition):
     def __call__(self, example: Example) -> dist.Distribution:
         """q(z | x), event shape `(latent,)`."""
         return gaussian(self.encoder(self.inputs(example)))
+
+
+class ConditionalGaussian(eqx.Module):
+    """p(b | a) = N(loc(a), diag scale(a)^2), by one network; a link of `distributions.Chain`.
+
+    Attributes:
+        network: `a -> (2 * latent,)`, location and log-scale of b.
+    """
+
+    network: Callable[[PyTree[Array]], Array]
+
+    def __call__(self, given: PyTree[Array]) -> dist.Distribution:
+        """p(b | a = given), event shape `(latent,)`."""
+        return gaussian(self.network(given))

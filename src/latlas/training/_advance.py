@@ -15,10 +15,6 @@ from latlas.training._optimizer import AbstractOptimizer, global_norm
 from latlas.training._shuffle import shuffled
 from latlas.training._state import Best, TrainState, copied
 
-# a run is given up when this many steps in a row are not finite: one bad batch is skipped, a diverged run is
-# not saved by skipping
-MAX_BAD_STEPS = 5
-
 
 class Recipe(eqx.Module):
     """What a step does; equal recipes share one compiled program.
@@ -38,6 +34,9 @@ class Recipe(eqx.Module):
     prepare: Callable[[PRNGKeyArray, PyTree], PyTree] | None
     trained: PyTree[bool]
     batch_size: int | None = eqx.field(static=True)
+
+
+Inputs = tuple[Recipe, PyTree[Array]]
 
 
 def num_rows(data: PyTree[Array]) -> int | None:
@@ -213,3 +212,20 @@ def stopped(
         count=moving.count,
         bad_steps=moving.bad_steps,
     )
+
+
+# one program where the eager form would compile one for every shape of the model
+started = eqx.filter_jit(start)
+
+
+@eqx.filter_jit(donate="all-except-first")
+def advanced(
+    inputs: Inputs, state: TrainState, num_steps: Int[Array, ""], total: Int[Array, ""]
+) -> TrainState:
+    """`advance`, compiled; the state's buffers are used again and must not be touched afterwards."""
+    return advance(*inputs, state, num_steps, total)
+
+
+# a run is given up when this many steps in a row are not finite: one bad batch is skipped, a diverged run is
+# not saved by skipping
+MAX_BAD_STEPS = 5

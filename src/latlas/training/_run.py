@@ -14,12 +14,11 @@ import jax.random as jr
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from latlas.core import InterruptedRunError, NonFiniteError, RunDirectory, named_arrays, with_named_arrays
-from latlas.training._advance import MAX_BAD_STEPS, Recipe, num_rows
+from latlas.training._advance import MAX_BAD_STEPS, Recipe, advanced, num_rows, started
 from latlas.training._callbacks import Callbacks, FitContext
 from latlas.training._failure import likely_cause
 from latlas.training._interruption import Interruption, interruption
 from latlas.training._pace import Pace
-from latlas.training._program import advanced, started
 from latlas.training._state import Best, TrainState, copied
 from latlas.training._validation import mean_terms
 
