@@ -19,7 +19,8 @@ import latlas
 from latlas import Atlas
 from latlas.core import DataError, Example, InterruptedRunError, RequestError, RunDirectory, RunExistsError
 from latlas.data import digits
-from latlas.estimators import LIKELIHOODS, InDataUnits, ModelSpec, build_model
+from latlas.distributions import InDataUnits
+from latlas.estimators import LIKELIHOODS, ModelSpec, build_model
 
 RNG = np.random.default_rng(0)
 TINY = {"latent_dim": 2, "hidden": (8,), "epochs": 3, "random_state": 0}

@@ -29,6 +29,7 @@ from latlas.distributions.heads import DiscretisedLogistic as DiscretisedLogisti
 from latlas.distributions.heads import FixedDegrees as FixedDegrees
 from latlas.distributions.heads import FixedScale as FixedScale
 from latlas.distributions.heads import Gaussian as Gaussian
+from latlas.distributions.heads import InDataUnits as InDataUnits
 from latlas.distributions.heads import Laplace as Laplace
 from latlas.distributions.heads import LearnedDegrees as LearnedDegrees
 from latlas.distributions.heads import LearnedScale as LearnedScale

@@ -9,12 +9,12 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import Example, RunDirectory, map_batches
+from latlas.core import CorruptFileError, Example, RunDirectory, map_batches
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
-from latlas.estimators._fit import Fit
 from latlas.estimators._measures import MeasuresMixin
 from latlas.estimators._options import check_options, jsonable
-from latlas.estimators._record import FitRecord, config_of
+from latlas.estimators._plan import Fit
+from latlas.estimators._record import FitRecord, config_of, read_record
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
 from latlas.estimators._run import begun, saved
@@ -308,3 +308,33 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """What was fitted to what, as plain values for JSON: likelihood and reason, shapes, epochs, last ELBO."""
         check_is_fitted(self)
         return self.record_.summary() | {"epochs": self.n_iter_}
+
+
+def load(path: str | os.PathLike | RunDirectory) -> Atlas:
+    """The fitted `Atlas` in a run directory; nothing that stands there is executed.
+
+    Args:
+        path: what `Atlas.save`, `Atlas.fit(run=...)` or `latlas fit` wrote.
+
+    Raises:
+        RequestError: if there is no run, or it has no model yet.
+        CorruptFileError: if a file is damaged.
+    """
+    run = path if isinstance(path, RunDirectory) else RunDirectory.open(path)
+    record = read_record(run)
+    config = run.config
+    try:
+        parameters = dict(config["parameters"])
+        if parameters["hidden"] is not None:
+            parameters["hidden"] = tuple(parameters["hidden"])
+        atlas = Atlas(**parameters)
+        names = config["feature_names"]
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
+        ) from error
+    atlas.n_features_in_ = int(np.prod(record.spec.item_shape))
+    if names is not None:
+        atlas.feature_names_in_ = np.array(names, dtype=object)
+    atlas._adopt(record, record.spec.item_shape)
+    return atlas

@@ -18,12 +18,12 @@ from latlas.distributions import (
     ContinuousBernoulli,
     DiscretisedLogistic,
     Gaussian,
+    InDataUnits,
     Laplace,
     LearnedScale,
     Poisson,
     StudentT,
 )
-from latlas.estimators._head import InDataUnits
 from latlas.networks import CentredLevels, OneHot, log_counts, values
 
 Settings = dict[str, Any]

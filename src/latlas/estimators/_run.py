@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latlas.core import RequestError, RunDirectory, RunExistsError
-from latlas.estimators._fit import Fit
+from latlas.estimators._plan import Fit
 from latlas.estimators._record import FitRecord, read_record
 from latlas.evaluation.cure import NO_TREATMENTS
 

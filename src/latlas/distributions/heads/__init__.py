@@ -10,6 +10,7 @@ from latlas.distributions.heads._discretised_logistic import DiscretisedLogistic
 from latlas.distributions.heads._head import AbstractHead as AbstractHead
 from latlas.distributions.heads._head import Likelihood as Likelihood
 from latlas.distributions.heads._head import masked_sum as masked_sum
+from latlas.distributions.heads._in_data_units import InDataUnits as InDataUnits
 from latlas.distributions.heads._location_scale import Gaussian as Gaussian
 from latlas.distributions.heads._location_scale import Laplace as Laplace
 from latlas.distributions.heads._location_scale import StudentT as StudentT

@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from latlas.core import RequestError
 from latlas.estimators._atlas import Atlas
-from latlas.estimators._fit import Fit
 from latlas.estimators._options import check_options
-from latlas.estimators._path_fit import fit_path
-from latlas.estimators._path_store import check_place, read_path, write_path
+from latlas.estimators._plan import Fit
 from latlas.estimators._rows import checked_rows
+from latlas.estimators.path._fit import fit_path
+from latlas.estimators.path._store import check_place, read_path, write_path
 from latlas.evaluation.rate import checked_betas
 
 

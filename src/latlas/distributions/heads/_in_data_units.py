@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, Scalar
 
-from latlas.distributions import AbstractHead
+from latlas.distributions.heads._head import AbstractHead
 
 
 class InDataUnits(AbstractHead):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from latlas.core import Example
-from latlas.estimators._fit import Fit
+from latlas.estimators._plan import Fit
 from latlas.estimators._record import FitRecord, arrays_of
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.evaluation import RateDistortionCurve, rate_distortion_curve

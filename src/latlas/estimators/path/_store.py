@@ -23,8 +23,7 @@ from latlas.core import (
     read_json,
     write_json,
 )
-from latlas.estimators._atlas import Atlas
-from latlas.estimators._store import load
+from latlas.estimators._atlas import Atlas, load
 from latlas.evaluation import RateDistortionCurve
 
 CURVE_FILE = "rate_distortion.json"
