@@ -46,7 +46,7 @@ def test_a_path_is_fitted_written_and_told(latlas_, table, tmp_path):
     ("options", "message"),
     [
         pytest.param(("--betas", "1,two"), "numbers with commas between", id="no number"),
-        pytest.param(("--betas", "0,1"), "positive betas; 0, 1 came", id="zero"),
+        pytest.param(("--betas", "0,1"), "positive betas; got 0, 1", id="zero"),
         pytest.param(("--betas", "1,1"), "each beta once", id="twice"),
         pytest.param(("--betas", ""), "at least one beta", id="none"),
         pytest.param(("--betas", "1,2", "--resume"), "cannot be resumed", id="resume"),

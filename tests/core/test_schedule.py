@@ -58,8 +58,8 @@ def test_every_schedule_ends_at_the_full_objective_and_maps_over_its_values(sche
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Cyclical(0), "num_cycles=0 came"),
-        (lambda: Cyclical(2, 0.0), "0.0 came"),
+        (lambda: Cyclical(0), "got num_cycles=0"),
+        (lambda: Cyclical(2, 0.0), "got 0.0"),
         (lambda: Piecewise((0.0,), (1.0, 2.0)), "1 shares and 2 values"),
         (lambda: Piecewise((), ()), "0 shares"),
         (lambda: Piecewise((0.5, 0.2), (1.0, 2.0)), "increase"),

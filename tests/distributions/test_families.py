@@ -152,5 +152,5 @@ def test_discrete_latents_are_refused():
 
 @pytest.mark.parametrize("options", [{"num_layers": 0}, {"hidden": 0}])
 def test_a_flow_without_layers_is_refused(options):
-    with pytest.raises(ValueError, match=r"must be at least 1; 0 came"):
+    with pytest.raises(ValueError, match=r"must be at least 1; got 0"):
         CouplingFlow(**options)

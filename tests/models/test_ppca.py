@@ -82,7 +82,7 @@ def test_maximum_likelihood_agrees_with_scikit_learn(data):
 
 @pytest.mark.parametrize("latent_dim", [0, 4, 7])
 def test_a_latent_that_leaves_no_noise_is_refused(data, latent_dim):
-    with pytest.raises(ValueError, match=f"between 1 and 3 for 4 features; {latent_dim} came"):
+    with pytest.raises(ValueError, match=f"between 1 and 3 for 4 features; got {latent_dim}"):
         PPCA.maximum_likelihood(data, latent_dim)
 
 

@@ -189,8 +189,8 @@ def test_the_reconstruction_loss_is_the_squared_error():
 
 
 def test_wrong_requests_are_refused():
-    with pytest.raises(ValueError, match="num_samples=0 came"):
+    with pytest.raises(ValueError, match="got num_samples=0"):
         MonteCarlo(0)
-    with pytest.raises(ValueError, match="2 parts and 1 weights came"):
+    with pytest.raises(ValueError, match="got 2 parts and 1 weights"):
         Total((Elbo(), Elbo()), (1.0,))
     assert isinstance(ImportanceWeighted().gradient, DoublyReparameterised)

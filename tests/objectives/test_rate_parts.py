@@ -212,9 +212,9 @@ class Flowing(AbstractLatentModel):
             "marginal of each latent dimension",
         ),
         (lambda: DIP()(KEY, Flowing(), BATCH), "covariance of q"),
-        (lambda: TotalCorrelation(0), "0 came"),
-        (lambda: MinibatchWeighted(-1), "-1 came"),
-        (lambda: decompose_rate(KEY, MODEL, BATCH, num_samples=0), "0 came"),
+        (lambda: TotalCorrelation(0), "got 0"),
+        (lambda: MinibatchWeighted(-1), "got -1"),
+        (lambda: decompose_rate(KEY, MODEL, BATCH, num_samples=0), "got 0"),
     ],
 )
 def test_wrong_requests_are_refused(make, message):

@@ -70,5 +70,5 @@ def test_a_discrete_latent_is_refused(path):
 
 
 def test_a_trajectory_of_no_steps_is_refused():
-    with pytest.raises(ValueError, match="num_leapfrog must be at least 1; 0 came"):
+    with pytest.raises(ValueError, match="num_leapfrog must be at least 1; got 0"):
         HMC(num_leapfrog=0)

@@ -91,7 +91,7 @@ def test_a_step_that_is_not_finite_in_either_part_changes_neither(bad):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"decay": 1.0}, "1.0 came"), ({"lower": 1.0, "upper": 0.0}, "below")]
+    ("options", "message"), [({"decay": 1.0}, "got 1.0"), ({"lower": 1.0, "upper": 0.0}, "below")]
 )
 def test_wrong_controllers_are_refused(options, message):
     with pytest.raises(ValueError, match=message):

@@ -19,7 +19,7 @@ def check_dear(dear: dict[str, Any]) -> None:
     """
     for name in ("temperatures", "chains", "max_examples"):
         if dear[name] < 1:
-            raise RequestError(f"--{name.replace('_', '-')} must be at least 1, and {dear[name]} came.")
+            raise RequestError(f"--{name.replace('_', '-')} must be at least 1; got {dear[name]}.")
 
 
 def measured_dearly(

@@ -83,7 +83,7 @@ def _parsed(betas: str) -> list[float]:
         values = sorted(float(word) for word in betas.replace(",", " ").split())
     except ValueError as error:
         raise RequestError(
-            f"--betas takes numbers with commas between, such as 0.1,1,10; {betas!r} came."
+            f"--betas takes numbers with commas between, such as 0.1,1,10; got {betas!r}."
         ) from error
     return checked_betas(values).tolist()
 

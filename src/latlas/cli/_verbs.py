@@ -83,7 +83,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evidence of data under a run, kept in its evaluation.json."""
     if num_samples < 1:
-        raise RequestError(f"--num-samples must be at least 1, and {num_samples} came.")
+        raise RequestError(f"--num-samples must be at least 1; got {num_samples}.")
     check_dear(dear)
     directory = RunDirectory.open(run)
     atlas = load(directory)
@@ -143,7 +143,7 @@ def sample(
 ) -> dict[str, Any]:
     """New examples, as a picture or an array."""
     if num < 1:
-        raise RequestError(f"--num must be at least 1, and {num} came.")
+        raise RequestError(f"--num must be at least 1; got {num}.")
     check_free(out, overwrite=overwrite)
     if out.suffix not in (*_PICTURES, ".npy", ".npz", ".csv"):
         raise RequestError(f"{out} must end in .png, .svg, .npy, .npz or .csv, which says what to write.")

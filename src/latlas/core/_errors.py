@@ -1,7 +1,7 @@
 """The errors that latlas raises on purpose: a wrong request, or work that failed.
 
 The command line turns a `RequestError` into exit code 2 and a `WorkError` into exit code 1, and prints the
-message alone; so each message says what came, what was expected and what to do.
+message alone; so each message says what was got, what was expected and what to do.
 """
 
 

@@ -38,7 +38,7 @@ def num_examples(batch: PyTree[Any]) -> int:
     lengths = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
     if len(lengths) != 1 or None in lengths:
         raise ValueError(
-            f"A batch needs one leading axis shared by all its arrays; these came: {sorted(map(str, lengths))}. "
+            f"A batch needs one leading axis shared by all its arrays; got {sorted(map(str, lengths))}. "
             "Give every array one row per example."
         )
     return lengths.pop()

@@ -45,7 +45,7 @@ class LinearWarmUp(AbstractSchedule):
     def __check_init__(self):
         if not 0 < self.fraction <= 1:
             raise ValueError(
-                f"A warm-up takes a fraction of the run in (0, 1]; {self.fraction} came. "
+                f"A warm-up takes a fraction of the run in (0, 1]; got {self.fraction}. "
                 "Give 0.1 for the first tenth of the run, or Constant for no warm-up."
             )
 
@@ -74,12 +74,10 @@ class Cyclical(AbstractSchedule):
 
     def __check_init__(self):
         if self.num_cycles < 1:
-            raise ValueError(
-                f"A cyclical schedule has at least one cycle; num_cycles={self.num_cycles} came."
-            )
+            raise ValueError(f"A cyclical schedule has at least one cycle; got num_cycles={self.num_cycles}.")
         if not 0 < self.fraction <= 1:
             raise ValueError(
-                f"A cycle rises over a fraction of itself in (0, 1]; {self.fraction} came. "
+                f"A cycle rises over a fraction of itself in (0, 1]; got {self.fraction}. "
                 "Give 0.5 to rise over its first half."
             )
 
@@ -105,13 +103,13 @@ class Piecewise(AbstractSchedule):
     def __check_init__(self):
         if not self.at or len(self.at) != len(self.values):
             raise ValueError(
-                f"A piecewise schedule needs one value for each share of the run; {len(self.at)} shares and "
-                f"{len(self.values)} values came."
+                f"A piecewise schedule needs one value for each share of the run; got {len(self.at)} shares "
+                f"and {len(self.values)} values."
             )
         rising = all(a < b for a, b in zip(self.at, self.at[1:], strict=False))
         if not rising or not (self.at[0] >= 0 and self.at[-1] <= 1):
             raise ValueError(
-                f"The shares of the run must increase from 0 at least to 1 at most; {self.at} came."
+                f"The shares of the run must increase from 0 at least to 1 at most; got {self.at}."
             )
 
     def __call__(self, progress: float | Scalar) -> Scalar:

@@ -56,7 +56,7 @@ class CouplingFlow(AbstractFamily):
     def __check_init__(self) -> None:
         for name in ("num_layers", "hidden"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} of a CouplingFlow must be at least 1; {getattr(self, name)} came.")
+                raise ValueError(f"{name} of a CouplingFlow must be at least 1; got {getattr(self, name)}.")
 
     def init(self, q: Any) -> FlowParams:
         """The Gaussian family's member for `q`, and couplings that do nothing yet."""

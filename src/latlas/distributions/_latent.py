@@ -62,7 +62,7 @@ class Chain(eqx.Module):
     def __check_init__(self) -> None:
         if len(set(self.names)) != 1 + len(self.then):
             raise ValueError(
-                f"A chain of {1 + len(self.then)} latents needs as many different names; {self.names} came."
+                f"A chain of {1 + len(self.then)} latents needs as many different names; got {self.names}."
             )
 
     def sample(self, key: PRNGKeyArray) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def check_options(options: dict[str, Any]) -> None:
     """Refuses options that make no sense.
 
     Raises:
-        RequestError: naming the option, what came and what may be given.
+        RequestError: naming the option, what was got and what may be given.
     """
     checked_name("likelihood", options["likelihood"], ["auto", *LIKELIHOODS])
     checked_name("network", options["network"], NETWORKS)
@@ -56,7 +56,7 @@ def check_options(options: dict[str, Any]) -> None:
             continue
         right = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
         if not right or not low <= value <= high or (value == low and not inclusive):
-            raise RequestError(f"The option {name} takes {expected}; {value!r} came.")
+            raise RequestError(f"The option {name} takes {expected}; got {value!r}.")
     if options["max_error"] is not None and options["cure"] is not None:
         raise RequestError(
             "A fit is either constrained by max_error or treated by cure: what a treatment changes would change the price "
@@ -64,7 +64,7 @@ def check_options(options: dict[str, Any]) -> None:
         )
     hidden = options["hidden"]
     if hidden is not None and not all(isinstance(width, numbers.Integral) and width >= 1 for width in hidden):
-        raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); {hidden!r} came.")
+        raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); got {hidden!r}.")
 
 
 def hidden_of(hidden: Any, network: str) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ class PPCA(AbstractExactModel):
         features = x.shape[1]
         if not 0 < latent_dim < features:
             raise ValueError(
-                f"latent_dim must be between 1 and {features - 1} for {features} features; {latent_dim} came."
+                f"latent_dim must be between 1 and {features - 1} for {features} features; got {latent_dim}."
             )
         loc = x.mean(0)
         values, vectors = np.linalg.eigh((x - loc).T @ (x - loc) / len(x))

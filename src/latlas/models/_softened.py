@@ -31,7 +31,7 @@ class SoftenedPrior(AbstractPrior):
 
     def __check_init__(self):
         if not self.width > 0:
-            raise ValueError(f"A softened prior needs a width above 0; {self.width} came.")
+            raise ValueError(f"A softened prior needs a width above 0; got {self.width}.")
 
     def __call__(self, condition: PyTree[Array] | None = None) -> Any:
         """N(point, width^2), event shape of the point."""
@@ -79,7 +79,7 @@ class WidenedRecognition(AbstractRecognition):
         """
         if not width > floor > 0:
             raise ValueError(
-                f"A scale starts at a width above its floor, both positive; width={width}, floor={floor} came."
+                f"A scale starts at a width above its floor, both positive; got width={width}, floor={floor}."
             )
         network = small_output_init(MLP(latent_dim, latent_dim, hidden, key=key))
         self.recognition, self.floor = recognition, floor

@@ -195,7 +195,7 @@ def _check_convolutions(channels: Sequence[int], kernel_size: int) -> None:
     if not channels or min(channels) < 1 or kernel_size < 1:
         raise ValueError(
             f"Convolutions need at least one number of channels, each at least 1, and a kernel_size of at "
-            f"least 1; channels={tuple(channels)} and kernel_size={kernel_size} came."
+            f"least 1; got channels={tuple(channels)} and kernel_size={kernel_size}."
         )
 
 

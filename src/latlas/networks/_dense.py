@@ -58,8 +58,8 @@ class Dense(AbstractOutputLayer):
         """
         if in_features < 1 or out_features < 1:
             raise ValueError(
-                f"A layer needs at least one input and one output; {in_features} inputs and {out_features} "
-                "outputs came."
+                f"A layer needs at least one input and one output; got {in_features} inputs and {out_features} "
+                "outputs."
             )
         if precision not in ("float32", "bfloat16"):
             raise ValueError(f'Precision {precision!r} is not known; choose "float32" or "bfloat16".')

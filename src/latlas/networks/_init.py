@@ -29,7 +29,7 @@ def small_output_init(network: NetworkT, scale: float = 1e-2) -> NetworkT:
         ValueError: if `scale` is not positive.
     """
     if not scale > 0:
-        raise ValueError(f"The scale of the output weights must be positive; {scale} came.")
+        raise ValueError(f"The scale of the output weights must be positive; got {scale}.")
     return eqx.tree_at(_output_weights, network, tuple(scale * weight for weight in _output_weights(network)))
 
 
@@ -53,9 +53,9 @@ def with_output_bias(network: NetworkT, bias: PyTree[Float[Array, "..."]]) -> Ne
     [0.5, 0.5, 0.5]
     """
     structure = network.output_structure()
-    came, expected = jax.tree.structure(bias), jax.tree.structure(structure)
-    if came != expected:
-        raise ValueError(f"The bias must be a tree like the network's output, {expected}; {came} came.")
+    got, expected = jax.tree.structure(bias), jax.tree.structure(structure)
+    if got != expected:
+        raise ValueError(f"The bias must be a tree like the network's output, {expected}; got {got}.")
     new = tuple(
         _fit(leaf, wanted.shape).reshape(old.shape)
         for leaf, wanted, old in zip(

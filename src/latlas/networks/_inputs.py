@@ -57,7 +57,7 @@ def _mask(example: Example) -> PyTree[Bool[Array, "..."]]:
     shapes = [jax.tree.map(jnp.shape, tree) for tree in (example.x, example.observed)]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"`observed` must have the structure and the shapes of `x`, {shapes[0]}; {shapes[1]} came. "
+            f"`observed` must have the structure and the shapes of `x`, {shapes[0]}; got {shapes[1]}. "
             "Give one boolean per entry."
         )
     return example.observed

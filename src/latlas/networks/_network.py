@@ -53,7 +53,7 @@ def as_shape(shape: Shape) -> tuple[int, ...]:
     """
     out = tuple(int(size) for size in np.atleast_1d(shape))
     if any(size < 1 for size in out):
-        raise ValueError(f"Every axis of a shape must have at least one entry; {out} came.")
+        raise ValueError(f"Every axis of a shape must have at least one entry; got {out}.")
     return out
 
 
@@ -65,7 +65,7 @@ def flatten_checked(x: Float[Array, "..."], in_shape: tuple[int, ...]) -> Float[
     """
     if x.size != math.prod(in_shape):
         raise ValueError(
-            f"This network takes one example of shape {in_shape}, and {x.shape} came. "
+            f"This network takes one example of shape {in_shape}; got {x.shape}. "
             "If that is a batch, map over it: jax.vmap(network)(batch)."
         )
     return x.reshape(-1)

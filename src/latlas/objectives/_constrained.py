@@ -93,7 +93,7 @@ class Constrained(AbstractObjective):
         names = [constraint.name for constraint in self.constraints]
         if not names or len(set(names)) < len(names):
             raise ValueError(
-                f"Each constraint needs a name of its own; these came: {names}. Give Constraint(..., name=NAME)."
+                f"Each constraint needs a name of its own; got {names}. Give Constraint(..., name=NAME)."
             )
 
     def __call__(

@@ -37,7 +37,7 @@ class MonteCarlo(AbstractDraws):
     def __check_init__(self):
         if self.num_samples < 1:
             raise ValueError(
-                f"At least one sample is needed to estimate an expectation; num_samples={self.num_samples} came."
+                f"At least one sample is needed to estimate an expectation; got num_samples={self.num_samples}."
             )
 
     def __call__(

@@ -145,4 +145,4 @@ def _marginals(q: Any) -> Any:
 
 def _check_num_data(num_data: int) -> None:
     if num_data < 1:
-        raise ValueError(f"num_data is the number of training rows, at least 1; {num_data} came.")
+        raise ValueError(f"num_data is the number of training rows, at least 1; got {num_data}.")

@@ -120,4 +120,4 @@ def _rate_per_dimension(key: PRNGKeyArray, model: AbstractLatentModel, example: 
 
 def _check_not_negative(name: str, value: Any) -> None:
     if isinstance(value, int | float) and not value >= 0:
-        raise ValueError(f"{name} is a rate in nats, at least 0; {value} came.")
+        raise ValueError(f"{name} is a rate in nats, at least 0; got {value}.")

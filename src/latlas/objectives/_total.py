@@ -22,7 +22,7 @@ class Total(AbstractObjective):
     def __check_init__(self):
         if len(self.parts) != len(self.weights):
             raise ValueError(
-                f"Each part needs one weight; {len(self.parts)} parts and {len(self.weights)} weights came."
+                f"Each part needs one weight; got {len(self.parts)} parts and {len(self.weights)} weights."
             )
 
     def __call__(

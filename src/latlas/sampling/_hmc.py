@@ -52,7 +52,7 @@ class HMC(AbstractTransition):
 
     def __check_init__(self):
         if self.num_leapfrog < 1:
-            raise ValueError(f"num_leapfrog must be at least 1; {self.num_leapfrog} came.")
+            raise ValueError(f"num_leapfrog must be at least 1; got {self.num_leapfrog}.")
 
     @property
     def num_evaluations(self) -> int:

@@ -93,7 +93,7 @@ class IndependentMetropolis(AbstractTransition):
 
     def __check_init__(self):
         if self.num_proposals < 1:
-            raise ValueError(f"num_proposals must be at least 1; {self.num_proposals} came.")
+            raise ValueError(f"num_proposals must be at least 1; got {self.num_proposals}.")
 
     @property
     def num_evaluations(self) -> int:

@@ -30,7 +30,7 @@ def mmd_squared(
     """
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise ValueError(
-            f"Two samples of at least two rows and the same features are compared; shapes {x.shape} and {y.shape} came."
+            f"Two samples of at least two rows and the same features are compared; got shapes {x.shape} and {y.shape}."
         )
     within = _mean_off_diagonal(_kernel(x, x, scale)) + _mean_off_diagonal(_kernel(y, y, scale))
     return within - 2.0 * jnp.mean(_kernel(x, y, scale))

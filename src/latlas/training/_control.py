@@ -46,9 +46,9 @@ class ProportionalIntegral(AbstractOptimizer):
 
     def __check_init__(self):
         if not 0 <= self.decay < 1:
-            raise ValueError(f"The decay of a moving average lies in [0, 1); {self.decay} came.")
+            raise ValueError(f"The decay of a moving average lies in [0, 1); got {self.decay}.")
         if not self.lower < self.upper:
-            raise ValueError(f"The lower bound lies below the upper one; {self.lower} and {self.upper} came.")
+            raise ValueError(f"The lower bound lies below the upper one; got {self.lower} and {self.upper}.")
 
     def init(self, params: PyTree[Array]) -> ControlState:
         """The parameters as the integral, and no error yet."""

@@ -35,7 +35,7 @@ class Interleaved(AbstractOptimizer):
 
     def __check_init__(self):
         if self.every < 1:
-            raise ValueError(f"It takes every k-th step, with k at least 1; every={self.every} came.")
+            raise ValueError(f"It takes every k-th step, with k at least 1; got every={self.every}.")
 
     def init(self, params: PyTree[Array]) -> InterleavedState:
         """The optimizer's own state, and no step yet."""

@@ -139,7 +139,7 @@ def checked_runs(keys: PRNGKeyArray, objectives: Any) -> None:
         )
     if objectives is not None and _is_stacked(keys) and lengths != {len(keys)}:
         raise RequestError(
-            f"Each run takes one key and one objective; {len(keys)} keys and {lengths.pop()} objectives came."
+            f"Each run takes one key and one objective; got {len(keys)} keys and {lengths.pop()} objectives."
         )
 
 

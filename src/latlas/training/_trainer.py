@@ -53,13 +53,13 @@ class Trainer(eqx.Module):
             raise ValueError("A run has one length: give either num_steps or num_epochs, and not both.")
         length = self.num_epochs if self.num_steps is None else self.num_steps
         if length < 1:
-            raise ValueError(f"A run needs at least one step; {length} came.")
+            raise ValueError(f"A run needs at least one step; got {length}.")
         for name in ("batch_size", "patience", "report_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"{name} is at least 1, or None; {value} came.")
+                raise ValueError(f"{name} is at least 1, or None; got {value}.")
         if self.checkpoint_seconds < 0:
-            raise ValueError(f"checkpoint_seconds is not negative; {self.checkpoint_seconds} came.")
+            raise ValueError(f"checkpoint_seconds is not negative; got {self.checkpoint_seconds}.")
 
     def fit(
         self,

@@ -298,7 +298,7 @@ def test_a_flow_follows_skew():
 
 
 def test_deterministic_advi_leaves_flows_alone():
-    with pytest.raises(RequestError, match="the family flow came"):
+    with pytest.raises(RequestError, match="got the family flow"):
         bayes.fit(log_gammas, jnp.zeros(2), key=jr.key(0), engine="dadvi", family="flow")
 
 

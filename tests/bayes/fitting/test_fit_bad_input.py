@@ -90,7 +90,7 @@ def test_what_cannot_be_fitted_is_named(model, data, error, match):
     [
         ({"engine": "magic"}, "engine is 'magic'; known are laplace"),
         ({"family": "magic"}, "family is 'magic'; known are mean-field"),
-        ({"engine": "laplace", "family": "mean-field"}, "laplace fits full-rank; the family mean-field came"),
+        ({"engine": "laplace", "family": "mean-field"}, "laplace fits full-rank; got the family mean-field"),
         ({"tolerance": 0.0}, "tolerance is 0.0"),
         ({"tolerance": 1.5}, "tolerance is 1.5"),
         ({"tolerance": float("nan")}, "tolerance is nan"),

@@ -271,7 +271,7 @@ def test_mixed_draws_the_same_after_a_round_trip_through_jax():
 
 
 def test_mixed_names_what_does_not_match():
-    with pytest.raises(ValueError, match=r"heads for \['a', 'b', 'c'\], but shapes came with \['a'\]"):
+    with pytest.raises(ValueError, match=r"heads for \['a', 'b', 'c'\], but got shapes with \['a'\]"):
         TABLE.param_shape({"a": ()})
     with pytest.raises(ValueError, match="no heads"):
         Mixed({})

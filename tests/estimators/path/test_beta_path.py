@@ -66,7 +66,7 @@ def test_the_choice(path):
     on_hull = int(path.curve_.hull()[-1])
     assert path.choose(rate=path.curve_.rate[on_hull]) is path.atlases_[on_hull]
     assert path.choose(distortion=path.curve_.distortion[on_hull]) is path.atlases_[on_hull]
-    with pytest.raises(RequestError, match="2 came"):
+    with pytest.raises(RequestError, match="got 2"):
         path.choose(rate=1.0, beta=1.0)
     with pytest.raises(RequestError, match="lies outside the curve"):
         path.choose(rate=1e6)

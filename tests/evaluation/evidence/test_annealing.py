@@ -153,7 +153,7 @@ def test_temperatures_that_do_not_reach_the_posterior_are_refused():
 
 @pytest.mark.parametrize("name", ["num_temperatures", "num_chains", "num_pilots", "examples_at_once"])
 def test_counts_below_one_are_refused(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1; 0 came"):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1; got 0"):
         Annealing(**{name: 0})
 
 

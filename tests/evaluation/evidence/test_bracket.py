@@ -116,7 +116,7 @@ def test_a_bracket_of_one_example_has_no_spread_and_still_is_json():
 
 
 def test_conditions_must_be_as_many_as_examples(ppca):
-    with pytest.raises(ValueError, match=r"100 came, and conditions of \[3\]"):
+    with pytest.raises(ValueError, match=r"got 100, and conditions of \[3\]"):
         simulated_bracket(jr.key(0), ppca, condition=np.zeros((3, 1)))
 
 

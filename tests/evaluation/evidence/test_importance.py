@@ -177,5 +177,5 @@ def test_one_bad_example_in_three_makes_the_mean_unreliable(pareto_k):
 
 @pytest.mark.parametrize("option", ["num_samples", "chunk_size"])
 def test_counts_below_one_are_refused(ppca, x, option):
-    with pytest.raises(ValueError, match=f"{option} must be at least 1; 0 came"):
+    with pytest.raises(ValueError, match=f"{option} must be at least 1; got 0"):
         importance_log_evidence(jr.key(0), ppca, Example(x), **{option: 0})

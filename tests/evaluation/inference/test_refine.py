@@ -196,8 +196,8 @@ def test_a_posterior_without_a_row_number_is_refused(full, x):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_steps": 0}, "max_steps of a Refinement must be at least 1; 0 came"),
-        ({"num_draws": 0}, "num_draws of a Refinement must be at least 1; 0 came"),
+        ({"max_steps": 0}, "max_steps of a Refinement must be at least 1; got 0"),
+        ({"num_draws": 0}, "num_draws of a Refinement must be at least 1; got 0"),
         ({"learning_rate": 0.0}, "learning_rate of a Refinement must be positive"),
         ({"decay": 1.5}, "decay of a Refinement must lie between 0 and 1"),
         ({"tolerance": -1.0}, "tolerance of a Refinement must not be negative"),

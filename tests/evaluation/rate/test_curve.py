@@ -116,7 +116,7 @@ def test_a_curve_goes_through_json_and_back():
     ("betas", "message"),
     [
         pytest.param([], "at least one beta", id="none"),
-        pytest.param([0.0, 1.0], "positive betas; 0, 1 came", id="zero"),
+        pytest.param([0.0, 1.0], "positive betas; got 0, 1", id="zero"),
         pytest.param([-1.0, 1.0], "positive betas", id="negative"),
         pytest.param([1.0, np.inf], "positive betas", id="infinite"),
         pytest.param([1.0, 1.0], "each beta once", id="twice"),
@@ -196,5 +196,5 @@ def test_the_curve_of_the_optimal_models_is_the_closed_form():
     assert measured.rate[1] == pytest.approx(single.rate.value, rel=1e-5)
     assert measured.distortion[1] == pytest.approx(single.distortion.value, rel=1e-5)
     assert measured.rate_standard_error[1] == pytest.approx(single.rate.standard_error, rel=1e-4)
-    with pytest.raises(RequestError, match="3 betas came"):
+    with pytest.raises(RequestError, match="got 3 betas"):
         rate_distortion_curve(jr.key(1), models, betas[:3], batch)

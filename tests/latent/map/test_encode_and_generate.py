@@ -87,9 +87,9 @@ def test_a_traversal_moves_along_one_column_of_the_weights(ppca, arrays):
 
 
 def test_wrong_requests_are_refused(ppca):
-    with pytest.raises(ValueError, match="dimensions 0 to 1; dimension 2 came"):
+    with pytest.raises(ValueError, match="dimensions 0 to 1; got dimension 2"):
         traverse(ppca, [0.0, 0.0], 2, [1.0])
-    with pytest.raises(ValueError, match="at least 1; 0 came"):
+    with pytest.raises(ValueError, match="at least 1; got 0"):
         sample_prior(jr.key(0), ppca, 0)
     with pytest.raises(ValueError, match="one leading axis"):
         decode(ppca, np.zeros((3, 2)), condition=np.zeros(4))

@@ -97,8 +97,8 @@ def test_a_key_decides_and_the_users_classifier_is_left_alone(few_factors, blurr
 @pytest.mark.parametrize(
     ("codes", "factors", "classifier", "message"),
     [
-        (slice(0, 1), slice(None), None, "one latent dimension came"),
-        (slice(None), slice(0, 1), None, "one factor came"),
+        (slice(0, 1), slice(None), None, "got one latent dimension"),
+        (slice(None), slice(0, 1), None, "got one factor"),
         (slice(None), slice(None), KNeighborsClassifier(), "A KNeighborsClassifier has neither"),
     ],
 )

@@ -100,7 +100,7 @@ def test_too_few_rows_of_a_value_are_refused_in_a_sentence(few_factors, blurred)
     with pytest.raises(ValueError, match="not every one of 4 factors"):
         beta_vae_score(KEY, blurred, few_factors, num_train=3, num_test=2)
     for score in (factor_vae_score, beta_vae_score):
-        with pytest.raises(ValueError, match="at least 2 examples; 1 came"):
+        with pytest.raises(ValueError, match="at least 2 examples; got 1"):
             score(KEY, blurred, few_factors, batch_size=1)
-        with pytest.raises(ValueError, match="at least 1; 5 and 0 came"):
+        with pytest.raises(ValueError, match="at least 1; got 5 and 0"):
             score(KEY, blurred, few_factors, num_train=5, num_test=0)

@@ -67,5 +67,5 @@ def test_rotating_two_dimensions_lowers_the_gap(few_factors, blurred):
 
 
 def test_a_histogram_needs_two_bins(few_factors, blurred):
-    with pytest.raises(ValueError, match="at least 2 bins; 1 came"):
+    with pytest.raises(ValueError, match="at least 2 bins; got 1"):
         mutual_information_gap(blurred, few_factors, num_bins=1)

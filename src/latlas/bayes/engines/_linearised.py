@@ -65,10 +65,10 @@ def linearised_fit(
     """
     loc = np.array(prior_loc if start is None else start, np.float64)
     prior_loc, prior_sd, observed = (np.asarray(a, np.float64) for a in (prior_loc, prior_sd, observed))
-    came = np.shape(jax.eval_shape(forward, loc))
-    if came != observed.shape:
+    shape = np.shape(jax.eval_shape(forward, loc))
+    if shape != observed.shape:
         raise RequestError(
-            f"The model returns shape {came} and the data have {observed.shape}; both must be one vector of the same length."
+            f"The model returns shape {shape} and the data have {observed.shape}; both must be one vector of one length."
         )
     derivative = jax.jit(lambda x: (forward(x), jax.jacobian(forward)(x)))
     prior_precision = np.diag(prior_sd**-2.0)

@@ -88,7 +88,7 @@ class Renyi(AbstractEngine):
         q = family.init(key, density.dim)
         if not isinstance(q, AbstractTransport):
             raise RequestError(
-                f"The order {self.alpha} needs a family whose draws are a function of noise, and {family.name} came; "
+                f"The order {self.alpha} needs a family whose draws are a function of noise; got {family.name}: "
                 "take the engine inclusive, or another family."
             )
         rng, gaps = host_rng(key), 0

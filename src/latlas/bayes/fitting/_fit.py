@@ -174,7 +174,7 @@ def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
     family = family_named(engine.families[0] if family is None else family)
     if family.name not in engine.families:
         raise RequestError(
-            f"The engine {engine.name} fits {', '.join(engine.families)}; the family {family.name} came. Take another "
+            f"The engine {engine.name} fits {', '.join(engine.families)}; got the family {family.name}. Take another "
             "engine, or leave one of the two out."
         )
     return engine, family

@@ -215,11 +215,11 @@ def _refuse_what_is_no_density(target):
             f"The log density raised {type(error).__name__} at the parameters given: {_first_line(error)}"
         ) from error
     if getattr(value, "shape", None) != ():
-        came = (
+        returned = (
             f"shape {value.shape}" if isinstance(value, jax.ShapeDtypeStruct) else f"a {type(value).__name__}"
         )
         raise RequestError(
-            f"The log density returns {came}; it must return one number, such as `jnp.sum(...)` of it."
+            f"The log density returns {returned}; it must return one number, such as `jnp.sum(...)` of it."
         )
     if not jnp.issubdtype(value.dtype, jnp.floating):
         raise RequestError(f"The log density returns {value.dtype}; it must be a real float.")

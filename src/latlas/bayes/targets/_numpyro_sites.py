@@ -61,24 +61,24 @@ def call_of(model: Callable, data: PyTree) -> tuple[tuple, dict[str, Any]]:
     """Positional and keyword arguments from a tuple or a dict; None: no arguments.
 
     Raises:
-        RequestError: if the model does not take them: what came, and what it takes.
+        RequestError: if the model does not take them: what was given, and what it takes.
     """
     if data is None:
         data = {}
     if not isinstance(data, dict | tuple):
         raise RequestError(
-            f"The data of a NumPyro model are a dict of its keyword arguments or a tuple of its positional ones; what "
-            f"came is of type {type(data).__name__}. {_takes(model)}"
+            f"The data of a NumPyro model are a dict of its keyword arguments or a tuple of its positional ones; got "
+            f"a {type(data).__name__}. {_takes(model)}"
         )
     args, kwargs = ((), data) if isinstance(data, dict) else (data, {})
     try:
         inspect.signature(model).bind(*args, **kwargs)
     except TypeError as error:
-        came = (
+        given = (
             ", ".join(map(str, kwargs)) if kwargs else f"{len(args)} positional values" if args else "nothing"
         )
         raise RequestError(
-            f"{_takes(model)} The data have {came}{_mismatch(model, kwargs, error)}."
+            f"{_takes(model)} The data have {given}{_mismatch(model, kwargs, error)}."
         ) from error
     except ValueError:
         pass  # no signature to be had: the call itself will tell

@@ -45,7 +45,7 @@ def read_stream(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> np.
     data = file.read(num_bytes)
     if len(data) != num_bytes:
         raise DataError(
-            f"{path} is truncated: {num_bytes:,} bytes were expected, {len(data):,} came; write it again."
+            f"{path} is truncated: expected {num_bytes:,} bytes, got {len(data):,}; write it again."
         )
     # a copy, because what frombuffer gives cannot be written to
     flat = np.frombuffer(data, dtype) if num_bytes else np.zeros(0, dtype)

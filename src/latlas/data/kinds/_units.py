@@ -74,9 +74,7 @@ class AsGiven(AbstractUnits):
         if not self.integer:
             return x.astype(np.float32)
         if x.dtype.kind == "f" and not np.all(x == np.round(x)):
-            raise DataError(
-                "This likelihood takes whole numbers, and fractions came: choose another likelihood."
-            )
+            raise DataError("This likelihood takes whole numbers; got fractions: choose another likelihood.")
         small = np.uint8 if self.maximum is not None and self.maximum <= 255 else np.int32
         return x.astype(small if high < 2**31 else np.float32)
 

@@ -82,11 +82,11 @@ class Flow(AbstractFamily):
         """Near the standard normal: the same for every key, so that a second fit finds the first one's programs."""
         if min(self.num_layers, self.width, self.knots + 1) < 1:
             raise RequestError(
-                f"A flow of {self.num_layers} layers, width {self.width} and {self.knots} knots came; layers and width "
+                f"Got a flow of {self.num_layers} layers, width {self.width} and {self.knots} knots; layers and width "
                 "begin at 1, knots at 0."
             )
         if dim < 2:
-            raise RequestError("A flow needs two coordinates or more and one came; take the family mixture.")
+            raise RequestError("A flow needs two coordinates or more; got one: take the family mixture.")
         try:
             return FlowApproximation(_bijection(self, dim, jax.config.jax_enable_x64), dim)
         except ModuleNotFoundError as error:

@@ -84,11 +84,11 @@ class Mixture(AbstractFamily):
         """Equal weights, unit scales, means scattered about zero."""
         if self.num_components < 1:
             raise RequestError(
-                f"A mixture of {self.num_components} components came; ask for at least one component."
+                f"Got a mixture of {self.num_components} components; ask for at least one component."
             )
         if not isinstance(self.of, MeanField | FullRank | LowRank):
             raise RequestError(
-                f"A mixture of {self.of.name} came; its components can be mean-field, full-rank or low-rank."
+                f"Got a mixture of {self.of.name}; its components can be mean-field, full-rank or low-rank."
             )
         init_key, spread_key = jax.random.split(key)
         components = jax.vmap(lambda k: self.of.init(k, dim))(jax.random.split(init_key, self.num_components))

@@ -60,6 +60,6 @@ class Mixed(AbstractHead):
     def _check(self, what: str, given: dict[str, PyTree]) -> None:
         if set(given) != set(self.heads):
             raise ValueError(
-                f"Mixed has heads for {sorted(self.heads)}, but {what} came with {sorted(given)}. "
+                f"Mixed has heads for {sorted(self.heads)}, but got {what} with {sorted(given)}. "
                 "Give every name exactly one entry; mark what is missing in `observed`."
             )

@@ -132,7 +132,7 @@ class BetaPath(BaseEstimator):
         targets = [target for target in (rate, distortion, beta) if target is not None]
         if len(targets) > 1:
             raise RequestError(
-                f"A choice takes one target; {len(targets)} came: give rate, distortion or beta."
+                f"A choice takes one target; got {len(targets)}: give rate, distortion or beta."
             )
         if not targets:
             if not np.any(np.isfinite(self.curve_.elbo)):
@@ -141,7 +141,7 @@ class BetaPath(BaseEstimator):
                 )
             return int(np.nanargmax(self.curve_.elbo))
         if beta is not None and not (np.isfinite(beta) and beta > 0):
-            raise RequestError(f"A price of information is a positive number; beta={beta:g} came.")
+            raise RequestError(f"A price of information is a positive number; got beta={beta:g}.")
         wanted = self.curve_.beta_for(rate=rate, distortion=distortion) if beta is None else beta
         places = np.arange(len(self.betas_)) if beta is not None else self.curve_.hull()
         nearest = np.argmin(np.abs(np.log(self.betas_[places]) - np.log(wanted)))

@@ -125,7 +125,7 @@ def fit_with_cure(
         NonFiniteError: if no attempt came to its end.
     """
     if max_attempts < 1:
-        raise RequestError(f"A fit needs at least one attempt; max_attempts={max_attempts} came.")
+        raise RequestError(f"A fit needs at least one attempt; got max_attempts={max_attempts}.")
     with nullcontext() if run is None else run.lock():
         cure = _Cure(valid, tuple(remedies), max_attempts, Record(run), tuple(callbacks))
         return cure.finish(Course(key, model, trainer, data))

@@ -126,7 +126,7 @@ def diagnose(
         ValueError: if a count is below one (two for `num_samples`), or there are no examples.
     """
     if num_samples < 2:
-        raise ValueError(f"num_samples must be at least 2 for a spread to be known; {num_samples} came.")
+        raise ValueError(f"num_samples must be at least 2 for a spread to be known; got {num_samples}.")
     needs = frozenset().union(*(check.needs for check in checks))
     sampling = Sampling(num_samples if WEIGHTS in needs else min(num_samples, _QUICK_SAMPLES), chunk_size)
     # a sick model is full of infinities, and each check says what it makes of them

@@ -49,7 +49,7 @@ class Finding:
     def __post_init__(self) -> None:
         """Refuses a name that no document explains."""
         if self.name not in FINDINGS:
-            raise ValueError(f"A finding has one of the names {', '.join(FINDINGS)}; {self.name!r} came.")
+            raise ValueError(f"A finding has one of the names {', '.join(FINDINGS)}; got {self.name!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, ready for JSON; an infinite number is `None`."""

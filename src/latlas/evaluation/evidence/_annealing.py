@@ -88,7 +88,7 @@ class Annealing(eqx.Module):
     def __check_init__(self):
         for name in ("num_temperatures", "num_chains", "num_pilots", "examples_at_once"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; {getattr(self, name)} came.")
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
         ends = float(self.temperatures(0.0)), float(self.temperatures(1.0))
         if not np.allclose(ends, (0.0, 1.0), atol=1e-6):
             raise ValueError(

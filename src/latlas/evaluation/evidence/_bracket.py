@@ -121,7 +121,7 @@ def simulated_bracket(
     sizes = {len(leaf) for leaf in jax.tree.leaves(condition)}
     if num_examples < 1 or sizes - {num_examples}:
         raise ValueError(
-            f"num_examples must be at least 1 and have as many conditions; {num_examples} came, and conditions "
+            f"num_examples must be at least 1 and have as many conditions; got {num_examples}, and conditions "
             f"of {sorted(sizes)}. Give every example its condition, along the leading axis."
         )
     # of an example only its condition is looked at; what x is comes from the model

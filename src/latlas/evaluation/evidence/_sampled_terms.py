@@ -47,7 +47,7 @@ class Sampling(eqx.Module):
     def __check_init__(self):
         for name, value in (("num_samples", self.num_samples), ("chunk_size", self.chunk_size)):
             if value < 1:
-                raise ValueError(f"{name} must be at least 1; {value} came.")
+                raise ValueError(f"{name} must be at least 1; got {value}.")
 
     def terms(self, key: PRNGKeyArray, model: AbstractLatentModel, example: Example, q: Any) -> SampledTerms:
         """The terms at `num_samples` draws of `q`; draw i depends on the key and i, not on the chunks."""

@@ -153,7 +153,7 @@ def gap(
     if log_evidence is not None and np.shape(log_evidence) != (total,):
         raise ValueError(
             f"log_evidence needs one number for each of the {total} examples; an array of shape "
-            f"{np.shape(log_evidence)} came."
+            f"got {np.shape(log_evidence)}."
         )
     refine_key, measure_key = jr.split(key)
     refined = refine(

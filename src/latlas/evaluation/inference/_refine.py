@@ -60,13 +60,13 @@ class Refinement(eqx.Module):
     def __check_init__(self):
         for name in ("num_draws", "num_check_draws", "window", "patience", "max_steps"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} of a Refinement must be at least 1; {getattr(self, name)} came.")
+                raise ValueError(f"{name} of a Refinement must be at least 1; got {getattr(self, name)}.")
         if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate of a Refinement must be positive; {self.learning_rate} came.")
+            raise ValueError(f"learning_rate of a Refinement must be positive; got {self.learning_rate}.")
         if not 0 < self.decay < 1:
-            raise ValueError(f"decay of a Refinement must lie between 0 and 1; {self.decay} came.")
+            raise ValueError(f"decay of a Refinement must lie between 0 and 1; got {self.decay}.")
         if not self.tolerance >= 0:
-            raise ValueError(f"tolerance of a Refinement must not be negative; {self.tolerance} came.")
+            raise ValueError(f"tolerance of a Refinement must not be negative; got {self.tolerance}.")
 
 
 @dataclass(frozen=True)

@@ -201,14 +201,12 @@ def checked_betas(betas: Sequence[float]) -> Float[np.ndarray, " betas"]:
     """
     values = np.asarray(betas, np.float64)
     if values.ndim != 1 or len(values) == 0:
-        raise RequestError(
-            f"A path needs at least one beta, in one list; {np.shape(betas)} came as its shape."
-        )
+        raise RequestError(f"A path needs at least one beta, in one list; got the shape {np.shape(betas)}.")
     if not np.all(np.isfinite(values)) or np.any(values <= 0):
-        raise RequestError(f"A path takes positive betas; {', '.join(f'{b:g}' for b in values)} came.")
+        raise RequestError(f"A path takes positive betas; got {', '.join(f'{b:g}' for b in values)}.")
     if np.any(np.diff(values) <= 0):
         raise RequestError(
-            f"A path takes each beta once, in rising order; {', '.join(f'{b:g}' for b in values)} came."
+            f"A path takes each beta once, in rising order; got {', '.join(f'{b:g}' for b in values)}."
         )
     return values
 
@@ -245,7 +243,7 @@ def rate_distortion_curve(
     lengths = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(models) if eqx.is_array(leaf)}
     if lengths != {len(betas)}:
         raise RequestError(
-            f"A path has one model per beta; {len(betas)} betas came, and leading axes of {sorted(lengths)} models."
+            f"A path has one model per beta; got {len(betas)} betas, and leading axes of {sorted(lengths)} models."
         )
     sampling = Sampling(num_samples, max(1, chunk_size // len(betas)))
     terms = map_examples(_MeasurePath(sampling), key, models, batch, sampling, prepare, progress)

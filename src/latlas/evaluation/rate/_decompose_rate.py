@@ -82,7 +82,7 @@ def decompose_rate(
         ValueError: if the posterior's marginals are not known, or a count is below one.
     """
     if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1; {num_samples} came.")
+        raise ValueError(f"num_samples must be at least 1; got {num_samples}.")
     prepare_key, sample_key = jr.split(key)
     n = num_examples(batch)
     batch, posteriors = _encoded(prepare_key, model, jax.tree.map(jnp.asarray, batch), prepare)

@@ -72,7 +72,7 @@ def sample_prior(
         ValueError: if `num` is below 1, or there is not one condition per sample.
     """
     if num < 1:
-        raise ValueError(f"The number of samples must be at least 1; {num} came.")
+        raise ValueError(f"The number of samples must be at least 1; got {num}.")
     rows = (np.arange(num, dtype=np.int32), condition)
     return map_rows(_drawn if draw else _prior_mean, (key, model), rows, at_once=chunk_size)
 
@@ -103,7 +103,7 @@ def traverse(
     z, values = np.asarray(z, np.float32), np.asarray(values)
     if not -len(z) <= dimension < len(z):
         raise ValueError(
-            f"The latent has dimensions 0 to {len(z) - 1}; dimension {dimension} came. Choose one of them."
+            f"The latent has dimensions 0 to {len(z) - 1}; got dimension {dimension}. Choose one of them."
         )
     points = np.repeat(z[None], len(values), axis=0)
     points[:, dimension] = values

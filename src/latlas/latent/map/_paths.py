@@ -51,13 +51,13 @@ def spherical_interpolation(z0: Point, z1: Point, num: int) -> Path:
 
 def _path(curve, z0: Point, z1: Point, num: int) -> Path:
     if num < 2:
-        raise ValueError(f"A path has at least 2 points, its ends; {num} came.")
+        raise ValueError(f"A path has at least 2 points, its ends; got {num}.")
 
     def of_leaf(a, b):
         a, b = np.asarray(a), np.asarray(b)
         if a.shape != b.shape:
             raise ValueError(
-                f"The ends of a path must have one shape; {a.shape} and {b.shape} came. "
+                f"The ends of a path must have one shape; got {a.shape} and {b.shape}. "
                 "Interpolate between two single points."
             )
         dtype = np.result_type(a, b, np.float32)

@@ -87,10 +87,10 @@ class ReportData:
     def __post_init__(self) -> None:
         """Checks that the sizes agree."""
         if self.item_kind is not None and self.item_kind not in KINDS:
-            raise ValueError(f"item_kind is one of {KINDS} or None, and {self.item_kind!r} came.")
+            raise ValueError(f"item_kind is one of {KINDS} or None; got {self.item_kind!r}.")
         if self.item_kind == "image" and not _is_image(self.item_shape):
             raise ValueError(
-                f"An image has shape (h, w) or (h, w, c) with c 1, 3 or 4, and {self.item_shape} came."
+                f"An image has shape (h, w) or (h, w, c) with c 1, 3 or 4; got {self.item_shape}."
             )
         for name in ("samples", "originals", "reconstructions"):
             _check_items(name, getattr(self, name), self.item_shape, leading=1)

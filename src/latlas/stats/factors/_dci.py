@@ -83,7 +83,7 @@ def dci(
     data = labelled_codes(codes, factors)
     for count, name in ((data.codes.shape[1], "latent dimension"), (data.num_factors, "factor")):
         if count < 2:
-            raise ValueError(f"DCI asks how importance spreads; one {name} came, give at least 2.")
+            raise ValueError(f"DCI asks how importance spreads; got one {name}, give at least 2.")
     split_key, learner_key = jr.split(key)
     train, test = split(split_key, data, test_share)
     return of_split(learner_key, train, test, classifier)

@@ -64,9 +64,9 @@ def factor_vae_score(
 def check_draws(batch_size: int, num_train: int, num_test: int) -> None:
     """Refuses numbers of draws with which there is nothing to score."""
     if batch_size < 2:
-        raise ValueError(f"A batch has at least 2 examples; {batch_size} came.")
+        raise ValueError(f"A batch has at least 2 examples; got {batch_size}.")
     if min(num_train, num_test) < 1:
-        raise ValueError(f"num_train and num_test are at least 1; {num_train} and {num_test} came.")
+        raise ValueError(f"num_train and num_test are at least 1; got {num_train} and {num_test}.")
 
 
 def _votes(

@@ -35,7 +35,7 @@ def irs(codes: Codes, factors: Factors, *, quantile: float = 0.99) -> float:
     """
     data = labelled_codes(codes, factors)
     if not 0 < quantile <= 1:
-        raise ValueError(f"A quantile above 0 and at most 1 is asked for; {quantile} came.")
+        raise ValueError(f"A quantile above 0 and at most 1 is asked for; got {quantile}.")
     moving = data.codes[:, data.codes.std(axis=0) > 0]
     if moving.shape[1] == 0:
         return 0.0

@@ -54,7 +54,7 @@ def labelled_codes(codes: Codes, factors: Factors) -> LabelledCodes:
             raise ValueError(f"The {name} must be numbers; their type is {array.dtype}. Number the values.")
     if len(codes) != len(factors):
         raise ValueError(
-            f"Each row of codes belongs to a row of factors; {len(codes)} and {len(factors)} rows came. Give "
+            f"Each row of codes belongs to a row of factors; got {len(codes)} and {len(factors)} rows. Give "
             "both for the same examples, in the same order."
         )
     if len(codes) < MIN_ROWS:
@@ -88,7 +88,7 @@ def split(key: PRNGKeyArray, data: LabelledCodes, test_share: float) -> tuple[La
         ValueError: if the share is not between 0 and 1, or a value of a factor is left out of the first part.
     """
     if not 0 < test_share < 1:
-        raise ValueError(f"test_share is a share of the rows, between 0 and 1; {test_share} came.")
+        raise ValueError(f"test_share is a share of the rows, between 0 and 1; got {test_share}.")
     order = generator(key).permutation(len(data.codes))
     num_test = min(max(1, round(test_share * len(order))), len(order) - 1)
     train, test = data.rows(order[num_test:]), data.rows(order[:num_test])

@@ -75,7 +75,7 @@ def mutual_information_gap(
 def information(data: LabelledCodes, num_bins: int, quantiles: bool) -> np.ndarray:
     """`mutual_information` of checked data."""
     if num_bins < 2:
-        raise ValueError(f"Codes are cut into at least 2 bins; {num_bins} came.")
+        raise ValueError(f"Codes are cut into at least 2 bins; got {num_bins}.")
     bins = np.stack([_bin(column, num_bins, quantiles) for column in data.codes.T])
     found = np.empty((len(bins), data.num_factors))
     for factor, count in enumerate(data.num_levels):
