@@ -36,9 +36,10 @@ def num_examples(batch: PyTree[Any]) -> int:
         ValueError: if there is no array, or the leading axes differ.
     """
     lengths = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
-    if len(lengths) != 1 or None in lengths:
+    length = next(iter(lengths)) if len(lengths) == 1 else None
+    if length is None:
         raise ValueError(
             f"A batch needs one leading axis shared by all its arrays; got {sorted(map(str, lengths))}. "
             "Give every array one row per example."
         )
-    return lengths.pop()
+    return length
