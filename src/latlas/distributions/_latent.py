@@ -5,7 +5,7 @@ NumPyro's distributions (with an empty batch shape) have both, and so have these
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -14,6 +14,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """What latlas asks of a distribution over one latent, NumPyro's or any other."""
 
