@@ -5,6 +5,7 @@ from typing import TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from latlas.networks._network import AbstractNetwork
@@ -33,7 +34,7 @@ def small_output_init(network: NetworkT, scale: float = 1e-2) -> NetworkT:
     return eqx.tree_at(_output_weights, network, tuple(scale * weight for weight in _output_weights(network)))
 
 
-def with_output_bias(network: NetworkT, bias: PyTree[Float[Array, "..."]]) -> NetworkT:
+def with_output_bias(network: NetworkT, bias: PyTree[Float[Array | np.ndarray, "..."]]) -> NetworkT:
     """The network with its last bias set, for example to the logit of the data's mean.
 
     Args:
