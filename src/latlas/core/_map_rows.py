@@ -15,7 +15,7 @@ from latlas.core._example import num_examples
 class Progress(Protocol):
     """What is told how far a computation over rows has come."""
 
-    def __call__(self, done: int, total: int) -> Any:
+    def __call__(self, done: int, total: int, /) -> Any:
         """So many of so many rows are done."""
 
 
