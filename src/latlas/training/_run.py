@@ -30,14 +30,14 @@ class FitResult(eqx.Module):
 
     Attributes:
         model: the best model by validation loss; without validation data the last one.
-        state: the state at the end.
+        state: the state at the end; `None` where it is not kept.
         history: one dict per report: `step`, `epoch`, `train` and (with validation data) `valid`, each a dict
             of means, `seconds`, and where steps were not finite `skipped_steps`.
         reason: why it ended: `"finished"`, `"early stopping"` or `"callback"`.
     """
 
     model: PyTree
-    state: TrainState
+    state: TrainState | None
     history: list[dict[str, Any]]
     reason: str
 
