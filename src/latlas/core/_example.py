@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
 
@@ -22,11 +23,11 @@ class Example(eqx.Module):
         index: the row number of the example in its data set, for models that keep something per datum, or `None`.
     """
 
-    x: PyTree[Array]
-    observed: PyTree[Bool[Array, "..."]] | None = None
-    condition: PyTree[Array] | None = None
-    label: PyTree[Array] | None = None
-    index: Int[Array, "..."] | None = None
+    x: PyTree[Array | np.ndarray]
+    observed: PyTree[Bool[Array | np.ndarray, "..."]] | None = None
+    condition: PyTree[Array | np.ndarray] | None = None
+    label: PyTree[Array | np.ndarray] | None = None
+    index: Int[Array | np.ndarray, "..."] | None = None
 
 
 def num_examples(batch: PyTree[Any]) -> int:
