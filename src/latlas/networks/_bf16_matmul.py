@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 
 def bf16_matmul(
@@ -44,7 +44,9 @@ def bf16_matmul(
     return _product(lhs.astype(jnp.float32), rhs.astype(jnp.float32))
 
 
-def _product(lhs: Array, rhs: Array, transpose_lhs: bool = False, transpose_rhs: bool = False) -> Array:
+def _product(
+    lhs: ArrayLike, rhs: ArrayLike, transpose_lhs: bool = False, transpose_rhs: bool = False
+) -> Array:
     """Product of the factors, each transposed if asked for; the transposes are part of the primitive."""
     return _matmul_p.bind(lhs, rhs, transpose_lhs=transpose_lhs, transpose_rhs=transpose_rhs)
 

@@ -92,7 +92,7 @@ class MinibatchTarget(AbstractStochasticTarget):
         log_likelihood: of the parameters and rows, one number a row.
         layout: of the unconstrained parameters.
         bijections: NumPyro transforms from the unconstrained by parameter name.
-        start: unconstrained parameters that the user began with.
+        init: unconstrained parameters that the user began with.
         source: where rows are read.
         batch_size: rows of a batch.
         num_rows: of the data.
@@ -103,7 +103,7 @@ class MinibatchTarget(AbstractStochasticTarget):
     log_likelihood: Callable = eqx.field(static=True)
     layout: Layout
     bijections: dict[str, Transform]
-    start: Float[Array, " n"]
+    init: Float[Array, " n"]
     source: Rows = eqx.field(static=True)
     batch_size: int = eqx.field(static=True)
     num_rows: Scalar
@@ -113,6 +113,11 @@ class MinibatchTarget(AbstractStochasticTarget):
     def dim(self) -> int:
         """Unconstrained entries."""
         return self.layout.size
+
+    @property
+    def start(self) -> Float[Array, " n"]:
+        """Unconstrained parameters that the user began with."""
+        return self.init
 
     @property
     def free_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -222,7 +227,7 @@ def minibatched(
         log_likelihood=log_likelihood,
         layout=parts.layout,
         bijections=parts.bijections,
-        start=parts.start,
+        init=parts.init,
         source=source,
         batch_size=batch_size,
         num_rows=jnp.asarray(float(source.num_rows)),
