@@ -16,11 +16,27 @@ import pytest
 
 # Annotations, shapes included, are checked at every call of what is defined in these folders, also while a program is
 # traced. An int is a float, as everywhere in Python's typing.
-CHECKED = ("core", "models")
+CHECKED = ("core", "models", "networks")
 jaxtyping.install_import_hook(
     [f"latlas.{folder}" for folder in CHECKED],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
+
+_raises = pytest.raises
+
+
+@contextlib.contextmanager
+def _raises_by_itself(expected, **options):
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        with _raises(expected, **options) as error:
+            yield error
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+# what a test hands over to be refused may be of a wrong type, and the refusal must be our own, as users get it
+pytest.raises = _raises_by_itself
 
 # a process may have 65,530 memory maps on Linux; every compiled program takes some, and without one more the compiler
 # dies of a segmentation fault
