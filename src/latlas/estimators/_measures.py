@@ -77,7 +77,7 @@ class MeasuresMixin:
         """
         return annealed_log_evidence(
             *self._measured(X, random_state),
-            annealing=annealing or Annealing(),
+            annealing=annealing,
             proposal=self._model.posterior,
             progress=progress,
         )
@@ -103,7 +103,7 @@ class MeasuresMixin:
         """
         return bracket(
             *self._measured(X, random_state),
-            annealing=annealing or Annealing(),
+            annealing=annealing,
             num_simulated=num_simulated,
             progress=progress,
         )
