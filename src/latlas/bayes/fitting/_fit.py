@@ -32,7 +32,7 @@ from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import importance_draws
 from latlas.bayes.verdict._posterior import constrained, of_result
 from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
-from latlas.distributions.families import AbstractFamily, Affine, FullRank, Structured
+from latlas.distributions.families import AbstractFamily, Affine, Diagonal, FullRank, Structured
 
 # Families that mean something about the user's own coordinates: no whitening may rotate these.
 _AXIS_ALIGNED = ("mean-field", "block", "structured")
@@ -97,7 +97,8 @@ def fit(
         weighed, judge, report = lambda: importance, lambda: best, lambda: best.posterior
     else:
         if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
-            white = density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
+            # it finds the scales by itself
+            white = density.whitened(Affine(start, Diagonal(np.ones(density.dim))))
         else:
             white = _whitened(host_rng(search_key), density, start, look(), family)
         before = density.count.num_evaluations
@@ -189,7 +190,7 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
         # the best factorised normal has the precision's diagonal
         inverse = np.linalg.inv(mode.scale_tril)
         precision = np.sum(inverse**2, axis=0)
-        return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
+        return density.whitened(Affine(mode.location, Diagonal(1.0 / np.sqrt(precision))))
     return density.whitened(mode.whitening)
 
 

@@ -10,6 +10,8 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Estimate
+from latlas.distributions.families._bijection import Affine
+from latlas.distributions.families._factor import Diagonal, Triangular
 from latlas.distributions.families._family import AbstractFamily, AbstractTransport
 
 LOG_2PI = math.log(2.0 * math.pi)
@@ -30,6 +32,11 @@ class DiagonalGaussian(AbstractTransport):
     def dim(self) -> int:
         """n."""
         return self.loc.shape[0]
+
+    @property
+    def affine(self) -> Affine:
+        """From noise to w."""
+        return Affine(self.loc, Diagonal(jnp.exp(self.log_scale)))
 
     @property
     def mean(self) -> Float[Array, " n"]:
@@ -87,6 +94,11 @@ class FullGaussian(AbstractTransport):
     def scale_tril(self) -> Float[Array, "n n"]:
         """Cholesky factor of the covariance."""
         return jnp.tril(self.lower, -1) + jnp.diag(jnp.exp(self.log_diagonal))
+
+    @property
+    def affine(self) -> Affine:
+        """From noise to w."""
+        return Affine(self.loc, Triangular(self.scale_tril))
 
     @property
     def mean(self) -> Float[Array, " n"]:
