@@ -132,6 +132,7 @@ class MeanField(AbstractFamily):
     """Independent normal coordinates: cheap at any size; blind to correlation, so its variances are too small."""
 
     name: ClassVar[str] = "mean-field"
+    is_axis_aligned: ClassVar[bool] = True
 
     def init(self, key: PRNGKeyArray, dim: int) -> DiagonalGaussian:
         """The standard normal."""
@@ -142,6 +143,7 @@ class FullRank(AbstractFamily):
     """A normal with any covariance: n (n + 3) / 2 numbers."""
 
     name: ClassVar[str] = "full-rank"
+    is_axis_aligned: ClassVar[bool] = False
 
     def init(self, key: PRNGKeyArray, dim: int) -> FullGaussian:
         """The standard normal."""
