@@ -15,8 +15,10 @@ from jaxtyping import PRNGKeyArray, PyTree
 from latlas.bayes.densities._anchor import anchored
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import Search, find_modes
+from latlas.bayes.engines._advi import Advi
 from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine
+from latlas.bayes.engines._inclusive import Inclusive
 from latlas.bayes.engines._names import engine_named, family_named
 from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.fitting._ladder import Candidate, Rung, climb
@@ -32,11 +34,10 @@ from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import importance_draws
 from latlas.bayes.verdict._posterior import constrained, of_result
 from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
-from latlas.distributions.families import AbstractFamily, Affine, FullRank, Structured
+from latlas.distributions.families import AbstractFamily, Affine, Diagonal, FullRank, Structured
 
-# Families that mean something about the user's own coordinates: no whitening may rotate these.
-_AXIS_ALIGNED = ("mean-field", "block", "structured")
-_ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
+# what fits a family where the user names no engine: the first of these that can
+_CHEAPEST_FIRST = (DeterministicAdvi, Advi, Inclusive)
 
 
 @with_one_blas_thread
@@ -96,8 +97,9 @@ def fit(
         importance = best.evidences.importance
         weighed, judge, report = lambda: importance, lambda: best, lambda: best.posterior
     else:
-        if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
-            white = density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
+        if isinstance(engine, DeterministicAdvi) and family.is_axis_aligned:
+            # it finds the scales by itself
+            white = density.whitened(Affine(start, Diagonal(np.ones(density.dim))))
         else:
             white = _whitened(host_rng(search_key), density, start, look(), family)
         before = density.count.num_evaluations
@@ -169,7 +171,8 @@ def _nuts_draws(key, density, approximation, tolerance):
 def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
     if isinstance(engine, str) and engine == "auto":
         family = family_named(family)
-        engine = _ENGINE_OF_FAMILY.get(family.name, "dadvi")
+        able = [kind for kind in _CHEAPEST_FIRST if family.name in kind.families]
+        engine = (able or _CHEAPEST_FIRST)[0]()
     engine = engine_named(engine)
     family = family_named(engine.families[0] if family is None else family)
     if family.name not in engine.families:
@@ -185,11 +188,11 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
     if not search.modes:
         return density.whitened(elbo_start(rng, density, np.asarray(start, np.float64)))
     mode = search.modes[0]
-    if family.name in _AXIS_ALIGNED:
+    if family.is_axis_aligned:
         # the best factorised normal has the precision's diagonal
         inverse = np.linalg.inv(mode.scale_tril)
         precision = np.sum(inverse**2, axis=0)
-        return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
+        return density.whitened(Affine(mode.location, Diagonal(1.0 / np.sqrt(precision))))
     return density.whitened(mode.whitening)
 
 
