@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy import optimize
 from scipy.special import logsumexp, ndtr
 
 from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._lbfgs import minimise, negative_log_prob
 from latlas.core import host_rng
 from latlas.distributions.families import Affine
 
@@ -16,7 +16,6 @@ FAR = (
     18.0,
     60.0,
 )  # sds of a mode, in each coordinate, at which later searches begin: others may hide behind it
-HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 1000
 MAX_NEWTON_STEPS = 30
 MAX_NEWTON_DIM = 500  # beyond it no dense Hessian
@@ -24,7 +23,6 @@ DECREMENT = 1e-6  # nats that a Newton step still promises when a mode counts as
 MIN_WEIGHT = 0.01  # share of the mass below which a mode is left out of account
 MORE_STARTS = 12
 SAME_MODE = 0.5  # sds between two ends of a search that count as one mode
-_REJECTED = 1e100  # stands for -log p where it is not finite: a line search steps back from it
 
 
 @dataclass(frozen=True)
@@ -134,20 +132,14 @@ def _begin(directions, number, start, modes):
 
 
 def _ascend(density, begin):
-    def loss(w):
-        value, grad = density.value_and_grad(w[None])
-        if not (np.isfinite(value[0]) and np.isfinite(grad).all()):
-            return _REJECTED, np.zeros_like(w)
-        return -value[0], -grad[0]
-
-    options = {
-        "maxiter": MAX_ITERATIONS,
-        "maxfun": 4 * MAX_ITERATIONS,
-        "maxcor": HISTORY,
-        "ftol": 1e-12,
-        "gtol": 1e-5,
-    }
-    return optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
+    found = minimise(
+        negative_log_prob(density),
+        begin,
+        max_iterations=MAX_ITERATIONS,
+        max_evaluations=4 * MAX_ITERATIONS,
+        change=1e-12,
+    )
+    return found.x
 
 
 def _newton(density, w):
