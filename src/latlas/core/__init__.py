@@ -21,6 +21,8 @@ from latlas.core._map_rows import map_rows as map_rows
 from latlas.core._precision import host_rng as host_rng
 from latlas.core._precision import in_float64 as in_float64
 from latlas.core._precision import keys_from as keys_from
+from latlas.core._precision import numpy_in_float64 as numpy_in_float64
+from latlas.core._precision import to_numpy as to_numpy
 from latlas.core._precision import with_one_blas_thread as with_one_blas_thread
 from latlas.core._pytree import is_key as is_key
 from latlas.core._pytree import named_arrays as named_arrays

@@ -17,8 +17,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from latlas.bayes.conjugate._checks import check_count, check_positive, in_float64, to_numpy
-from latlas.core import RequestError, WorkError
+from latlas.bayes.conjugate._checks import check_count, check_positive
+from latlas.core import RequestError, WorkError, numpy_in_float64, to_numpy
 
 MAX_FALL = 1e-9  # of the ELBO between two sweeps, relative: what rounding may do
 
@@ -115,7 +115,7 @@ class ConjugateFit:
         return self.posterior.sample(key, num_samples)
 
 
-@in_float64
+@numpy_in_float64
 def cavi(
     key: PRNGKeyArray,
     model: AbstractConjugateModel,
