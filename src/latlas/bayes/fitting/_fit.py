@@ -63,7 +63,7 @@ def fit(
         data_or_init: the model's data, a dict of its keyword arguments or a tuple; or for a log density the parameters to
             begin at, such as `jnp.zeros(d)`.
         key: for all that is drawn.
-        engine: a name, an engine, or "auto": from cheap to dear until the checks pass.
+        engine: a name, an engine, or "auto": from cheap to expensive until the checks pass.
         family: a name or a family; None: the engine's first.
         tolerance: wanted accuracy of the means, in posterior standard deviations.
         bijections: for a log density, NumPyro constraints or transforms by parameter name.
@@ -93,7 +93,7 @@ def fit(
     if engine is None:
         best, ladder = climb(fit_key, density, start, look(), tolerance=tolerance, progress=progress)
         name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
-        importance = best.evidences.importance
+        importance = best.diagnostics.importance
         weighed, judge, report = lambda: importance, lambda: best, lambda: best.posterior
     else:
         if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
@@ -195,15 +195,15 @@ def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> De
 
 def _judged(key, engine, family, density, result, search, importance, posterior, tolerance) -> Candidate:
     walk_key, far_key = itertools.islice(keys_from(key), 2)
-    evidences = walk_on(walk_key, density, result.approximation, importance, tolerance=tolerance)
-    reference = reference_of(density.target, density, evidences)
+    diagnostics = walk_on(walk_key, density, result.approximation, importance, tolerance=tolerance)
+    reference = reference_of(density.target, density, diagnostics)
     checks, verdict = check_fit(
         posterior.moments(),
         reference,
-        evidences,
+        diagnostics,
         search,
         converged=result.converged,
         message=result.message,
-        further=far_checks(far_key, density, posterior, evidences.chains),
+        further=far_checks(far_key, density, posterior, diagnostics.chains),
     )
-    return Candidate(engine.name, family.name, density, result, evidences, posterior, checks, verdict)
+    return Candidate(engine.name, family.name, density, result, diagnostics, posterior, checks, verdict)

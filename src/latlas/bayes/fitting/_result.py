@@ -16,7 +16,7 @@ from latlas.bayes.fitting._ladder import Candidate, Rung
 from latlas.bayes.targets._coordinates import named_draws
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.bayes.verdict._assess import Evidences
+from latlas.bayes.verdict._assess import Diagnostics
 from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._posterior import QUANTILES, Posterior, constrained, entry_names
 from latlas.bayes.verdict._verdict import Check, Verdict
@@ -84,9 +84,9 @@ class Fit:
         return self.candidate.checks
 
     @property
-    def evidences(self) -> Evidences:
+    def diagnostics(self) -> Diagnostics:
         """Importance weights and chains behind the checks."""
-        return self.candidate.evidences
+        return self.candidate.diagnostics
 
     @property
     def elbo(self) -> Estimate:
