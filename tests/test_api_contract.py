@@ -30,9 +30,8 @@ SECTION = r"^{}:\n((?:[ ]+.*\n|\n)+)"
 def exports(package):
     """Names that the folder's `__init__.py` re-exports."""
     tree = ast.parse((SOURCE / package.replace(".", "/") / "__init__.py").read_text())
-    return [
-        a.asname for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names if a.asname
-    ]
+    names = [a.asname for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names]
+    return [name for name in names if name and not name.startswith("__")]
 
 
 @functools.cache
@@ -199,6 +198,21 @@ def test_exports_are_those_of_the_reference_page(package):
 def test_every_reference_page_is_of_a_folder():
     pages = {".".join(path.relative_to(REFERENCE).with_suffix("").parts) for path in REFERENCE.rglob("*.md")}
     assert pages - {"index"} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", ["bayes", "evaluation"])
+def test_names_that_moved_are_found_with_a_warning(package):
+    face = importlib.import_module(f"latlas.{package}")
+    places = importlib.import_module(f"latlas.{package}._moved").PLACES
+    assert not set(places) & set(exports(package))
+    for name, module in places.items():
+        place = module.__name__
+        with pytest.warns(
+            DeprecationWarning, match=rf"latlas\.{package}\.{name} is now {re.escape(place)}\.{name}"
+        ):
+            assert getattr(face, name) is getattr(module, name)
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        _ = face.no_such_name
 
 
 def test_top_level_names_resolve():

@@ -5,9 +5,11 @@ file says, and what is slow to import waits until it is used.
 """
 
 import ast
+import collections
 import functools
 import importlib
 import pkgutil
+import statistics
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -33,6 +35,28 @@ LAYERS = (  # top first; a folder may import those of every row below its own
 )
 RANK = {folder: rank for rank, row in enumerate(LAYERS) for folder in row}
 MAX_LINES = 400
+MAX_MODULES = 20  # of one folder; more of them need rooms
+MAX_FAMILY = 3  # modules of a folder whose names begin with the same word; more of them are a room
+MAX_ARGUMENTS = 8  # of a constructor; more mean a missing object
+TO_BE_DIVIDED = {
+    "MinibatchTarget",
+    "Summary",
+    "GapSummary",
+    "Refinement",
+    "BayesReportData",
+    "Panel",
+    "TrainState",
+    "Evaluation",
+    "Bracket",
+    "DisentanglementScores",
+    "Trainer",
+    "Round",
+    "Fit",
+    "StoredFit",
+    "Measurements",
+    "ReportData",
+}
+SKLEARN_FORM = {"Atlas", "BetaPath"}  # scikit-learn wants every option of an estimator by name
 EXTRAS = {"mlflow", "tensorboardX"}  # optional dependencies, each imported by one file of its own
 # what reads a file by running it, or runs text
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -225,6 +249,66 @@ def test_files_stay_short():
         lines = path.read_text().count("\n")
         if lines > MAX_LINES:
             yield lines, f"past {MAX_LINES} lines; split it by concept"
+
+    assert not (wrong := findings(check)), wrong
+
+
+def modules_of(place):
+    return sorted(path.stem for path in place.glob("*.py") if path.name != "__init__.py")
+
+
+def test_a_full_folder_has_rooms():
+    crowded = {str(place.relative_to(SOURCE)): len(modules_of(place)) for place in packages()}
+    assert not {name: count for name, count in crowded.items() if count > MAX_MODULES}
+
+
+def test_no_folder_tells_its_modules_apart_by_prefixes():
+    wrong = []
+    for place in packages():
+        families = collections.Counter(name.lstrip("_").split("_")[0] for name in modules_of(place))
+        wrong += [
+            f"{place.name}: {n} modules begin with {word}" for word, n in families.items() if n > MAX_FAMILY
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _length(node):
+    """Lines of a function without its docstring."""
+    first = node.body[0]
+    docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0
+    return node.end_lineno - node.lineno + 1 - docstring
+
+
+def test_functions_fit_a_screen():
+    lengths = sorted(
+        _length(node)
+        for _, tree in sources().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert lengths[int(0.9 * len(lengths))] <= 25
+
+
+def test_files_hold_one_concept():
+    lengths = [path.read_text().count("\n") for path, _ in sources().values() if path.name != "__init__.py"]
+    assert 100 <= statistics.median(lengths) <= 200
+
+
+def _num_arguments(node):
+    """Of `__init__`, else the annotated fields of a dataclass or module; class variables do not count."""
+    for member in node.body:
+        if isinstance(member, ast.FunctionDef) and member.name == "__init__":
+            return len(member.args.args) - 1 + len(member.args.kwonlyargs)
+    fields = [ast.unparse(m.annotation) for m in node.body if isinstance(m, ast.AnnAssign)]
+    return len([f for f in fields if "ClassVar" not in f and "AbstractVar" not in f])
+
+
+def test_constructors_take_few_arguments():
+    def check(path, tree):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name not in SKLEARN_FORM | TO_BE_DIVIDED:
+                if (count := _num_arguments(node)) > MAX_ARGUMENTS:
+                    yield node.lineno, f"{node.name} takes {count} arguments; an object is missing"
 
     assert not (wrong := findings(check)), wrong
 

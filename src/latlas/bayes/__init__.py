@@ -4,6 +4,7 @@ Everything is computed in float64, whatever the global flag. In closed form, by 
 conjugate.
 """
 
+from latlas.bayes._moved import __getattr__ as __getattr__
 from latlas.bayes.conjugate import cavi as cavi
 from latlas.bayes.conjugate import stochastic_cavi as stochastic_cavi
 from latlas.bayes.densities import anchored as anchored

@@ -6,6 +6,7 @@ as NumPy arrays and small frozen dataclasses.
 
 from latlas.evaluation._evaluate import Evaluation as Evaluation
 from latlas.evaluation._evaluate import evaluate as evaluate
+from latlas.evaluation._moved import __getattr__ as __getattr__
 from latlas.evaluation.cure import CuredFit as CuredFit
 from latlas.evaluation.cure import fit_with_cure as fit_with_cure
 from latlas.evaluation.diagnosis import Diagnosis as Diagnosis
