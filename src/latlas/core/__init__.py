@@ -35,6 +35,7 @@ from latlas.core._schedule import Cyclical as Cyclical
 from latlas.core._schedule import LinearWarmUp as LinearWarmUp
 from latlas.core._schedule import Piecewise as Piecewise
 from latlas.core._schedule import as_schedule as as_schedule
+from latlas.core._streams import Stream as Stream
 from latlas.core.storage import RunDirectory as RunDirectory
 from latlas.core.storage import read_arrays as read_arrays
 from latlas.core.storage import read_json as read_json
