@@ -75,7 +75,7 @@ _PARAMETERS = (
     "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, and "
     "mcse the error of the mean that comes from drawing at random."
 )
-_TRIED = "From cheap to expensive; the next one was tried because the one before did not pass its checks."
+_TRIED = "From cheap to dear; the next one was tried because the one before did not pass its checks."
 _RESTS = (
     "Each check holds one number against a limit. Some decide and some only inform: the verdict at the top names those that "
     "decided."
