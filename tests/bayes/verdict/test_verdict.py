@@ -10,7 +10,7 @@ import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
 
 from latlas.bayes import Check, Verdict
-from latlas.bayes.densities import Mode, Search
+from latlas.bayes.densities import Lost, Mode, Search
 from latlas.bayes.engines import EngineResult
 from latlas.bayes.fitting._ladder import _Ladder
 from latlas.bayes.verdict import Diagnostics, judge
@@ -129,7 +129,9 @@ def test_a_normal_is_not_trusted_for_a_skewed_posterior():
 
 
 def two_of(*log_probs):
-    search = Search(tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, 1)
+    search = Search(
+        tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, (Lost.RIDGE,)
+    )
     return replace(search, left_out=search.weights[1:].sum())
 
 
@@ -143,7 +145,7 @@ def test_another_mode_counts_by_its_mass(gap, kind):
 
 
 def test_searches_that_were_lost_inform_only(gaussian):
-    checks, verdict = verdict_of(gaussian, *nearby_normal(3), search=Search((), 4, 4))
+    checks, verdict = verdict_of(gaussian, *nearby_normal(3), search=Search((), 4, 4 * (Lost.RIDGE,)))
     assert verdict.kind == "trust"
     assert any("None of 4 searches" in c.sentence for c in checks)
 
@@ -214,6 +216,8 @@ def test_chains_of_the_last_rung_that_miss_something_are_not_trusted(apart, dive
     with jax.enable_x64(True):
         q = FullGaussian.of(np.zeros(2), np.sqrt(1 + apart**2) * np.eye(2))
         result = EngineResult(q, False, "ran", draws=draws, details={"num_divergences": divergences})
-        ladder = _Ladder(jr.key(0), density, np.zeros(2), Search((), 1, 1), 0.1, lambda rung: None)
+        ladder = _Ladder(
+            jr.key(0), density, np.zeros(2), Search((), 1, (Lost.RIDGE,)), 0.1, lambda rung: None
+        )
         ladder._attempt("nuts", density, lambda: result)
     assert ladder.best.verdict.kind == kind

@@ -133,7 +133,7 @@ class DeterministicAdvi(AbstractEngine):
         covariance = mean = None
         if independent and self.linear_response and settled and error < _UNUSABLE:
             response = problem.response(x).covariance()
-            covariance, message = response.covariance, f"{message}; {response.message}"
+            covariance, message = response.covariance, f"{message}; {response.end.value}"
             details["num_hessians"] = response.num_draws
             loc = np.asarray(problem.approximation(x).loc)
             if covariance is not None and (moved := newton_step(rng, density, loc, covariance)) is not None:
