@@ -49,7 +49,6 @@ TO_BE_DIVIDED = {
     "Bracket",
     "DisentanglementScores",
     "Trainer",
-    "Round",
     "Fit",
     "StoredFit",
     "Measurements",
