@@ -49,8 +49,6 @@ TO_BE_DIVIDED = {
     "Bracket",
     "DisentanglementScores",
     "Trainer",
-    "Fit",
-    "StoredFit",
     "Measurements",
     "ReportData",
 }

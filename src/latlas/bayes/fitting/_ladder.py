@@ -19,6 +19,7 @@ from latlas.bayes.fitting._start import elbo_start
 from latlas.bayes.targets._coordinates import flat_parameters
 from latlas.bayes.verdict._assess import Diagnostics, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import Moments, deviations
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
@@ -99,6 +100,16 @@ class Candidate:
     posterior: Posterior
     checks: tuple[Check, ...]
     verdict: Verdict
+
+    @property
+    def importance(self) -> ImportanceDraws:
+        """Weighted draws of the approximation."""
+        return self.diagnostics.importance
+
+    @property
+    def judged(self) -> "Candidate":
+        """Itself: nothing is left to be worked out."""
+        return self
 
 
 def climb(
@@ -286,7 +297,7 @@ class _Ladder:
 
 def _worth(candidate):
     """By verdict, then by ELBO."""
-    elbo = candidate.diagnostics.importance.elbo.value
+    elbo = candidate.importance.elbo.value
     return _RANK[candidate.verdict.kind], elbo if np.isfinite(elbo) else -np.inf
 
 
