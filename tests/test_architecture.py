@@ -39,7 +39,6 @@ MAX_MODULES = 20  # of one folder; more of them need rooms
 MAX_FAMILY = 3  # modules of a folder whose names begin with the same word; more of them are a room
 MAX_ARGUMENTS = 8  # of a constructor; more mean a missing object
 TO_BE_DIVIDED = {
-    "MinibatchTarget",
     "Summary",
     "GapSummary",
     "Refinement",
@@ -50,9 +49,6 @@ TO_BE_DIVIDED = {
     "Bracket",
     "DisentanglementScores",
     "Trainer",
-    "Round",
-    "Fit",
-    "StoredFit",
     "Measurements",
     "ReportData",
 }
