@@ -28,9 +28,12 @@ SECTION = r"^{}:\n((?:[ ]+.*\n|\n)+)"
 
 
 def exports(package):
-    """Names that the folder's `__init__.py` re-exports."""
-    tree = ast.parse((SOURCE / package.replace(".", "/") / "__init__.py").read_text())
-    names = [a.asname for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names]
+    """Names that the folder's `__init__.py` re-exports, or the stub of a lazy one; its rooms are not among them."""
+    init = SOURCE / package.replace(".", "/") / "__init__.py"
+    stub = init.with_suffix(".pyi")
+    tree = ast.parse((stub if stub.is_file() else init).read_text())
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+    names = [a.asname for node in froms for a in node.names]
     return [name for name in names if name and not name.startswith("__")]
 
 

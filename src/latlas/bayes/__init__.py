@@ -11,7 +11,6 @@ from latlas.bayes.densities import anchored as anchored
 from latlas.bayes.fitting import Calibration as Calibration
 from latlas.bayes.fitting import Faces as Faces
 from latlas.bayes.fitting import Fit as Fit
-from latlas.bayes.fitting import StoredFit as StoredFit
 from latlas.bayes.fitting import both_faces as both_faces
 from latlas.bayes.fitting import fit as fit
 from latlas.bayes.fitting import load as load

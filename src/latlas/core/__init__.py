@@ -22,6 +22,8 @@ from latlas.core._moved import moved_names as moved_names
 from latlas.core._precision import host_rng as host_rng
 from latlas.core._precision import in_float64 as in_float64
 from latlas.core._precision import keys_from as keys_from
+from latlas.core._precision import numpy_in_float64 as numpy_in_float64
+from latlas.core._precision import to_numpy as to_numpy
 from latlas.core._precision import with_one_blas_thread as with_one_blas_thread
 from latlas.core._pytree import is_key as is_key
 from latlas.core._pytree import named_arrays as named_arrays
@@ -33,6 +35,7 @@ from latlas.core._schedule import Cyclical as Cyclical
 from latlas.core._schedule import LinearWarmUp as LinearWarmUp
 from latlas.core._schedule import Piecewise as Piecewise
 from latlas.core._schedule import as_schedule as as_schedule
+from latlas.core._streams import Stream as Stream
 from latlas.core.storage import RunDirectory as RunDirectory
 from latlas.core.storage import read_arrays as read_arrays
 from latlas.core.storage import read_json as read_json

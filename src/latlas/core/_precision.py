@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import PRNGKeyArray, PyTree
 from threadpoolctl import threadpool_limits
 
 P = ParamSpec("P")
@@ -22,6 +22,22 @@ def in_float64(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
 
     return inside
+
+
+def numpy_in_float64(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, computing in float64, with NumPy's arrays for JAX's: these keep their precision outside."""
+
+    @in_float64
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        return to_numpy(function(*args, **kwargs))
+
+    return inside
+
+
+def to_numpy(tree: PyTree) -> PyTree:
+    """The same pytree with NumPy's arrays for JAX's."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf, tree)
 
 
 def with_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:

@@ -85,7 +85,7 @@ class MeasuresMixin:
         """
         return annealed_log_evidence(
             *self._measured(X, random_state),
-            annealing=annealing or Annealing(),
+            annealing=annealing,
             proposal=self._model.posterior,
             progress=progress,
         )
@@ -111,7 +111,7 @@ class MeasuresMixin:
         """
         return bracket(
             *self._measured(X, random_state),
-            annealing=annealing or Annealing(),
+            annealing=annealing,
             num_simulated=num_simulated,
             progress=progress,
         )

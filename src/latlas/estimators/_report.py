@@ -10,8 +10,7 @@ from jaxtyping import Array
 from latlas.core import Example, map_rows
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report.data import ReportData, kind_of
-from latlas.report.figures import flat_image_shape
+from latlas.report.data import ReportData, flat_image_shape, kind_of
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import num_examples
+from latlas.core import Stream, num_examples
 from latlas.training._optimizer import AbstractOptimizer, global_norm
 from latlas.training._shuffle import shuffled
 from latlas.training._state import Best, TrainState, copied
@@ -46,7 +46,7 @@ def num_rows(data: PyTree[Array]) -> int | None:
 
 def batch_at(recipe: Recipe, data: PyTree[Array], key: PRNGKeyArray, step: Int[Array, ""]) -> PyTree[Array]:
     """The batch of a step: a pure function of the run's key and the step's number."""
-    data_key, prepare_key = jr.split(jr.fold_in(key, 0))
+    data_key, prepare_key = jr.split(jr.fold_in(key, Stream.BATCHES))
     n = num_rows(data)
     if n is None or recipe.batch_size is None:
         batch = data
@@ -68,7 +68,7 @@ def loss_and_terms(
     total: Int[Array, ""],
 ) -> tuple[Scalar, dict[str, Scalar]]:
     """The loss of the batch of a step and its terms, the loss among them."""
-    step_key = jr.fold_in(jr.fold_in(key, 1), step)
+    step_key = jr.fold_in(jr.fold_in(key, Stream.OBJECTIVE), step)
     loss, terms = recipe.objective(step_key, model, batch, progress=step / total)
     return loss, {"loss": loss, **terms}
 
@@ -99,7 +99,7 @@ def start(
         model=copied(model),
         opt_state=recipe.optimizer.init(params),
         step=zero,
-        key=jr.fold_in(key, 2),
+        key=jr.fold_in(key, Stream.STATE),
         sums={name: jnp.zeros(()) for name in (*terms, "gradient_norm")},
         count=zero,
         bad_steps=zero,

@@ -13,7 +13,14 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from latlas.core import InterruptedRunError, NonFiniteError, RunDirectory, named_arrays, with_named_arrays
+from latlas.core import (
+    InterruptedRunError,
+    NonFiniteError,
+    RunDirectory,
+    Stream,
+    named_arrays,
+    with_named_arrays,
+)
 from latlas.training._advance import MAX_BAD_STEPS, Recipe, advanced, num_rows, started
 from latlas.training._callbacks import Callbacks, FitContext
 from latlas.training._failure import likely_cause
@@ -173,7 +180,7 @@ class Run:
             names = tuple(name for name in state.sums if name != "gradient_norm")
             # the key is the run's and the same at every report, so that reports differ by the model alone
             valid = mean_terms(
-                self._plan.recipe, names, state.model, self._valid, jr.fold_in(state.key, 3),
+                self._plan.recipe, names, state.model, self._valid, jr.fold_in(state.key, Stream.VALIDATION),
                 pace=self._valid_pace, interrupted=lambda: bool(request),
             )  # fmt: skip
             if valid is None:

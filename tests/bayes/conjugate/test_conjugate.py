@@ -1,5 +1,7 @@
 """Coordinate ascent in general: the loop, its report, and what it refuses."""
 
+import json
+
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -49,6 +51,8 @@ def test_a_start_ends_where_a_sweep_gains_less_than_the_tolerance():
     assert fit.posterior.value == 3
     np.testing.assert_array_equal(fit.elbo_history, [-9.0, -3.0, -2.0, -1.9999999])
     assert fit.elbo == fit.elbo_history[-1] == fit.start_elbos[0]
+    record = json.loads(json.dumps(fit.to_dict(), allow_nan=False))
+    assert (record["elbo"], record["num_sweeps"], len(record["elbo_history"])) == (fit.elbo, 3, 4)
 
 
 def test_a_fit_that_was_cut_off_says_so():

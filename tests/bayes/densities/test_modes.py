@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.bayes.posteriors import centred_schools, density_of, log_gammas, nearby_normal, normal, two_normals
 
-from latlas.bayes.densities import find_modes
+from latlas.bayes.densities import Lost, find_modes
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -85,6 +85,11 @@ def test_what_has_no_maximum_has_no_mode(function):
     dim = 10 if function is centred_schools else 3
     search = find_modes(jr.key(0), density_of(function, dim), np.zeros(dim), num_starts=2)
     assert (search.modes, search.num_starts, search.num_lost) == ((), 2, 2)
+
+
+def test_a_search_says_why_it_ended_at_no_mode():
+    search = find_modes(jr.key(0), density_of(lambda u: jnp.sum(u), 3), np.zeros(3), num_starts=2)
+    assert search.lost == (Lost.SLOPE, Lost.SLOPE)
 
 
 def test_where_the_density_is_not_finite_the_search_steps_back():

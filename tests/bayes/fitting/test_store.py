@@ -129,3 +129,11 @@ def test_draws_are_named_entry_by_entry():
     chains = flat_draws({"a": np.arange(12.0).reshape(2, 3, 2)}, num_axes=2)
     np.testing.assert_array_equal(chains["a[1]"], [[1, 3, 5], [7, 9, 11]])
     assert list(flat_draws(named_draws(np.zeros((4, 2))))) == ["x[0]", "x[1]"]
+
+
+@pytest.mark.parametrize(
+    "name", ["approximation", "density", "target", "model", "posterior", "candidate", "mean"]
+)
+def test_what_was_not_kept_is_named(run, name):
+    with pytest.raises(RequestError, match=r"read from the disk.*Fit the model again"):
+        getattr(load(run), name)

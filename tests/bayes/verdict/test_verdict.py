@@ -10,10 +10,10 @@ import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal, two_normals
 
 from latlas.bayes import Check, Verdict
-from latlas.bayes.densities import Mode, Search
+from latlas.bayes.densities import Lost, Mode, Search
 from latlas.bayes.engines import EngineResult
 from latlas.bayes.fitting._ladder import _Ladder
-from latlas.bayes.verdict import Evidences, judge
+from latlas.bayes.verdict import Diagnostics, judge
 from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._moments import Moments
 from latlas.bayes.verdict._posterior import of_approximation
@@ -75,12 +75,12 @@ def verdict_of(density, loc, factor, *, search=None, rival=None, seed=0):
     with jax.enable_x64(True):
         keys = jr.split(jr.key(seed), 3)
         q = FullGaussian.of(np.asarray(loc), np.asarray(factor))
-        evidences = weigh(keys[0], density, q)
-        evidences = walk_on(keys[1], density, q, evidences.importance, tolerance=0.1)
-        reference = reference_of(density.target, density, evidences)
+        diagnostics = weigh(keys[0], density, q)
+        diagnostics = walk_on(keys[1], density, q, diagnostics.importance, tolerance=0.1)
+        reference = reference_of(density.target, density, diagnostics)
         reported = of_approximation(keys[2], density, q).moments()
         return check_fit(
-            reported, reference, evidences, search, converged=True, message="ran", rival_log_evidence=rival
+            reported, reference, diagnostics, search, converged=True, message="ran", rival_log_evidence=rival
         )
 
 
@@ -129,7 +129,9 @@ def test_a_normal_is_not_trusted_for_a_skewed_posterior():
 
 
 def two_of(*log_probs):
-    search = Search(tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, 1)
+    search = Search(
+        tuple(Mode(np.full(2, 8.0 * i), v, np.eye(2)) for i, v in enumerate(log_probs)), 4, (Lost.RIDGE,)
+    )
     return replace(search, left_out=search.weights[1:].sum())
 
 
@@ -143,7 +145,7 @@ def test_another_mode_counts_by_its_mass(gap, kind):
 
 
 def test_searches_that_were_lost_inform_only(gaussian):
-    checks, verdict = verdict_of(gaussian, *nearby_normal(3), search=Search((), 4, 4))
+    checks, verdict = verdict_of(gaussian, *nearby_normal(3), search=Search((), 4, 4 * (Lost.RIDGE,)))
     assert verdict.kind == "trust"
     assert any("None of 4 searches" in c.sentence for c in checks)
 
@@ -168,9 +170,9 @@ def test_one_of_two_modes_is_not_seen_from_inside_it():
 
 @pytest.mark.parametrize(("num_effective", "kind"), [(40.0, "do not trust"), (2000.0, "trust")])
 def test_a_reference_of_few_draws_confirms_nothing(num_effective, kind):
-    evidences = evidences_of(r_hat=1.01)
+    diagnostics = diagnostics_of(r_hat=1.01)
     moments = Moments(np.zeros(2), np.ones(2), num_effective)
-    _, verdict = check_fit(moments, moments, evidences, None, converged=True, message="ran")
+    _, verdict = check_fit(moments, moments, diagnostics, None, converged=True, message="ran")
     assert verdict.kind == kind
 
 
@@ -188,15 +190,17 @@ def test_the_limits_of_the_means(off, limit):
         Moments(np.zeros(4), np.ones(4), limit),
         Moments(np.full(4, off), np.ones(4), np.inf),
     )
-    _, verdict = check_fit(reported, reference, evidences_of(), None, converged=True, message="ran")
+    _, verdict = check_fit(reported, reference, diagnostics_of(), None, converged=True, message="ran")
     assert verdict.kind == ("trust" if off < 0.1 else "do not trust")
 
 
-def evidences_of(r_hat=1.0):
+def diagnostics_of(r_hat=1.0):
     from_normal = density_of(normal, 1, (np.zeros(1), np.eye(1)))
     with jax.enable_x64(True):
         importance = weigh(jr.key(0), from_normal, FullGaussian.of(np.zeros(1), np.eye(1))).importance
-    return Evidences(importance, Chains(np.zeros((2, 4, 1)), r_hat, 1e3, 0.9, 0.0, 8), Estimate(0.919, 0.01))
+    return Diagnostics(
+        importance, Chains(np.zeros((2, 4, 1)), r_hat, 1e3, 0.9, 0.0, 8), Estimate(0.919, 0.01)
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,6 +216,8 @@ def test_chains_of_the_last_rung_that_miss_something_are_not_trusted(apart, dive
     with jax.enable_x64(True):
         q = FullGaussian.of(np.zeros(2), np.sqrt(1 + apart**2) * np.eye(2))
         result = EngineResult(q, False, "ran", draws=draws, details={"num_divergences": divergences})
-        ladder = _Ladder(jr.key(0), density, np.zeros(2), Search((), 1, 1), 0.1, lambda rung: None)
+        ladder = _Ladder(
+            jr.key(0), density, np.zeros(2), Search((), 1, (Lost.RIDGE,)), 0.1, lambda rung: None
+        )
         ladder._attempt("nuts", density, lambda: result)
     assert ladder.best.verdict.kind == kind

@@ -205,3 +205,8 @@ def test_what_does_not_fit_is_refused(family, text):
 def test_families_have_names():
     assert all(family_named(name).name == name for name in FAMILIES)
     assert set(FAMILIES) >= {"low-rank", "block", "structured", "mixture", "flow"}
+
+
+def test_families_know_what_a_rotation_would_destroy():
+    aligned = {name for name in FAMILIES if family_named(name).is_axis_aligned}
+    assert aligned == {"mean-field", "block", "structured"}

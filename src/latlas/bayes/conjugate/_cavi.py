@@ -17,8 +17,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from latlas.bayes.conjugate._checks import check_count, check_positive, in_float64, to_numpy
-from latlas.core import RequestError, WorkError
+from latlas.bayes.conjugate._checks import check_count, check_positive
+from latlas.core import RequestError, WorkError, numpy_in_float64, to_numpy
 
 MAX_FALL = 1e-9  # of the ELBO between two sweeps, relative: what rounding may do
 
@@ -101,21 +101,31 @@ class ConjugateFit:
     num_sweeps: int
     start_elbos: Float[np.ndarray, " starts"]
 
-    def sample(self, key: PRNGKeyArray, num_samples: int) -> dict[str, np.ndarray]:
+    def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> dict[str, np.ndarray]:
         """Draws from q: name of a parameter -> array with a leading axis of the draws.
 
         Args:
             key: draws.
-            num_samples: how many, at least 1.
+            num_draws: how many, at least 1.
 
         Raises:
-            RequestError: if `num_samples` is no whole number above 0.
+            RequestError: if `num_draws` is no whole number above 0.
         """
-        check_count(num_samples=num_samples)
-        return self.posterior.sample(key, num_samples)
+        check_count(num_draws=num_draws)
+        return self.posterior.sample(key, num_draws)
+
+    def to_dict(self) -> dict[str, Any]:
+        """How it ended as plain values, ready for JSON; q is in `posterior`."""
+        return {
+            "elbo": self.elbo,
+            "elbo_history": self.elbo_history.tolist(),
+            "converged": self.converged,
+            "num_sweeps": self.num_sweeps,
+            "start_elbos": self.start_elbos.tolist(),
+        }
 
 
-@in_float64
+@numpy_in_float64
 def cavi(
     key: PRNGKeyArray,
     model: AbstractConjugateModel,

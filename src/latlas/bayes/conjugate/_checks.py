@@ -1,29 +1,10 @@
 """What conjugate models ask of their hyperparameters and data, said in sentences."""
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from latlas.core import DataError, RequestError
-
-
-def in_float64(function: Callable) -> Callable:
-    """Runs a function in double precision, whatever the global flag, and gives its arrays as NumPy's."""
-
-    @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with jax.enable_x64(True):
-            return to_numpy(function(*args, **kwargs))
-
-    return wrapped
-
-
-def to_numpy(tree: Any) -> Any:
-    """The same pytree with NumPy arrays, which keep their precision outside a float64 scope."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf, tree)
 
 
 def check_positive(**values: Any) -> None:

@@ -12,8 +12,8 @@ from jax.scipy.special import digamma
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._cavi import AbstractConjugatePosterior
-from latlas.bayes.conjugate._checks import check_count, finite_array, in_float64
-from latlas.core import DataError
+from latlas.bayes.conjugate._checks import check_count, finite_array
+from latlas.core import DataError, numpy_in_float64
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -39,7 +39,7 @@ class LinearRegressionPosterior(AbstractConjugatePosterior):
     joint: bool = eqx.field(static=True, default=False)
 
     @property
-    @in_float64
+    @numpy_in_float64
     def weights(self) -> dist.MultivariateNormal | dist.MultivariateStudentT:
         """q(w); where w and the noise's precision are one factor, its marginal, a Student-t."""
         root = self._root()
@@ -59,7 +59,7 @@ class LinearRegressionPosterior(AbstractConjugatePosterior):
         """q of the weights' precision, or `None` where it is given."""
         return None if self.weight_rate is None else dist.Gamma(self.weight_concentration, self.weight_rate)
 
-    @in_float64
+    @numpy_in_float64
     def sample(self, key: PRNGKeyArray, num_samples: int) -> dict[str, np.ndarray]:
         """Draws of `weights`, `noise_precision` and, where unknown, `weight_precision`.
 
@@ -76,7 +76,7 @@ class LinearRegressionPosterior(AbstractConjugatePosterior):
             draws["weight_precision"] = self.weight_precision.sample(keys[2], (num_samples,))
         return draws
 
-    @in_float64
+    @numpy_in_float64
     def sample_predictive(
         self, key: PRNGKeyArray, x: Float[Array, "rows features"], num_samples: int
     ) -> Float[np.ndarray, "samples rows"]:

@@ -13,14 +13,14 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._cavi import AbstractConjugateModel, AbstractConjugatePosterior
-from latlas.bayes.conjugate._checks import check_count, check_positive, finite_array, in_float64
+from latlas.bayes.conjugate._checks import check_count, check_positive, finite_array
 from latlas.bayes.conjugate._mixture_weights import (
     AbstractMixtureWeights,
     DirichletWeights,
     StickBreakingWeights,
 )
 from latlas.bayes.conjugate._normal_wishart import NormalWishart
-from latlas.core import DataError, RequestError
+from latlas.core import DataError, RequestError, numpy_in_float64
 
 sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
@@ -40,31 +40,31 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
     components: NormalWishart
 
     @property
-    @in_float64
+    @numpy_in_float64
     def weights(self) -> dist.Distribution:
         """q(weights): a Dirichlet, or a truncated stick-breaking distribution."""
         return self.weight_factor.distribution()
 
     @property
-    @in_float64
+    @numpy_in_float64
     def means(self) -> dist.MultivariateStudentT:
         """The marginal of the components' means, batch shape `(num_components,)`."""
         return self.components.means()
 
     @property
-    @in_float64
+    @numpy_in_float64
     def precisions(self) -> dist.Wishart:
         """The marginal of the components' precision matrices, batch shape `(num_components,)`."""
         return self.components.precisions()
 
     @property
-    @in_float64
+    @numpy_in_float64
     def predictive(self) -> dist.MixtureSameFamily:
         """The next row: a mixture of Student-t distributions, its weights the posterior means (Bishop 10.81)."""
         weights = dist.Categorical(probs=self.weight_factor.mean())
         return dist.MixtureSameFamily(weights, self.components.predictive())
 
-    @in_float64
+    @numpy_in_float64
     def sample(self, key: PRNGKeyArray, num_samples: int) -> dict[str, np.ndarray]:
         """Draws of `weights`, `means` and `precisions`, each with a leading axis of the draws.
 
@@ -77,7 +77,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         weights = self.weight_factor.sample(weight_key, num_samples)
         return {"weights": weights, "means": means, "precisions": precisions}
 
-    @in_float64
+    @numpy_in_float64
     def predict_proba(self, x: Float[Array, "rows features"]) -> Float[np.ndarray, "rows num_components"]:
         """q(z): each component's responsibility for each row.
 
@@ -89,7 +89,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         """
         return jax.nn.softmax(self.log_joint(self._rows(x)), -1)
 
-    @in_float64
+    @numpy_in_float64
     def predict(self, x: Float[Array, "rows features"]) -> Int[np.ndarray, " rows"]:
         """The component that is most responsible for each row.
 
@@ -98,7 +98,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         """
         return jnp.argmax(self.log_joint(self._rows(x)), -1)
 
-    @in_float64
+    @numpy_in_float64
     def log_prob(self, x: Float[Array, "rows features"]) -> Float[np.ndarray, " rows"]:
         """Log density of each row under the predictive distribution, in nats.
 
@@ -180,7 +180,7 @@ class GaussianMixture(AbstractConjugateModel):
         )
         self.weights = weights
 
-    @in_float64
+    @numpy_in_float64
     def prepare(self, data: Float[Array, "rows features"]) -> PyTree:
         """The rows and the prior of all components.
 

@@ -7,8 +7,9 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._cavi import AbstractConjugateModel
-from latlas.bayes.conjugate._checks import check_positive, in_float64
+from latlas.bayes.conjugate._checks import check_positive
 from latlas.bayes.conjugate._linear_posterior import LOG_2PI, LinearRegressionPosterior, gaussian, triangular
+from latlas.core import numpy_in_float64
 
 
 class NormalGammaRegression(AbstractConjugateModel):
@@ -34,7 +35,7 @@ class NormalGammaRegression(AbstractConjugateModel):
             noise_rate=self.noise_rate,
         )
 
-    @in_float64
+    @numpy_in_float64
     def prepare(self, data: tuple[Float[Array, "rows features"], Float[Array, " rows"]]) -> PyTree:
         """The data as a triangular system of the same squared errors.
 
@@ -89,7 +90,7 @@ class NormalGammaRegression(AbstractConjugateModel):
         kl = dist.kl_divergence(posterior.noise_precision, prior)
         return posterior.log_likelihood(problem) + log_prior + posterior.weight_entropy() - kl
 
-    @in_float64
+    @numpy_in_float64
     def log_evidence(self, data: tuple[Float[Array, "rows features"], Float[Array, " rows"]]) -> float:
         """Log p(y | x), exact, in nats.
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, Int
 
-from latlas.bayes.conjugate._checks import check_count, check_positive, finite_array, in_float64
-from latlas.core import DataError, RequestError
+from latlas.bayes.conjugate._checks import check_count, check_positive, finite_array
+from latlas.core import DataError, RequestError, numpy_in_float64
 
 
 class AbstractConjugateBlock(eqx.Module):
@@ -72,7 +72,7 @@ class NormalNormal(AbstractConjugateBlock):
         if not np.isfinite(self.loc):
             raise RequestError(f"loc is {self.loc!r}; give a finite number.")
 
-    @in_float64
+    @numpy_in_float64
     def prior(self) -> dist.Normal:
         """Normal(loc, scale)."""
         return dist.Normal(self.loc, self.scale)
@@ -85,7 +85,7 @@ class NormalNormal(AbstractConjugateBlock):
         """
         return dist.Normal(parameter, self.noise_scale)
 
-    @in_float64
+    @numpy_in_float64
     def exact_posterior(self, data: Float[Array, " rows"]) -> dist.Normal:
         """The mean's, a Normal.
 
@@ -97,7 +97,7 @@ class NormalNormal(AbstractConjugateBlock):
         loc = (self.loc * self.scale**-2 + np.sum(y) * self.noise_scale**-2) / precision
         return dist.Normal(loc, precision**-0.5)
 
-    @in_float64
+    @numpy_in_float64
     def log_evidence(self, data: Float[Array, " rows"]) -> float:
         """Log density of a Normal whose observations all covary by the prior's variance.
 
@@ -127,7 +127,7 @@ class BetaBinomial(AbstractConjugateBlock):
         check_positive(concentration1=self.concentration1, concentration0=self.concentration0)
         check_count(total_count=self.total_count)
 
-    @in_float64
+    @numpy_in_float64
     def prior(self) -> dist.Beta:
         """Beta(concentration1, concentration0)."""
         return dist.Beta(self.concentration1, self.concentration0)
@@ -140,7 +140,7 @@ class BetaBinomial(AbstractConjugateBlock):
         """
         return dist.Binomial(self.total_count, probs=parameter)
 
-    @in_float64
+    @numpy_in_float64
     def exact_posterior(self, data: Int[Array, " rows"]) -> dist.Beta:
         """The probability's, a Beta.
 
@@ -150,7 +150,7 @@ class BetaBinomial(AbstractConjugateBlock):
         y = _counts(data, 1, self.total_count)
         return dist.Beta(self.concentration1 + np.sum(y), self.concentration0 + np.sum(self.total_count - y))
 
-    @in_float64
+    @numpy_in_float64
     def log_evidence(self, data: Int[Array, " rows"]) -> float:
         """Sum of beta-binomial log densities, each given the observations before.
 
@@ -177,7 +177,7 @@ class GammaPoisson(AbstractConjugateBlock):
     def __check_init__(self):
         check_positive(concentration=self.concentration, rate=self.rate)
 
-    @in_float64
+    @numpy_in_float64
     def prior(self) -> dist.Gamma:
         """Gamma(concentration, rate)."""
         return dist.Gamma(self.concentration, self.rate)
@@ -190,7 +190,7 @@ class GammaPoisson(AbstractConjugateBlock):
         """
         return dist.Poisson(parameter)
 
-    @in_float64
+    @numpy_in_float64
     def exact_posterior(self, data: Int[Array, " rows"]) -> dist.Gamma:
         """The rate's, a Gamma.
 
@@ -200,7 +200,7 @@ class GammaPoisson(AbstractConjugateBlock):
         y = _counts(data, 1)
         return dist.Gamma(self.concentration + np.sum(y), self.rate + len(y))
 
-    @in_float64
+    @numpy_in_float64
     def log_evidence(self, data: Int[Array, " rows"]) -> float:
         """Sum of gamma-Poisson log densities, each given the observations before.
 
@@ -229,7 +229,7 @@ class DirichletMultinomial(AbstractConjugateBlock):
         check_positive(concentration=self.concentration)
         check_count(total_count=total_count)
 
-    @in_float64
+    @numpy_in_float64
     def prior(self) -> dist.Dirichlet:
         """Dirichlet(concentration)."""
         return dist.Dirichlet(self.concentration)
@@ -242,7 +242,7 @@ class DirichletMultinomial(AbstractConjugateBlock):
         """
         return dist.Multinomial(self.total_count, probs=parameter)
 
-    @in_float64
+    @numpy_in_float64
     def exact_posterior(self, data: Int[Array, "rows categories"]) -> dist.Dirichlet:
         """The probabilities', a Dirichlet.
 
@@ -251,7 +251,7 @@ class DirichletMultinomial(AbstractConjugateBlock):
         """
         return dist.Dirichlet(self.concentration + np.sum(self._rows(data), 0))
 
-    @in_float64
+    @numpy_in_float64
     def log_evidence(self, data: Int[Array, "rows categories"]) -> float:
         """Sum of Dirichlet-multinomial log densities, each given the observations before.
 

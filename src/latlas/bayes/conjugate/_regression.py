@@ -7,8 +7,9 @@ from jax.scipy.special import digamma
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._cavi import AbstractConjugateModel
-from latlas.bayes.conjugate._checks import check_positive, in_float64
+from latlas.bayes.conjugate._checks import check_positive
 from latlas.bayes.conjugate._linear_posterior import LOG_2PI, LinearRegressionPosterior, gaussian, triangular
+from latlas.core import numpy_in_float64
 
 
 class LinearRegression(AbstractConjugateModel):
@@ -42,7 +43,7 @@ class LinearRegression(AbstractConjugateModel):
             weight_rate=self.weight_rate,
         )
 
-    @in_float64
+    @numpy_in_float64
     def prepare(self, data: tuple[Float[Array, "rows features"], Float[Array, " rows"]]) -> PyTree:
         """The data as a triangular system of the same squared errors.
 

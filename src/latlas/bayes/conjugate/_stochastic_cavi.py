@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._cavi import ConjugateFit, check_finite
-from latlas.bayes.conjugate._checks import check_count, check_positive, in_float64, to_numpy
+from latlas.bayes.conjugate._checks import check_count, check_positive
 from latlas.bayes.conjugate._topics import (
     LatentDirichletAllocation,
     LatentDirichletPosterior,
@@ -16,13 +16,13 @@ from latlas.bayes.conjugate._topics import (
     fit_chunk,
     fit_documents,
 )
-from latlas.core import RequestError
+from latlas.core import RequestError, numpy_in_float64, to_numpy
 
 _PASSES = 20  # over each document of a minibatch, from where its last visit left it
 _CHANGE = 1e-3
 
 
-@in_float64
+@numpy_in_float64
 def stochastic_cavi(
     key: PRNGKeyArray,
     model: LatentDirichletAllocation,

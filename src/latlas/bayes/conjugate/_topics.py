@@ -13,8 +13,8 @@ from jax.scipy.special import digamma, gammaln
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._cavi import AbstractConjugateModel, AbstractConjugatePosterior
-from latlas.bayes.conjugate._checks import check_count, check_positive, in_float64
-from latlas.core import DataError, RequestError
+from latlas.bayes.conjugate._checks import check_count, check_positive
+from latlas.core import DataError, RequestError, numpy_in_float64
 
 _CHUNK_ENTRIES = 20_000  # words of documents that are worked on at once: bounds memory, and fits a cache
 
@@ -113,18 +113,18 @@ class LatentDirichletPosterior(AbstractConjugatePosterior):
     prior_concentration: Float[Array, ""]
 
     @property
-    @in_float64
+    @numpy_in_float64
     def topics(self) -> dist.Dirichlet:
         """q of the words' probabilities in each topic, batch shape `(num_topics,)`."""
         return dist.Dirichlet(self.topic_concentration)
 
     @property
-    @in_float64
+    @numpy_in_float64
     def proportions(self) -> dist.Dirichlet:
         """q of the topics' shares in each document, batch shape `(documents,)`."""
         return dist.Dirichlet(self.doc_concentration)
 
-    @in_float64
+    @numpy_in_float64
     def sample(self, key: PRNGKeyArray, num_samples: int) -> dict[str, np.ndarray]:
         """Draws of `topics` and `proportions`, each with a leading axis of the draws.
 
@@ -137,7 +137,7 @@ class LatentDirichletPosterior(AbstractConjugatePosterior):
         proportions = dist.Dirichlet(self.doc_concentration).sample(document_key, (num_samples,))
         return {"topics": topics, "proportions": proportions}
 
-    @in_float64
+    @numpy_in_float64
     def transform(self, counts: PyTree) -> Float[np.ndarray, "documents topics"]:
         """Expected shares of the topics in other documents, with the topics as they are.
 
@@ -188,7 +188,7 @@ class LatentDirichletAllocation(AbstractConjugateModel):
                     "which probabilities of words underflow."
                 )
 
-    @in_float64
+    @numpy_in_float64
     def prepare(self, data: PyTree) -> PyTree:
         """The documents as padded lists of words, and the two concentrations.
 

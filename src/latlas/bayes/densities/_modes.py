@@ -1,22 +1,23 @@
 """Where a posterior peaks, from several starts, and the coordinates in which it is round there."""
 
+import enum
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy import optimize
 from scipy.special import logsumexp, ndtr
 
 from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._lbfgs import minimise, negative_log_prob
 from latlas.core import host_rng
-from latlas.distributions.families import Affine
+from latlas.distributions.families import Affine, Triangular
 
 RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
 FAR = (
     18.0,
     60.0,
 )  # sds of a mode, in each coordinate, at which later searches begin: others may hide behind it
-HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 1000
 MAX_NEWTON_STEPS = 30
 MAX_NEWTON_DIM = 500  # beyond it no dense Hessian
@@ -24,7 +25,6 @@ DECREMENT = 1e-6  # nats that a Newton step still promises when a mode counts as
 MIN_WEIGHT = 0.01  # share of the mass below which a mode is left out of account
 MORE_STARTS = 12
 SAME_MODE = 0.5  # sds between two ends of a search that count as one mode
-_REJECTED = 1e100  # stands for -log p where it is not finite: a line search steps back from it
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,17 @@ class Mode:
     @property
     def whitening(self) -> Affine:
         """Coordinates in which the density is a standard normal to second order at the mode."""
-        return Affine(self.location, self.scale_tril)
+        return Affine(self.location, Triangular(self.scale_tril))
+
+
+class Lost(enum.Enum):
+    """Why a search ended at no mode."""
+
+    NOT_FINITE = "the log density, its gradient or its Hessian is not finite there"
+    SLOPE = "the log density has no curvature there"
+    RIDGE = "the negative Hessian is not positive definite there"
+    NO_ASCENT = "no Newton step raises the log density"
+    TOO_MANY_STEPS = "Newton's method did not arrive"
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,19 @@ class Search:
     Attributes:
         modes: distinct ones, the largest Laplace evidence first; empty where every start ran off or ended on a ridge.
         num_starts: searches begun.
-        num_lost: those of them that ended at no mode.
+        lost: why some of them ended at no mode.
         left_out: share of the mass, by Laplace's estimates, in modes other than those that are fitted.
     """
 
     modes: tuple[Mode, ...]
     num_starts: int
-    num_lost: int
+    lost: tuple[Lost, ...]
     left_out: float = 0.0
+
+    @property
+    def num_lost(self) -> int:
+        """Searches that ended at no mode."""
+        return len(self.lost)
 
     @property
     def weights(self) -> Float[np.ndarray, " modes"]:
@@ -92,19 +107,41 @@ def find_modes(
         num_starts: searches.
     """
     if density.dim > MAX_NEWTON_DIM:
-        return Search((), 0, 0, 0.0)
+        return Search((), 0, ())
     rng = host_rng(key)
     directions = rng.standard_normal((num_starts, len(start)))
-    modes, lost = [], 0
+    modes, lost = [], []
     for number in range(num_starts):
         begin = _begin(directions, number, start, modes)
-        mode = _newton(density, _ascend(density, begin))
-        if mode is None:
-            lost += 1
-        elif not any(_same(mode, other) for other in modes):
-            modes.append(mode)
-    search = Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, lost, 0.0)
+        end = _newton(density, _ascend(density, begin))
+        if isinstance(end, Lost):
+            lost.append(end)
+        elif not any(_same(end, other) for other in modes):
+            modes.append(end)
+    search = Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, tuple(lost))
     return replace(search, left_out=float(search.weights[1:].sum())) if modes else search
+
+
+@dataclass(frozen=True, eq=False)
+class LazySearch:
+    """A search for modes that begins when somebody asks.
+
+    Attributes:
+        key: for the starts.
+        density: in any coordinates.
+        start: the first start.
+        num_starts: searches.
+    """
+
+    key: PRNGKeyArray
+    density: Density
+    start: Float[np.ndarray, " n"]
+    num_starts: int
+
+    @cached_property
+    def found(self) -> Search:
+        """The modes."""
+        return find_modes(self.key, self.density, self.start, num_starts=self.num_starts)
 
 
 def look_again(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"], search: Search) -> Search:
@@ -115,7 +152,7 @@ def look_again(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n
     more = find_modes(key, density, start, num_starts=MORE_STARTS)
     new = tuple(m for m in more.modes if not any(_same(m, known) for known in search.modes))
     modes = tuple(sorted((*search.modes, *new), key=lambda m: -m.log_evidence))
-    everything = Search(modes, search.num_starts + MORE_STARTS, search.num_lost + more.num_lost, 0.0)
+    everything = Search(modes, search.num_starts + MORE_STARTS, search.lost + more.lost)
     share = sum(w for w, m in zip(everything.weights, modes, strict=True) if any(m is n for n in new))
     return replace(everything, left_out=float(share))
 
@@ -134,33 +171,27 @@ def _begin(directions, number, start, modes):
 
 
 def _ascend(density, begin):
-    def loss(w):
-        value, grad = density.value_and_grad(w[None])
-        if not (np.isfinite(value[0]) and np.isfinite(grad).all()):
-            return _REJECTED, np.zeros_like(w)
-        return -value[0], -grad[0]
-
-    options = {
-        "maxiter": MAX_ITERATIONS,
-        "maxfun": 4 * MAX_ITERATIONS,
-        "maxcor": HISTORY,
-        "ftol": 1e-12,
-        "gtol": 1e-5,
-    }
-    return optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
+    found = minimise(
+        negative_log_prob(density),
+        begin,
+        max_iterations=MAX_ITERATIONS,
+        max_evaluations=4 * MAX_ITERATIONS,
+        change=1e-12,
+    )
+    return found.x
 
 
 def _newton(density, w):
-    """The mode that Newton's method reaches from `w`, None where there is none."""
+    """The mode that Newton's method reaches from `w`, or why there is none."""
     value, grad = (a[0] for a in density.value_and_grad(w[None]))
     for _ in range(MAX_NEWTON_STEPS):
         if not (np.isfinite(value) and np.isfinite(grad).all()):
-            return None
+            return Lost.NOT_FINITE
         precision = -density.hessian(w[None])[0]
         if not np.isfinite(precision).all():
-            return None
+            return Lost.NOT_FINITE
         if not precision.any():
-            return None  # a slope without end
+            return Lost.SLOPE
         unit = _units(precision)
         eigenvalues, vectors = np.linalg.eigh(precision * np.outer(unit, unit))
         floor = 1e-14 * np.abs(eigenvalues).max()
@@ -168,13 +199,13 @@ def _newton(density, w):
         along = vectors.T @ (unit * grad)
         if 0.5 * np.sum(along**2 / curvature) < DECREMENT:
             if eigenvalues[0] <= floor:
-                return None
+                return Lost.RIDGE
             return Mode(w, float(value), _factor_of_inverse(precision))
         step = unit * (vectors @ (along / curvature))
         w, value, grad, moved = _backtrack(density, w, value, grad, step)
         if not moved:
-            return None
-    return None
+            return Lost.NO_ASCENT
+    return Lost.TOO_MANY_STEPS
 
 
 def _units(precision):

@@ -9,6 +9,7 @@ from latlas.bayes.engines._inclusive import Inclusive as Inclusive
 from latlas.bayes.engines._laplace import Laplace as Laplace
 from latlas.bayes.engines._linear_response import MeanFieldResponse as MeanFieldResponse
 from latlas.bayes.engines._linear_response import Response as Response
+from latlas.bayes.engines._linear_response import ResponseEnd as ResponseEnd
 from latlas.bayes.engines._linearised import LinearisedFit as LinearisedFit
 from latlas.bayes.engines._linearised import linearised_fit as linearised_fit
 from latlas.bayes.engines._natural import NaturalGradient as NaturalGradient

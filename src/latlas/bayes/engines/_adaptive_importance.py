@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.core import WorkError
+from latlas.core import Estimate, WorkError
 from latlas.distributions.families import AbstractApproximation
 from latlas.stats import fixed_draws, pareto_k, psis_log_weights
 
@@ -40,19 +40,14 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Round:
-    """What one set of draws says.
+class Weighted:
+    """Draws of a proposal with their weights.
 
     Attributes:
         points: the draws, `(s, n)`.
         log_weights: normalised, smoothed where their tail is heavy; -inf in gaps.
         log_ratio: log p~ - log proposal, as they came; -inf in gaps.
         log_proposal: log density of the mixture that was drawn from.
-        mean: of the target.
-        covariance: of the target.
-        mean_error: standard errors of the means.
-        log_evidence: log of the integral of p~, in nats.
-        log_evidence_error: its standard error.
         pareto_k: shape of the weights' tail.
         temper: 1; below, the power to which the weights had to be raised to have any effective size.
         num_gaps: draws at which the density was not finite.
@@ -62,14 +57,28 @@ class Round:
     log_weights: Float[np.ndarray, " s"]
     log_ratio: Float[np.ndarray, " s"]
     log_proposal: Float[np.ndarray, " s"]
-    mean: Float[np.ndarray, " n"]
-    covariance: Float[np.ndarray, "n n"]
-    mean_error: Float[np.ndarray, " n"]
-    log_evidence: float
-    log_evidence_error: float
     pareto_k: float
     temper: float
     num_gaps: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one set of draws says of the target.
+
+    Attributes:
+        draws: weighted.
+        mean: of the target.
+        covariance: of the target.
+        mean_error: standard errors of the means.
+        log_evidence: log of the integral of p~, in nats, with its error.
+    """
+
+    draws: Weighted
+    mean: Float[np.ndarray, " n"]
+    covariance: Float[np.ndarray, "n n"]
+    mean_error: Float[np.ndarray, " n"]
+    log_evidence: Estimate
 
 
 def importance_round(rng: np.random.Generator, density: Density, proposal: Proposal, num_draws: int) -> Round:
@@ -95,20 +104,11 @@ def importance_round(rng: np.random.Generator, density: Density, proposal: Propo
     mean, covariance, error, total, total_error = _moments(
         points, np.exp(log_weights) * num_draws, explained, proposal
     )
-    return Round(
-        points=points,
-        log_weights=log_weights,
-        log_ratio=log_ratio,
-        log_proposal=log_proposal,
-        mean=mean,
-        covariance=covariance,
-        mean_error=error,
-        log_evidence=float(logsumexp(log_ratio) - np.log(num_draws) + np.log(total)),
-        log_evidence_error=total_error,
-        pareto_k=float(k),
-        temper=temper,
-        num_gaps=int(np.sum(~finite)),
+    draws = Weighted(
+        points, log_weights, log_ratio, log_proposal, float(k), temper, num_gaps=int(np.sum(~finite))
     )
+    log_evidence = float(logsumexp(log_ratio) - np.log(num_draws) + np.log(total))
+    return Round(draws, mean, covariance, error, Estimate(log_evidence, total_error))
 
 
 def _draw(rng, proposal, num_draws):

@@ -1,12 +1,13 @@
 """Deterministic ADVI: the ELBO over draws that stay fixed, minimised like any other function."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy import optimize
 
 from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._lbfgs import minimise, rejecting
 from latlas.bayes.engines._dadvi_mean_field import MeanFieldProblem
 from latlas.bayes.engines._dadvi_transport import TransportProblem
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
@@ -55,7 +56,6 @@ def newton_step(
     return loc + step, root.T @ root
 
 
-HISTORY = 20  # of L-BFGS
 MAX_ITERATIONS = 500
 _FEW_DRAWS = 8  # of the first approach
 _ROUGH = 0.3  # sds: where that ends
@@ -111,8 +111,8 @@ class DeterministicAdvi(AbstractEngine):
         x, evaluations = _approach(rng, problem) if independent else (problem.start, 0)
         while True:
             problem.use(fixed_draws(rng, draws, n))
-            found, nfev = _settle(problem, x, _SHARE * tolerance)
-            x, evaluations = found.x, evaluations + draws * nfev
+            found, settled, num_turns = _settle(problem, x, _SHARE * tolerance)
+            x, evaluations = found.x, evaluations + draws * num_turns
             mean_error, scale_error = problem.error(x)
             # the tolerance is of the means; variances are linear response's or may be off by twice as much
             error = max(mean_error, 0.5 * scale_error)
@@ -121,19 +121,19 @@ class DeterministicAdvi(AbstractEngine):
             # the error falls as one over the square root of the number; its estimate from few draws is rough
             wanted = draws * min((error / tolerance) ** 2, 8.0)
             draws = min(max(2 * draws, 1 << int(np.ceil(np.log2(wanted)))), self.max_draws)
-        converged = bool(found.success) and error <= tolerance
-        message = _sentence(found, draws, error)
+        converged = settled and error <= tolerance
+        message = _sentence(settled, draws, error)
         details = {
             "num_draws": draws,
             "num_gradients": evaluations,
             "mean_error": mean_error,
             "scale_error": scale_error,
-            "fixed_draw_elbo": -float(found.fun),
+            "fixed_draw_elbo": -found.value,
         }
         covariance = mean = None
-        if independent and self.linear_response and found.success and error < _UNUSABLE:
+        if independent and self.linear_response and settled and error < _UNUSABLE:
             response = problem.response(x).covariance()
-            covariance, message = response.covariance, f"{message}; {response.message}"
+            covariance, message = response.covariance, f"{message}; {response.end.value}"
             details["num_hessians"] = response.num_draws
             loc = np.asarray(problem.approximation(x).loc)
             if covariance is not None and (moved := newton_step(rng, density, loc, covariance)) is not None:
@@ -152,39 +152,45 @@ def _approach(rng, problem):
     """
     n = problem.density.dim
     problem.use(fixed_draws(rng, _FEW_DRAWS, n))
-    if problem.curvature is not None and np.max(np.abs(problem.loss(problem.start)[1][:n])) < 1.0:
+    if problem.curvature is not None and np.max(np.abs(rejecting(problem.loss)(problem.start)[1][:n])) < 1.0:
         return problem.start, _FEW_DRAWS
-    found = _minimise(problem, problem.start, _ROUGH, MAX_ITERATIONS)
-    return problem.recentre(found.x), _FEW_DRAWS * found.nfev
+    found, _ = _minimise(problem, problem.start, _ROUGH, MAX_ITERATIONS)
+    return problem.recentre(found.x), _FEW_DRAWS * found.num_evaluations
 
 
 def _settle(problem, x, tolerance):
-    """The optimum, preconditioned afresh where the first coordinates do not fit there."""
+    """The optimum, whether it is one, and evaluations; preconditioned afresh where the first coordinates do not fit."""
     evaluations = 0
     for _ in range(_ROUNDS):
-        found = _minimise(problem, x, tolerance, _ITERATIONS_A_ROUND)
-        evaluations += found.nfev
-        if found.success:
+        found, settled = _minimise(problem, x, tolerance, _ITERATIONS_A_ROUND)
+        evaluations += found.num_evaluations
+        if settled:
             break
-        found.x = x = problem.recentre(found.x)
-    return found, evaluations
+        x = problem.recentre(found.x)
+        found = replace(found, x=x)
+    return found, settled, evaluations
 
 
 def _minimise(problem, start, tolerance, max_iterations):
-    if not np.isfinite(start).all() or problem.loss(start)[0] >= 1e99:
+    """The minimum, and whether it is one."""
+    found = minimise(
+        problem.loss,
+        start,
+        max_iterations=max_iterations,
+        change=1e-15,
+        gradient=tolerance,
+        bounds=problem.bounds,
+        max_line_steps=40,
+    )
+    if found.rejected:
         raise WorkError(
             "The log density or its gradient is not finite at draws from the normal with which deterministic ADVI "
             "begins; check the scale of the coordinates, or take another engine."
         )
-    options = {"maxiter": max_iterations, "maxcor": HISTORY, "ftol": 1e-15, "gtol": tolerance, "maxls": 40}
-    found = optimize.minimize(
-        problem.loss, start, jac=True, method="L-BFGS-B", bounds=problem.bounds, options=options
-    )
     # at the limit of rounding the line search gives up; what counts is how far a Newton step would go
-    found.success = bool(np.max(np.abs(found.jac)) <= 10.0 * tolerance) and np.isfinite(found.fun)
-    return found
+    return found, bool(np.max(np.abs(found.gradient)) <= 10.0 * tolerance)
 
 
-def _sentence(found, draws, error):
+def _sentence(settled, draws, error):
     how = f"{draws} fixed draws, which leave an error of {error:.2g} sds"
-    return how if found.success else f"{how}; the optimiser stopped short of its optimum"
+    return how if settled else f"{how}; the optimiser stopped short of its optimum"

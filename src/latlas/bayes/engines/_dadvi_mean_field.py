@@ -10,7 +10,6 @@ from latlas.distributions.families import LOG_2PI, DiagonalGaussian
 
 _LOG_SCALE_RANGE = 8.0  # of a log standard deviation around that of the curvature at the origin
 _MIN_DRAWS = 16
-_REJECTED = 1e100  # stands for a loss that is not finite: a line search steps back from it
 
 
 class MeanFieldProblem:
@@ -51,8 +50,6 @@ class MeanFieldProblem:
         loc, log_scale = self.unpack(x)
         scale = np.exp(log_scale)
         value, grad = self.density.value_and_grad(loc + scale * self.noise)
-        if not (np.isfinite(value).all() and np.isfinite(grad).all()):
-            return _REJECTED, np.zeros_like(x)
         elbo = np.mean(value) + np.sum(log_scale) + 0.5 * len(loc) * (1.0 + LOG_2PI)
         along_loc = np.mean(grad, axis=0)
         along_log_scale = np.mean(grad * self.noise, axis=0) * scale + 1.0

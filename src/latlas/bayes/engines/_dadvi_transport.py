@@ -13,7 +13,6 @@ from latlas.core import in_float64
 from latlas.distributions.families import AbstractTransport
 
 _MIN_DRAWS = 32
-_REJECTED = 1e100  # stands for a loss that is not finite: a line search steps back from it
 
 
 class TransportProblem:
@@ -45,14 +44,11 @@ class TransportProblem:
         params = self._layout.unravel(x)
         w = np.asarray(_push(params, self._static, self.noise))
         if not np.isfinite(w).all():
-            return _REJECTED, np.zeros_like(x)
+            return np.inf, np.zeros_like(x)
         value, grad = self.density.value_and_grad(w)
         entropy, pulled = _pull(params, self._static, self.noise, grad)
         gradient = np.concatenate([np.ravel(np.asarray(leaf)) for leaf in jax.tree.leaves(pulled)])
-        loss = -float(np.mean(value) + entropy)
-        if not (np.isfinite(loss) and np.isfinite(gradient).all()):
-            return _REJECTED, np.zeros_like(x)
-        return loss, -gradient
+        return -float(np.mean(value) + entropy), -gradient
 
     def recentre(self, x: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
         """The same x: what L-BFGS has seen is forgotten, no more."""

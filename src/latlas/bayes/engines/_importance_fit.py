@@ -42,12 +42,12 @@ class ImportanceFit:
     @property
     def message(self) -> str:
         """One sentence."""
-        draws, k = len(self.last.points), self.last.pareto_k
+        draws, k = len(self.last.draws.points), self.last.draws.pareto_k
         text = f"{'Settled' if self.converged else 'Not settled'} after {self.num_rounds} rounds, the last of {draws} draws"
         text += f", Pareto k {k:.2f}"
         if k > PARETO_K_LIMIT:
             text += ": too few draws carry the weight, so that parts of the posterior may be missing"
-        if self.last.temper < 1.0:
+        if self.last.draws.temper < 1.0:
             text += "; the weights had to be tempered to the end"
         if self.num_gaps:
             text += f"; {self.num_gaps} draws fell where the log density is not finite and got no weight"
@@ -56,13 +56,13 @@ class ImportanceFit:
     @property
     def details(self) -> dict:
         """Numbers for the record."""
-        last = self.last
+        draws, log_evidence = self.last.draws, self.last.log_evidence
         return {
             "num_rounds": self.num_rounds,
-            "num_draws": len(last.points),
+            "num_draws": len(draws.points),
             "num_gaps": self.num_gaps,
-            "pareto_k": last.pareto_k,
-            "log_evidence": {"value": last.log_evidence, "standard_error": last.log_evidence_error},
+            "pareto_k": draws.pareto_k,
+            "log_evidence": {"value": log_evidence.value, "standard_error": log_evidence.standard_error},
         }
 
 
@@ -88,12 +88,12 @@ def fit_by_importance(
     q, num_draws, gaps, settled = None, _FEWEST_DRAWS, 0, 0
     for num_rounds in range(1, _MAX_ROUNDS + 1):  # noqa: B007
         last = importance_round(rng, density, proposal, num_draws)
-        gaps += last.num_gaps
+        gaps += last.draws.num_gaps
         sd = np.sqrt(np.diagonal(last.covariance))
         moved = np.max(np.abs(last.mean - proposal.mean) / sd)
         spread = np.max(np.abs(np.log(sd**2 / np.diagonal(proposal.covariance)))) / 2
         error = np.max(last.mean_error / sd)
-        steady = last.temper == 1.0 and max(moved, spread) < max(tolerance, 3 * error)
+        steady = last.draws.temper == 1.0 and max(moved, spread) < max(tolerance, 3 * error)
         if steady and not closed:
             before, q = q, _refined(init_key, q, family, last, alpha)
             # the fitted member has an error of its own, which two sets of draws tell
@@ -104,7 +104,7 @@ def fit_by_importance(
             break
         if steady and tolerance < error < np.inf:
             num_draws = min(_MOST_DRAWS, 4 * num_draws)
-    converged = settled == 2 and last.pareto_k < PARETO_K_LIMIT
+    converged = settled == 2 and last.draws.pareto_k < PARETO_K_LIMIT
     if closed:
         q = matched(family, last.mean, last.covariance)
     elif q is None:
@@ -131,31 +131,32 @@ def _refined(key, q, family, last, alpha):
     """The member of highest weighted likelihood, from the last one or from a fresh start."""
     if q is None:
         q = _first(key, family, last)
-    log_weights = last.log_weights if alpha == 0.0 else _tilted(last, alpha)
-    return maximum_likelihood(q, last.points, log_weights, alpha)
+    draws = last.draws
+    log_weights = draws.log_weights if alpha == 0.0 else _tilted(draws, alpha)
+    return maximum_likelihood(q, draws.points, log_weights, alpha)
 
 
-def _tilted(last, alpha):
+def _tilted(draws, alpha):
     """log of p^(1 - alpha) / proposal, up to a constant."""
-    return (1.0 - alpha) * last.log_ratio - alpha * last.log_proposal
+    return (1.0 - alpha) * draws.log_ratio - alpha * draws.log_proposal
 
 
 def _first(key, family, last):
     if has_moments(family):
         return matched(family, last.mean, last.covariance)
     if not isinstance(family, Mixture):
-        return family.init(key, last.points.shape[1])
-    weights = np.exp(last.log_weights)
+        return family.init(key, last.draws.points.shape[1])
+    points, weights = last.draws.points, np.exp(last.draws.log_weights)
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     found = sklearn.cluster.KMeans(family.num_components, n_init=3, random_state=seed).fit(
-        last.points, sample_weight=weights
+        points, sample_weight=weights
     )
     parts, shares = [], []
     for label in range(family.num_components):
         part = np.where(found.labels_ == label, weights, 0.0)
         share = part.sum()
-        mean = part @ last.points / share
-        apart = last.points - mean
+        mean = part @ points / share
+        apart = points - mean
         covariance = (part * apart.T) @ apart / share + 1e-3 * np.diag(np.diagonal(last.covariance))
         parts.append(matched(family.of, mean, covariance))
         shares.append(share)

@@ -1,5 +1,6 @@
 """Linear response: the covariances that an approximation's optimum implies, which its own spread does not show."""
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,18 +22,32 @@ _MIN_PAIRS = 2
 _MAX_PAIRS = 16
 
 
+class ResponseEnd(enum.Enum):
+    """What became of a linear response; the values are sentences without their full stops."""
+
+    FOUND = "covariances by linear response"
+    TOO_WIDE = f"no linear response of all coordinates in more than {MAX_DENSE_DIM} dimensions"
+    HESSIAN_NOT_FINITE = "no linear response: a second derivative is not finite"
+    COUPLING_NOT_FINITE = "no linear response: a derivative is not finite"
+    NOT_CURVED = "no linear response: the ELBO is not curved downwards at the optimum"
+    INFLATED = (
+        f"no linear response: the coupling of means and scales would widen a standard deviation more than {MAX_INFLATION:g} "
+        "times, as in a funnel, where it is known to overshoot"
+    )
+
+
 @dataclass(frozen=True)
 class Response:
     """What linear response gives.
 
     Attributes:
         covariance: of the posterior, `(n, n)`; None where linear response cannot be trusted.
-        message: why not, or what it was made of; a sentence without its full stop.
+        end: why not, or that it was found.
         num_draws: at which a Hessian was taken.
     """
 
     covariance: Float[np.ndarray, "n n"] | None
-    message: str
+    end: ResponseEnd
     num_draws: int
 
 
@@ -61,18 +76,14 @@ class MeanFieldResponse:
 
     def covariance(self) -> Response:
         """The covariance of the coordinates, with Hessians at as many antithetic pairs as it takes."""
-        blocks, message, num_draws = self._dense
+        blocks, end, num_draws = self._dense
         if blocks is None:
-            return Response(None, message, num_draws)
+            return Response(None, end, num_draws)
         covariance, inflation = _inverse(*blocks)
         if inflation > MAX_INFLATION:
-            message = (
-                f"no linear response: the coupling of means and scales would widen a standard deviation {inflation:.1f} "
-                "times, as in a funnel, where it is known to overshoot"
-            )
-            return Response(None, message, num_draws)
+            return Response(None, ResponseEnd.INFLATED, num_draws)
         scale = np.exp(self.log_scale)
-        return Response(covariance * np.outer(scale, scale), message, num_draws)
+        return Response(covariance * np.outer(scale, scale), end, num_draws)
 
     def covariance_of(self, function: Callable[[Array], Array]) -> Float[np.ndarray, "m m"]:
         """The posterior covariance of a vector-valued function of w; beyond 500 dimensions by conjugate gradients.
@@ -87,9 +98,9 @@ class MeanFieldResponse:
         # in units of q's standard deviations
         jacobian = self._jacobian(function) * np.concatenate([np.exp(self.log_scale), np.ones(n)])
         if n <= MAX_DENSE_DIM:
-            blocks, message, _ = self._dense
+            blocks, end, _ = self._dense
             if blocks is None:
-                raise WorkError(f"There are no covariances: {message}.")
+                raise WorkError(f"There are no covariances: {end.value}.")
             mean, coupling, scales = blocks
             solved = np.linalg.solve(np.block([[mean, coupling], [coupling.T, scales]]), jacobian.T)
         else:
@@ -99,20 +110,16 @@ class MeanFieldResponse:
 
     @cached_property
     def _dense(self):
-        """(the blocks of H in units of q's standard deviations or None, how they came about, at how many draws)."""
+        """(the blocks of H in units of q's standard deviations or None, why, at how many draws)."""
         n, half = len(self.loc), len(self.noise) // 2
         if n > MAX_DENSE_DIM:
-            return (
-                None,
-                f"no linear response of all coordinates in {n} dimensions (at most {MAX_DENSE_DIM})",
-                0,
-            )
+            return None, ResponseEnd.TOO_WIDE, 0
         pairs: list[tuple[np.ndarray, np.ndarray]] = []
         num_pairs, coupling = min(_MIN_PAIRS, half), None
         while True:
             pairs += [self._pair(k) for k in range(len(pairs), num_pairs)]
             if not np.isfinite(pairs).all():
-                return None, "no linear response: a second derivative is not finite", 2 * num_pairs
+                return None, ResponseEnd.HESSIAN_NOT_FINITE, 2 * num_pairs
             blocks = _blocks(pairs, coupling)
             result = _inverse(*blocks)
             if _agree(result, pairs, coupling) or (
@@ -122,12 +129,12 @@ class MeanFieldResponse:
             if coupling is None:
                 coupling = self._coupling()
                 if not np.isfinite(coupling).all():
-                    return None, "no linear response: a derivative is not finite", 2 * num_pairs
+                    return None, ResponseEnd.COUPLING_NOT_FINITE, 2 * num_pairs
             else:
                 num_pairs = min(2 * num_pairs, half, _MAX_PAIRS)
         if result is None:
-            return None, "no linear response: the ELBO is not curved downwards at the optimum", 2 * num_pairs
-        return blocks, "covariances by linear response", 2 * num_pairs
+            return None, ResponseEnd.NOT_CURVED, 2 * num_pairs
+        return blocks, ResponseEnd.FOUND, 2 * num_pairs
 
     def _pair(self, k):
         """In units of q: the negative Hessian averaged over a pair of draws, and times the noise, columns by columns.

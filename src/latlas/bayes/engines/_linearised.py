@@ -1,7 +1,8 @@
 """Linearised (Gauss-Newton) variational Bayes of y = g(x) + noise, and where it sees no data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -31,6 +32,10 @@ class LinearisedFit:
     num_blind: int
     converged: bool
     message: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, ready for JSON."""
+        return asdict(self) | {"loc": self.loc.tolist(), "covariance": self.covariance.tolist()}
 
 
 @in_float64

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Float, PyTree
-from scipy.optimize import minimize
 
+from latlas.bayes.densities._lbfgs import minimise
 from latlas.distributions.families import (
     AbstractApproximation,
     AbstractFamily,
@@ -114,11 +114,9 @@ def maximum_likelihood(
 
     def loss(vector):
         value, grad = _loss(with_vector(q, vector), points, log_weights, alpha)
-        value, grad = float(value), to_vector(grad)
-        return (value, grad) if np.isfinite(value) and np.all(np.isfinite(grad)) else (1e300, 0.0 * grad)
+        return float(value), to_vector(grad)
 
-    options = {"maxiter": _MAX_TURNS, "gtol": _GRADIENT, "ftol": 1e-13, "maxcor": 20}
-    found = minimize(loss, to_vector(q), jac=True, method="L-BFGS-B", options=options)
+    found = minimise(loss, to_vector(q), max_iterations=_MAX_TURNS, change=1e-13, gradient=_GRADIENT)
     return with_vector(q, found.x)
 
 

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy import optimize
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._lbfgs import minimise, negative_log_prob
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.core import PARETO_K_LIMIT, WorkError, host_rng
 from latlas.distributions.families import AbstractFamily, FullGaussian
@@ -17,7 +17,6 @@ from latlas.stats import pareto_k, psis_log_weights
 
 HISTORY = 6
 MAX_ITERATIONS = 1000
-_REJECTED = 1e100  # stands for -log p where it is not finite: a line search steps back from it
 _MIN_CURVATURE = 1e-12  # of a step, below which it says nothing of the Hessian
 
 
@@ -136,21 +135,24 @@ class _Normal:
 
 def _path(density, start):
     """Iterates of L-BFGS with their gradients of log p."""
-    seen = {}
+    points, seen, loss = [start], {}, negative_log_prob(density)
 
-    def loss(w):
-        value, grad = density.value_and_grad(w[None])
-        if not (np.isfinite(value[0]) and np.isfinite(grad).all()):
-            return _REJECTED, np.zeros_like(w)
-        seen[w.tobytes()] = grad[0]
-        return -value[0], -grad[0]
+    def remembered(w):
+        value, slope = loss(w)
+        seen[w.tobytes()] = -slope
+        return value, slope
 
-    points = [start]
-    options = {"maxiter": MAX_ITERATIONS, "maxcor": HISTORY, "ftol": 1e-13, "gtol": 1e-8}
-    optimize.minimize(
-        loss, start, jac=True, method="L-BFGS-B", options=options, callback=lambda w: points.append(w.copy())
+    found = minimise(
+        remembered,
+        start,
+        max_iterations=MAX_ITERATIONS,
+        change=1e-13,
+        gradient=1e-8,
+        history=HISTORY,
+        callback=lambda w: points.append(w.copy()),
     )
-    points = [w for w in points if w.tobytes() in seen]
+    if found.rejected:
+        return [], []
     return points, [seen[w.tobytes()] for w in points]
 
 

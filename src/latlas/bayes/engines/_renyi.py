@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy.optimize import minimize
 
 from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._lbfgs import minimise
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._importance_fit import fit_by_importance
 from latlas.bayes.engines._maximum_likelihood import to_vector, with_vector
@@ -153,15 +153,19 @@ class _Problem:
     def solved(self, tolerance):
         """The approximation at the optimum, and how L-BFGS ended."""
         # an error of d standard deviations costs d^2 / 2 nats and leaves a gradient of d; a flow creeps at first
-        options = {"maxiter": _MAX_TURNS, "gtol": 1e-3 * tolerance, "ftol": 1e-8 * tolerance**2, "maxcor": 20}
-        start = to_vector(self.q)
-        found = minimize(self, start, jac=True, method="L-BFGS-B", options=options)
-        if not np.isfinite(found.fun):
+        found = minimise(
+            self,
+            to_vector(self.q),
+            max_iterations=_MAX_TURNS,
+            change=1e-8 * tolerance**2,
+            gradient=1e-3 * tolerance,
+        )
+        if found.rejected:
             raise WorkError(
                 "The log density is finite at none of the draws where the fit begins; check it there."
             )
-        self.value = float(found.fun)
-        return with_vector(self.q, found.x), "its gradient" if found.status == 0 else "its limit of turns"
+        self.value = found.value
+        return with_vector(self.q, found.x), "its gradient" if found.settled else "its limit of turns"
 
     def __call__(self, vector):
         """(-L_alpha, gradient)."""

@@ -84,15 +84,16 @@ def both_faces(
         forward(forward_key, density, family, tolerance=tolerance),
     )
     truth = fit_by_importance(truth_key, density, FullRank(), alpha=0.0, tolerance=tolerance).last
-    weights = np.exp(truth.log_weights)
-    log_p = truth.log_ratio + truth.log_proposal - truth.log_evidence
+    draws, log_evidence = truth.draws, truth.log_evidence.value
+    weights = np.exp(draws.log_weights)
+    log_p = draws.log_ratio + draws.log_proposal - log_evidence
     from_q, to_q = [], []
     for fit in fits:
         q = fit.approximation
         points = np.asarray(q.sample(kl_key, _NUM_DRAWS))
-        gain = np.asarray(_log_probs(q, jnp.asarray(points))) - density.value(points) + truth.log_evidence
+        gain = np.asarray(_log_probs(q, jnp.asarray(points))) - density.value(points) + log_evidence
         from_q.append(_with_error(gain.mean(), gain.std() / _NUM_DRAWS**0.5, truth))
-        loss = np.where(weights > 0, log_p - np.asarray(_log_probs(q, jnp.asarray(truth.points))), 0.0)
+        loss = np.where(weights > 0, log_p - np.asarray(_log_probs(q, jnp.asarray(draws.points))), 0.0)
         mean = float(weights @ loss)
         to_q.append(_with_error(mean, np.sqrt(np.sum((weights * (loss - mean)) ** 2)), truth))
     return Faces(density, *fits, truth.mean, truth.covariance, tuple(from_q), tuple(to_q))
@@ -100,7 +101,7 @@ def both_faces(
 
 def _with_error(value, error, truth):
     """Both divergences contain the log evidence, and its error."""
-    return Estimate(float(value), float(np.hypot(error, truth.log_evidence_error)))
+    return Estimate(float(value), float(np.hypot(error, truth.log_evidence.standard_error)))
 
 
 _log_probs = eqx.filter_jit(lambda q, points: jax.vmap(q.log_prob)(points))

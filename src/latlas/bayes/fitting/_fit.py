@@ -1,12 +1,11 @@
 """The front door: a posterior in, a fit and a verdict out."""
 
-import functools
 import itertools
 import numbers
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,12 +13,16 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from latlas.bayes.densities._anchor import anchored
 from latlas.bayes.densities._density import Density
-from latlas.bayes.densities._modes import Search, find_modes
+from latlas.bayes.densities._modes import LazySearch
+from latlas.bayes.engines._advi import Advi
 from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine
+from latlas.bayes.engines._inclusive import Inclusive
 from latlas.bayes.engines._names import engine_named, family_named
 from latlas.bayes.engines._nuts import Nuts
-from latlas.bayes.fitting._ladder import Candidate, Rung, climb
+from latlas.bayes.fitting._assessment import LazyAssessment
+from latlas.bayes.fitting._findings import Fresh
+from latlas.bayes.fitting._ladder import Rung, climb
 from latlas.bayes.fitting._result import Fit
 from latlas.bayes.fitting._start import elbo_start, starting_point
 from latlas.bayes.targets._dependence import dependence_of_model
@@ -27,16 +30,23 @@ from latlas.bayes.targets._log_density import as_target
 from latlas.bayes.targets._numpyro import NumPyroTarget, SubsampledTarget
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on
-from latlas.bayes.verdict._far_mass import far_checks
-from latlas.bayes.verdict._importance import importance_draws
-from latlas.bayes.verdict._posterior import constrained, of_result
+from latlas.bayes.verdict._posterior import constrained
 from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
-from latlas.distributions.families import AbstractFamily, Affine, FullRank, Structured
+from latlas.distributions.families import AbstractFamily, Affine, Diagonal, FullRank, Structured
 
-# Families that mean something about the user's own coordinates: no whitening may rotate these.
-_AXIS_ALIGNED = ("mean-field", "block", "structured")
-_ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
+# what fits a family where the user names no engine: the first of these that can
+_CHEAPEST_FIRST = (DeterministicAdvi, Advi, Inclusive)
+
+
+class _Keys(NamedTuple):
+    """What is drawn in one fit, in the order in which its key gives them."""
+
+    target: PRNGKeyArray
+    start: PRNGKeyArray
+    search: PRNGKeyArray
+    fit: PRNGKeyArray
+    judge: PRNGKeyArray
+    reference: PRNGKeyArray
 
 
 @with_one_blas_thread
@@ -63,7 +73,7 @@ def fit(
         data_or_init: the model's data, a dict of its keyword arguments or a tuple; or for a log density the parameters to
             begin at, such as `jnp.zeros(d)`.
         key: for all that is drawn.
-        engine: a name, an engine, or "auto": from cheap to dear until the checks pass.
+        engine: a name, an engine, or "auto": from cheap to expensive until the checks pass.
         family: a name or a family; None: the engine's first.
         tolerance: wanted accuracy of the means, in posterior standard deviations.
         bijections: for a log density, NumPyro constraints or transforms by parameter name.
@@ -79,61 +89,49 @@ def fit(
     """
     began = time.perf_counter()
     engine, family = _checked(engine, family, tolerance, reference, num_starts)
-    target_key, start_key, search_key, fit_key, judge_key, reference_key = itertools.islice(keys_from(key), 6)
-    target = as_target(target_key, model, data_or_init, bijections=bijections)
-    if isinstance(target, AbstractStochasticTarget) and not target.is_exact:
-        begin = np.zeros(target.dim) if target.start is None else np.asarray(target.start)
-        target = anchored(search_key, target, begin)
+    keys = _Keys(*itertools.islice(keys_from(key), len(_Keys._fields)))
+    target = _whole(keys.search, as_target(keys.target, model, data_or_init, bijections=bijections))
     if isinstance(family, Structured) and not family.dependence and isinstance(target, NumPyroTarget):
         family = Structured(dependence_of_model(model, data_or_init))
     density = Density(target)
-    start = starting_point(start_key, density)
-    look = functools.cache(lambda: find_modes(search_key, density, start, num_starts=num_starts))
+    search = LazySearch(keys.search, density, starting_point(keys.start, density), num_starts)
     progress = progress or _print_on_terminal
     if engine is None:
-        best, ladder = climb(fit_key, density, start, look(), tolerance=tolerance, progress=progress)
-        name, kind, white, approximation = best.engine, best.family, best.density, best.result.approximation
-        importance = best.evidences.importance
-        weighed, judge, report = lambda: importance, lambda: best, lambda: best.posterior
-    else:
-        if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
-            white = density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
-        else:
-            white = _whitened(host_rng(search_key), density, start, look(), family)
-        before = density.count.num_evaluations
-        result = engine(fit_key, white, family, tolerance=tolerance)
-        name, kind, approximation = engine.name, family.name, result.approximation
-        evaluations = density.count.num_evaluations - before
-        ladder = (Rung(name, kind, result.message, None, time.perf_counter() - began, evaluations),)
-        progress(ladder[0])
-        report = functools.cache(in_float64(lambda: of_result(judge_key, white, result)))
-        weighed = functools.cache(in_float64(lambda: importance_draws(judge_key, white, approximation)))
-        judge = with_one_blas_thread(
-            in_float64(
-                lambda: _judged(
-                    judge_key, engine, family, white, result, look(), weighed(), report(), tolerance
-                )
-            )
+        found, ladder = climb(
+            keys.fit, density, search.start, search.found, tolerance=tolerance, progress=progress
         )
+    else:
+        found, rung = _one_engine(keys, engine, family, search, tolerance, began)
+        ladder = (rung,)
+        progress(rung)
     seconds = time.perf_counter() - began
-    draws = None if reference is None else _nuts_draws(reference_key, white, approximation, tolerance)
+    draws = None if reference is None else _nuts_draws(keys.reference, found, tolerance)
     is_model = isinstance(target, NumPyroTarget | SubsampledTarget)
-    return Fit(
-        engine=name,
-        family=kind,
-        approximation=approximation,
-        density=white,
-        ladder=ladder,
-        seconds=seconds,
+    findings = Fresh(
+        key=keys.judge,
+        assessment=found,
         tolerance=tolerance,
-        reference=draws,
         model=model if is_model and callable(model) else None,
         data=data_or_init if is_model else None,
-        _key=judge_key,
-        _weigh=weighed,
-        _judge=judge,
-        _report=report,
     )
+    return Fit(found.engine, found.family, ladder, seconds, draws, findings)
+
+
+def _one_engine(keys, engine, family, search, tolerance, began):
+    """What an engine finds, and the only rung of its ladder."""
+    density, count = _whitened(engine, family, search), search.density.count
+    before = count.num_evaluations
+    result = engine(keys.fit, density, family, tolerance=tolerance)
+    spent = time.perf_counter() - began, count.num_evaluations - before
+    found = LazyAssessment(keys.judge, engine.name, family.name, density, result, search, tolerance)
+    return found, Rung(engine.name, family.name, result.message, None, *spent)
+
+
+def _whole(key, target):
+    """The target, or what stands for one that cannot be evaluated on all of its data at once."""
+    if not isinstance(target, AbstractStochasticTarget) or target.is_exact:
+        return target
+    return anchored(key, target, np.zeros(target.dim) if target.start is None else np.asarray(target.start))
 
 
 def _print_on_terminal(rung):
@@ -156,9 +154,10 @@ def _checked(engine, family, tolerance, reference, num_starts):
     return _pair(engine, family)
 
 
-def _nuts_draws(key, density, approximation, tolerance):
+def _nuts_draws(key, found, tolerance):
     """Draws of NUTS, begun at the fit, as the user's parameters: each `(chains, draws, ...)`."""
-    result = Nuts(start=approximation)(key, density, FullRank(), tolerance=tolerance)
+    density = found.density
+    result = Nuts(start=found.result.approximation)(key, density, FullRank(), tolerance=tolerance)
     chains, steps, dim = result.draws.shape
     u = density.unconstrained(result.draws.reshape(-1, dim))
     return jax.tree.map(
@@ -169,7 +168,8 @@ def _nuts_draws(key, density, approximation, tolerance):
 def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
     if isinstance(engine, str) and engine == "auto":
         family = family_named(family)
-        engine = _ENGINE_OF_FAMILY.get(family.name, "dadvi")
+        able = [kind for kind in _CHEAPEST_FIRST if family.name in kind.families]
+        engine = (able or _CHEAPEST_FIRST)[0]()
     engine = engine_named(engine)
     family = family_named(engine.families[0] if family is None else family)
     if family.name not in engine.families:
@@ -180,30 +180,19 @@ def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
     return engine, family
 
 
-def _whitened(rng, density, start, search: Search, family: AbstractFamily) -> Density:
+def _whitened(engine: AbstractEngine, family: AbstractFamily, search: LazySearch) -> Density:
     """Coordinates that a mode, or where there is none the largest mean-field ELBO, makes round."""
-    if not search.modes:
-        return density.whitened(elbo_start(rng, density, np.asarray(start, np.float64)))
-    mode = search.modes[0]
-    if family.name in _AXIS_ALIGNED:
+    density, start = search.density, search.start
+    if isinstance(engine, DeterministicAdvi) and family.is_axis_aligned:
+        return density.whitened(
+            Affine(start, Diagonal(np.ones(density.dim)))
+        )  # it finds the scales by itself
+    if not search.found.modes:
+        return density.whitened(elbo_start(host_rng(search.key), density, np.asarray(start, np.float64)))
+    mode = search.found.modes[0]
+    if family.is_axis_aligned:
         # the best factorised normal has the precision's diagonal
         inverse = np.linalg.inv(mode.scale_tril)
         precision = np.sum(inverse**2, axis=0)
-        return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
+        return density.whitened(Affine(mode.location, Diagonal(1.0 / np.sqrt(precision))))
     return density.whitened(mode.whitening)
-
-
-def _judged(key, engine, family, density, result, search, importance, posterior, tolerance) -> Candidate:
-    walk_key, far_key = itertools.islice(keys_from(key), 2)
-    evidences = walk_on(walk_key, density, result.approximation, importance, tolerance=tolerance)
-    reference = reference_of(density.target, density, evidences)
-    checks, verdict = check_fit(
-        posterior.moments(),
-        reference,
-        evidences,
-        search,
-        converged=result.converged,
-        message=result.message,
-        further=far_checks(far_key, density, posterior, evidences.chains),
-    )
-    return Candidate(engine.name, family.name, density, result, evidences, posterior, checks, verdict)

@@ -1,4 +1,4 @@
-"""From cheap to dear until the diagnostics pass: what `engine="auto"` does."""
+"""From cheap to expensive until the diagnostics pass: what `engine="auto"` does."""
 
 import time
 from collections.abc import Callable
@@ -17,20 +17,14 @@ from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.fitting._start import elbo_start
 from latlas.bayes.targets._coordinates import flat_parameters
-from latlas.bayes.verdict._assess import Evidences, check_fit, reference_of, walk_on, weigh
+from latlas.bayes.verdict._assess import Diagnostics, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import Moments, deviations
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError, host_rng, keys_from
-from latlas.distributions.families import (
-    Affine,
-    DiagonalGaussian,
-    FullGaussian,
-    FullRank,
-    MeanField,
-    MixtureApproximation,
-)
+from latlas.distributions.families import FullGaussian, FullRank, MeanField, MixtureApproximation
 from latlas.sampling import R_HAT_LIMIT
 from latlas.stats import rank_normalised_r_hat
 
@@ -85,7 +79,7 @@ class Candidate:
         family: name.
         density: whose coordinates the result is in.
         result: of the engine.
-        evidences: weights and chains.
+        diagnostics: weights and chains.
         posterior: the draws it would report.
         checks: all.
         verdict: what follows.
@@ -95,10 +89,20 @@ class Candidate:
     family: str
     density: Density
     result: EngineResult
-    evidences: Evidences
+    diagnostics: Diagnostics
     posterior: Posterior
     checks: tuple[Check, ...]
     verdict: Verdict
+
+    @property
+    def importance(self) -> ImportanceDraws:
+        """Weighted draws of the approximation."""
+        return self.diagnostics.importance
+
+    @property
+    def judged(self) -> "Candidate":
+        """Itself: nothing is left to be worked out."""
+        return self
 
 
 def climb(
@@ -213,11 +217,7 @@ class _Ladder:
         if self.coordinates is None:
             return
         density, approximation = self.coordinates
-        if isinstance(approximation, DiagonalGaussian):
-            factor = np.exp(approximation.log_scale)
-        else:
-            factor = np.asarray(approximation.scale_tril)
-        density = density.whitened(Affine(np.asarray(approximation.loc), factor))
+        density = density.whitened(approximation.affine)
         self._attempt("nuts", density, lambda: self._run(Nuts(max_seconds=_NUTS_SECONDS), density))
 
     def _run(self, engine: AbstractEngine, density):
@@ -228,14 +228,14 @@ class _Ladder:
         elbo = None
         try:
             result = run()
-            evidences = weigh(next(self.keys), density, result.approximation)
-            elbo = evidences.importance.elbo
+            diagnostics = weigh(next(self.keys), density, result.approximation)
+            elbo = diagnostics.importance.elbo
             if result.draws is None and family != "mixture":
                 self.coordinates = (density, result.approximation)
-            if gate and not _close(evidences):
+            if gate and not _close(diagnostics):
                 note += "not close to normal"
             else:
-                candidate = self._judged(engine, family, density, result, evidences)
+                candidate = self._judged(engine, family, density, result, diagnostics)
                 note += str(candidate.verdict)
                 if self.best is None or _worth(candidate) > _worth(self.best):
                     self.best = candidate
@@ -246,56 +246,56 @@ class _Ladder:
         self.rungs.append(rung)
         self.progress(rung)
 
-    def _judged(self, engine, family, density, result, evidences):
-        importance = evidences.importance
+    def _judged(self, engine, family, density, result, diagnostics):
+        importance = diagnostics.importance
         if result.draws is None and family != "mixture":  # no chain of ours walks from mode to mode
-            evidences = walk_on(
+            diagnostics = walk_on(
                 next(self.keys), density, result.approximation, importance, tolerance=self.tolerance
             )
-        posterior = _best_posterior(next(self.keys), density, result, evidences)
+        posterior = _best_posterior(next(self.keys), density, result, diagnostics)
         reported = posterior.moments()
         if posterior.correction == "chains":
             # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
-            draws = result.draws if result.draws is not None else evidences.chains.draws
+            draws = result.draws if result.draws is not None else diagnostics.chains.draws
             reference, reported = _halves(density, draws, posterior.num_effective)
             thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
             if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:
                 reference = None  # each half holds the same chains, which miss the same places
-        elif evidences.chains is None:
+        elif diagnostics.chains is None:
             # weighted draws cannot judge themselves either: fresh ones do
             fresh = weigh(next(self.keys), density, result.approximation)
             reference = reference_of(density.target, density, fresh)
         else:
-            reference = reference_of(density.target, density, evidences)
+            reference = reference_of(density.target, density, diagnostics)
         checks, verdict = check_fit(
             reported,
             reference,
-            evidences,
+            diagnostics,
             self.search,
             converged=result.converged,
             message=result.message,
             rival_log_evidence=self.rival,
-            further=far_checks(next(self.keys), density, posterior, evidences.chains),
+            further=far_checks(next(self.keys), density, posterior, diagnostics.chains),
             note=_NOTES[posterior.correction],
         )
         log_z = importance.log_evidence
         if log_z.reliable and (self.rival is None or log_z.value > self.rival):
             self.rival = log_z.value
-        return Candidate(engine, family, density, result, evidences, posterior, checks, verdict)
+        return Candidate(engine, family, density, result, diagnostics, posterior, checks, verdict)
 
 
 def _worth(candidate):
     """By verdict, then by ELBO."""
-    elbo = candidate.evidences.importance.elbo.value
+    elbo = candidate.importance.elbo.value
     return _RANK[candidate.verdict.kind], elbo if np.isfinite(elbo) else -np.inf
 
 
-def _close(evidences):
-    return evidences.importance.pareto_k < _CLOSE_K and evidences.importance.total_variation < _CLOSE_TV
+def _close(diagnostics):
+    return diagnostics.importance.pareto_k < _CLOSE_K and diagnostics.importance.total_variation < _CLOSE_TV
 
 
-def _best_posterior(key, density, result, evidences):
-    importance, chains = evidences.importance, evidences.chains
+def _best_posterior(key, density, result, diagnostics):
+    importance, chains = diagnostics.importance, diagnostics.chains
     if result.draws is not None:
         return of_chains(density, result.draws)
     walked = None

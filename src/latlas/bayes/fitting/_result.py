@@ -1,114 +1,85 @@
 """What came out of a fit."""
 
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.fitting._arviz import to_datatree
+from latlas.bayes.fitting._findings import Findings
 from latlas.bayes.fitting._ladder import Candidate, Rung
 from latlas.bayes.targets._coordinates import named_draws
-from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.bayes.verdict._assess import Evidences
-from latlas.bayes.verdict._importance import ImportanceDraws
-from latlas.bayes.verdict._posterior import QUANTILES, Posterior, constrained, entry_names
+from latlas.bayes.verdict._assess import Diagnostics
+from latlas.bayes.verdict._posterior import Posterior
 from latlas.bayes.verdict._verdict import Check, Verdict
-from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
+from latlas.core import Estimate, Evidence, RequestError, in_float64
 from latlas.distributions.families import AbstractApproximation
 
+_SHORT = ("engine", "family", "elbo", "log_evidence", "pareto_k", "verdict", "parameters", "seconds")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Fit:
-    """An approximate posterior, its error bars, and whether to believe it.
+    """An approximate posterior, its error bars, and whether to believe it: new, or read from the disk.
 
-    What was not needed to fit (evidence, checks, verdict) is worked out when it is first asked for.
+    What was not needed to fit (evidence, checks, verdict) is worked out when it is first asked for. A fit that `load` read
+    has findings and draws; its model, density and approximation were not kept, and whatever needs them raises a
+    `RequestError` that says so.
 
     Attributes:
         engine: name of the engine whose result this is.
         family: name of the family.
-        approximation: the fitted distribution, in `density`'s coordinates.
-        density: the target in whitened coordinates; it counts its evaluations.
         ladder: the attempts that led here, in order.
         seconds: that the fit took, by the wall clock.
-        tolerance: of the means, in posterior standard deviations, that was asked for.
         reference: draws of NUTS where they were asked for: parameters, each `(chains, draws, ...)`; else None.
-        model: the NumPyro model that was fitted, None for a log density.
-        data: of that model.
+        findings: where what it says comes from.
+        config: what was asked for, as it was stored with the fit; empty for a new one.
     """
 
     engine: str
     family: str
-    approximation: AbstractApproximation
-    density: Density
     ladder: tuple[Rung, ...]
     seconds: float
-    tolerance: float
     reference: PyTree[np.ndarray] | None
-    model: Callable | None
-    data: PyTree
-    _key: PRNGKeyArray = field(repr=False)
-    _weigh: Callable[[], ImportanceDraws] = field(repr=False)
-    _judge: Callable[[], Candidate] = field(repr=False)
-    _report: Callable[[], Posterior] = field(repr=False)
-
-    @property
-    def target(self) -> AbstractTarget:
-        """The posterior that was fitted."""
-        return self.density.target
-
-    @cached_property
-    def posterior(self) -> Posterior:
-        """The draws that means, deviations, quantiles and samples are made of."""
-        return self._report()
-
-    @cached_property
-    def candidate(self) -> Candidate:
-        """The fit with all that it was held against."""
-        return self._judge()
+    findings: Findings = field(repr=False)
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def verdict(self) -> Verdict:
         """Whether to believe it: its string begins with "trust", "means only" or "do not trust"."""
-        return self.candidate.verdict
+        return self.findings.verdict
 
     @property
     def diagnosis(self) -> tuple[Check, ...]:
         """Every check behind the verdict."""
-        return self.candidate.checks
-
-    @property
-    def evidences(self) -> Evidences:
-        """Importance weights and chains behind the checks."""
-        return self.candidate.evidences
+        return self.findings.diagnosis
 
     @property
     def elbo(self) -> Estimate:
         """Of the approximation, in nats: at most the log evidence."""
-        return self._weigh().elbo
+        return self.findings.elbo
 
     @property
     def log_evidence(self) -> Evidence:
         """log of the posterior's integral by importance sampling, in nats; of log p(data) for a NumPyro model."""
-        return self._weigh().log_evidence
+        return self.findings.log_evidence
 
     @property
     def pareto_k(self) -> float:
         """Tail shape of the importance weights; below 0.7 they can be averaged."""
-        return self._weigh().pareto_k
+        return self.findings.pareto_k
 
     @property
     def num_evaluations(self) -> int:
         """Gradient evaluations of the log density so far; those of the checks included once they were asked for."""
-        return self.density.count.num_evaluations
+        return self.findings.num_evaluations
 
-    @in_float64
     def sample(self, key: PRNGKeyArray, num_draws: int = 1000) -> PyTree[np.ndarray]:
         """Posterior draws of the parameters, under their own names and in their own space.
 
@@ -117,8 +88,94 @@ class Fit:
         Args:
             key: for the draws.
             num_draws: leading axis of every array.
+
+        Raises:
+            RequestError: if it was read from the disk, where fewer are.
         """
-        return jax.tree.map(np.asarray, constrained(self.target, self.posterior.resample(key, num_draws)))
+        return self.findings.sample(key, num_draws)
+
+    @property
+    def draws(self) -> dict[str, np.ndarray] | None:
+        """The draws that were stored, name -> `(draws, ...)`; None for a new fit, which draws as many as are wanted."""
+        return self.findings.draws
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """mean, sd, q05, q50, q95 and mcse of every entry of every parameter: {"theta[0]": {"mean": ...}}."""
+        return self.findings.summary()
+
+    def to_arviz(self, num_draws: int | None = None, *, reference: bool = False) -> Any:
+        """The fit as an `xarray.DataTree` in ArviZ's layout, with each observation's log likelihood for a NumPyro model.
+
+        ArviZ 1.x takes it as it is; ArviZ 0.23 reads it by `arviz.from_datatree(tree)`.
+
+        Args:
+            num_draws: of the posterior; None: 1,000 of a new fit, and all that were stored.
+            reference: the draws of NUTS instead, in their chains.
+
+        Raises:
+            RequestError: if xarray is missing, or NUTS was not run.
+        """
+        if reference:
+            return self._reference_to_arviz()
+        about = {"engine": self.engine, "family": self.family, "verdict": str(self.verdict)}
+        return to_datatree(**self.findings.groups(num_draws), attrs=about)
+
+    def _reference_to_arviz(self) -> Any:
+        if self.reference is None:
+            raise RequestError("This fit has no reference. Fit the model again with reference='nuts'.")
+        draws = named_draws(self.reference)
+        chains = {name: array.reshape(-1, *array.shape[2:]) for name, array in draws.items()}
+        return to_datatree(chains, num_chains=len(next(iter(draws.values()))), attrs={"engine": "nuts"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record of the fit as plain values, ready for JSON; a number that is not finite is `None`."""
+        found = record_of(self)
+        return {name: found[name] for name in _SHORT} | {"log_evidence": found["log_evidence"]["value"]}
+
+    @property
+    def approximation(self) -> AbstractApproximation:
+        """The fitted distribution, in `density`'s coordinates."""
+        return self.findings.in_memory.assessment.result.approximation
+
+    @property
+    def density(self) -> Density:
+        """The target in whitened coordinates; it counts its evaluations."""
+        return self.findings.in_memory.assessment.density
+
+    @property
+    def target(self) -> AbstractTarget:
+        """The posterior that was fitted."""
+        return self.density.target
+
+    @property
+    def tolerance(self) -> float:
+        """Of the means, in posterior standard deviations, that was asked for."""
+        return self.findings.in_memory.tolerance
+
+    @property
+    def model(self) -> Callable | None:
+        """The NumPyro model that was fitted, None for a log density."""
+        return self.findings.in_memory.model
+
+    @property
+    def data(self) -> PyTree:
+        """Of that model."""
+        return self.findings.in_memory.data
+
+    @property
+    def posterior(self) -> Posterior:
+        """The draws that means, deviations, quantiles and samples are made of."""
+        return self.findings.in_memory.assessment.posterior
+
+    @property
+    def candidate(self) -> Candidate:
+        """The fit with all that it was held against."""
+        return self.findings.in_memory.assessment.judged
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """Importance weights and chains behind the checks."""
+        return self.candidate.diagnostics
 
     @property
     def mean(self) -> PyTree[np.ndarray]:
@@ -134,20 +191,6 @@ class Fit:
     @in_float64
     def _moments(self) -> tuple[PyTree[np.ndarray], PyTree[np.ndarray]]:
         return self.posterior.mean_and_sd()
-
-    @in_float64
-    def summary(self) -> dict[str, dict[str, float]]:
-        """mean, sd, q05, q50, q95 and mcse of every entry of every parameter: {"theta[0]": {"mean": ...}}."""
-        moments, quantiles = self.posterior.moments(), self.posterior.quantiles()
-        error = moments.sd / np.sqrt(moments.num_effective)
-        columns = {"mean": moments.mean, "sd": moments.sd}
-        columns |= {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
-        columns["mcse"] = error
-        names = entry_names(self.target)
-        return {
-            name: {column: float(values[i]) for column, values in columns.items()}
-            for i, name in enumerate(names)
-        }
 
     @in_float64
     def expectation(self, function: Callable[[PyTree[Array]], PyTree[Array]]) -> PyTree[np.ndarray]:
@@ -169,61 +212,41 @@ class Fit:
         Raises:
             RequestError: if what was fitted is no NumPyro model.
         """
-        sample_key, predict_key = itertools.islice(keys_from(key), 2)
-        draws = self.sample(sample_key, num_draws)
-        return posterior_predictive(
-            predict_key, self._numpyro_model, self.data if data is None else data, draws
-        )
+        found = self.findings.in_memory
+        return found.predicted(key, num_draws, found.data if data is None else data)
 
-    @property
-    def _numpyro_model(self):
-        if self.model is None:
-            raise RequestError(
-                "A log density does not say how data arise; fit a NumPyro model to predict them."
-            )
-        return self.model
 
-    def to_arviz(self, num_draws: int = 1000) -> Any:
-        """The fit as an `xarray.DataTree` in ArviZ's layout, with each observation's log likelihood for a NumPyro model.
+def record_of(fit: Any) -> dict[str, Any]:
+    """All that a fit, new or stored, found, as plain values for strict JSON: numbers that are not finite are `None`.
 
-        ArviZ 1.x takes it as it is; ArviZ 0.23 reads it by `arviz.from_datatree(tree)`.
-
-        Args:
-            num_draws: of the posterior.
-
-        Raises:
-            RequestError: if xarray is missing.
-        """
-        draws = named_draws(self.sample(self._key, num_draws))
-        attrs = {
-            "inference_library": "latlas",
-            "engine": self.engine,
-            "family": self.family,
-            "verdict": str(self.verdict),
+    Returns:
+        What `to_dict` gives, and `log_evidence` with its error and weights, the `reasons` of the verdict, the checks
+        (`diagnosis`), the `ladder` and `num_evaluations`.
+    """
+    return plain(
+        {
+            "engine": fit.engine,
+            "family": fit.family,
+            "elbo": asdict(fit.elbo),
+            "log_evidence": asdict(fit.log_evidence),
+            "pareto_k": fit.pareto_k,
+            "verdict": str(fit.verdict),
+            "reasons": fit.verdict.reasons,
+            "parameters": fit.summary(),
+            "diagnosis": [asdict(check) for check in fit.diagnosis],
+            "ladder": [asdict(rung) for rung in fit.ladder],
+            "num_evaluations": fit.num_evaluations,
+            "seconds": fit.seconds,
         }
-        if self.model is None:
-            return to_datatree(draws, attrs=attrs)
-        return to_datatree(
-            draws,
-            log_likelihood=log_likelihood(self.model, self.data, draws),
-            posterior_predictive=self.posterior_predictive(self._key, num_draws),
-            observed_data=observed_values(self.model, self.data),
-            attrs=attrs,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record of the fit as plain values, ready for JSON; a number that is not finite is `None`."""
-        return {
-            "engine": self.engine,
-            "family": self.family,
-            "elbo": {name: _finite(value) for name, value in self.elbo.to_dict().items()},
-            "log_evidence": _finite(self.log_evidence.value),
-            "pareto_k": _finite(self.pareto_k),
-            "verdict": str(self.verdict),
-            "parameters": self.summary(),
-            "seconds": self.seconds,
-        }
+    )
 
 
-def _finite(value):
-    return value if np.isfinite(value) else None
+def plain(value):
+    """For strict JSON: NaN and infinity become null, tuples lists, NumPy's numbers plain ones."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

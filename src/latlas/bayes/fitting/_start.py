@@ -2,17 +2,17 @@
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy import optimize
 
 from latlas.bayes.densities._density import Density
+from latlas.bayes.densities._lbfgs import minimise
 from latlas.bayes.targets._coordinates import coordinate_names
 from latlas.core import DataError, RequestError, host_rng, in_float64
-from latlas.distributions.families import Affine
+from latlas.distributions.families import Affine, Diagonal
 
 _HALF = 16  # antithetic pairs of fixed draws
 _BEGIN = -1.0  # log standard deviations at the beginning: small steps into the unknown
 _MAX_LOG_SCALE = 50.0
-_REJECTED = 1e100
+_HISTORY = 10  # of L-BFGS: a rough answer is enough
 
 
 def elbo_start(
@@ -41,15 +41,13 @@ def elbo_start(
         loc, log_scale = params[:n], params[n:]
         scale = np.exp(np.clip(log_scale, -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
         value, score = density.value_and_grad(loc + scale * noise)
-        if not (np.isfinite(value).all() and np.isfinite(score).all()):
-            return _REJECTED, np.zeros_like(params)
         gradient = np.concatenate([score.mean(0), (score * noise).mean(0) * scale + 1.0])
         return -value.mean() - log_scale.sum(), -gradient
 
-    options = {"maxiter": max_iterations, "ftol": 1e-9}
     begin = np.concatenate([start, np.full(n, _BEGIN)])
-    found = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
-    return Affine(found[:n], np.exp(np.clip(found[n:], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)))
+    found = minimise(loss, begin, max_iterations=max_iterations, change=1e-9, history=_HISTORY).x
+    scale = np.exp(np.clip(found[n:], -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
+    return Affine(found[:n], Diagonal(scale))
 
 
 NUM_TRIES = 100

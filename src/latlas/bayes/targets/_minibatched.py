@@ -14,7 +14,7 @@ from numpyro.distributions.transforms import Transform
 
 from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
-from latlas.bayes.targets._target import Layout, Suspects, constrained
+from latlas.bayes.targets._target import DensityTarget, Suspects
 from latlas.core import DataError, RequestError, in_float64
 
 RESIDENT_BYTES = 1 << 29  # up to here data are kept on the device as well, for exact evaluations
@@ -88,22 +88,16 @@ class MinibatchTarget(AbstractStochasticTarget):
     """log prior + sum over rows of the log likelihood; `minibatched` makes it.
 
     Attributes:
-        log_prior: of the parameters, a scalar in nats.
+        prior: a target of its own, which has the parameters, their bijections and the start.
         log_likelihood: of the parameters and rows, one number a row.
-        layout: of the unconstrained parameters.
-        bijections: NumPyro transforms from the unconstrained by parameter name.
-        init: unconstrained parameters that the user began with.
         source: where rows are read.
         batch_size: rows of a batch.
         num_rows: of the data.
         resident: all rows on the device; None where they are too large.
     """
 
-    log_prior: Callable = eqx.field(static=True)
+    prior: DensityTarget
     log_likelihood: Callable = eqx.field(static=True)
-    layout: Layout
-    bijections: dict[str, Transform]
-    init: Float[Array, " n"]
     source: Rows = eqx.field(static=True)
     batch_size: int = eqx.field(static=True)
     num_rows: Scalar
@@ -112,17 +106,17 @@ class MinibatchTarget(AbstractStochasticTarget):
     @property
     def dim(self) -> int:
         """Unconstrained entries."""
-        return self.layout.size
+        return self.prior.dim
 
     @property
     def start(self) -> Float[Array, " n"]:
         """Unconstrained parameters that the user began with."""
-        return self.init
+        return self.prior.start
 
     @property
     def free_shapes(self) -> dict[str, tuple[int, ...]]:
         """Parameter name -> shape of its unconstrained entries."""
-        return self.layout.shapes_by_name
+        return self.prior.free_shapes
 
     @property
     def is_exact(self) -> bool:
@@ -144,9 +138,8 @@ class MinibatchTarget(AbstractStochasticTarget):
 
     def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
         """log prior + (rows of the data / rows of the batch) times the batch's log likelihood + log determinant."""
-        params, log_det = constrained(self.bijections, self.layout.unravel(u))
-        likelihood = jnp.sum(self.log_likelihood(params, _in_float64(batch)))
-        return self.log_prior(params) + log_det + self.num_rows / self.batch_size * likelihood
+        likelihood = jnp.sum(self.log_likelihood(self.constrain(u), _in_float64(batch)))
+        return self.prior.log_density(u) + self.num_rows / self.batch_size * likelihood
 
     def log_density(self, u: Float[Array, " n"]) -> Scalar:
         """The exact one, some thousand rows at a time.
@@ -159,7 +152,7 @@ class MinibatchTarget(AbstractStochasticTarget):
                 f"The data ({self.source.num_bytes / 2**30:.1f} GiB) are on file or too large for an exact log density; use "
                 "the stochastic engine, which needs only batches of them."
             )
-        params, log_det = constrained(self.bijections, self.layout.unravel(u))
+        params = self.constrain(u)
 
         def likelihood(rows):
             return jnp.sum(self.log_likelihood(params, _in_float64(rows)))
@@ -172,11 +165,11 @@ class MinibatchTarget(AbstractStochasticTarget):
             total = jnp.sum(jax.lax.map(likelihood, chunks))
         if rows > whole:
             total += likelihood(jax.tree.map(lambda a: a[whole:], self.resident))
-        return self.log_prior(params) + log_det + total
+        return self.prior.log_density(u) + total
 
     def constrain(self, u: Float[Array, " n"]) -> PyTree[Array]:
         """The parameters that the user's functions take."""
-        return constrained(self.bijections, self.layout.unravel(u))[0]
+        return self.prior.constrain(u)
 
     def suspects(self, u: Float[Array, " n"]) -> Suspects:
         """None: the rows may be too many to look through."""
@@ -221,13 +214,10 @@ def minibatched(
             f"batch_size is {batch_size!r}; give an integer from 1 to the {source.num_rows} rows of the data."
         )
     small = source.num_bytes <= RESIDENT_BYTES and not source.on_file
-    parts = from_log_density(log_prior, init, bijections=bijections)
+    prior = from_log_density(log_prior, init, bijections=bijections)
     target = MinibatchTarget(
-        log_prior=log_prior,
+        prior=prior,
         log_likelihood=log_likelihood,
-        layout=parts.layout,
-        bijections=parts.bijections,
-        init=parts.init,
         source=source,
         batch_size=batch_size,
         num_rows=jnp.asarray(float(source.num_rows)),
@@ -241,8 +231,7 @@ def _refuse_wrong_likelihood(target):
     rows = target.source.read(slice(0, target.batch_size))
 
     def run(start, rows):
-        params, _ = constrained(target.bijections, target.layout.unravel(start))
-        return target.log_likelihood(params, _in_float64(rows))
+        return target.log_likelihood(target.constrain(start), _in_float64(rows))
 
     try:
         value = jax.eval_shape(run, target.start, rows)

@@ -1,6 +1,6 @@
 """Whether to believe a fit: weights, chains, checks, and the sentence they end in."""
 
-from latlas.bayes.verdict._assess import Evidences as Evidences
+from latlas.bayes.verdict._assess import Diagnostics as Diagnostics
 from latlas.bayes.verdict._importance import ImportanceDraws as ImportanceDraws
 from latlas.bayes.verdict._importance import importance_draws as importance_draws
 from latlas.bayes.verdict._posterior import Posterior as Posterior

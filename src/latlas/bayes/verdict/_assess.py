@@ -22,7 +22,7 @@ from latlas.bayes.verdict._verdict import (
     judge,
 )
 from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from
-from latlas.distributions.families import AbstractApproximation, affine_of, inverse_rows, on_rows
+from latlas.distributions.families import AbstractApproximation, affine_of
 from latlas.sampling import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
@@ -30,7 +30,7 @@ _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
 
 
 @dataclass(frozen=True)
-class Evidences:
+class Diagnostics:
     """A fit's draws, weighted, and what chains make of them.
 
     Attributes:
@@ -44,9 +44,9 @@ class Evidences:
     upper: Estimate | None
 
 
-def weigh(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Evidences:
+def weigh(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Diagnostics:
     """The weights alone: cheap."""
-    return Evidences(importance_draws(key, density, approximation), None, None)
+    return Diagnostics(importance_draws(key, density, approximation), None, None)
 
 
 def walk_on(
@@ -56,7 +56,7 @@ def walk_on(
     importance: ImportanceDraws,
     *,
     tolerance: float,
-) -> Evidences:
+) -> Diagnostics:
     """Adds chains that begin at importance-resampled draws, in coordinates whitened by those draws."""
     choose_key, walk_key = itertools.islice(keys_from(key), 2)
     usable = np.isfinite(importance.log_ratios)
@@ -65,11 +65,11 @@ def walk_on(
     if not probabilities.sum() > 0:
         probabilities = usable.astype(float)
     chosen = host_rng(choose_key).choice(len(usable), NUM_CHAINS, p=probabilities / probabilities.sum())
-    begin = inverse_rows(inner, importance.draws[chosen])
+    begin = inner.inverse_rows(importance.draws[chosen])
     chains = short_chains(walk_key, density.whitened(inner).value_and_grad, begin, tolerance=tolerance)
-    chains = replace(chains, draws=on_rows(inner, chains.draws))
+    chains = replace(chains, draws=inner(chains.draws))
     draws = chains.draws
-    return Evidences(importance, chains, _upper(density, approximation, draws))
+    return Diagnostics(importance, chains, _upper(density, approximation, draws))
 
 
 def _upper(density, approximation, draws):
@@ -86,7 +86,7 @@ def _upper(density, approximation, draws):
 def check_fit(
     reported: Moments,
     reference: Moments | None,
-    evidences: Evidences,
+    diagnostics: Diagnostics,
     search: Search | None,
     *,
     converged: bool,
@@ -100,7 +100,7 @@ def check_fit(
     Args:
         reported: what the fit tells its user.
         reference: what it is held against: the chains, where they agree with one another, else weighted draws, else None.
-        evidences: its weights and chains.
+        diagnostics: its weights and chains.
         search: of the modes; None where none was made.
         converged: the engine's own opinion.
         message: the engine's own words.
@@ -108,19 +108,19 @@ def check_fit(
         note: what to say before everything else, such as where the draws come from.
         rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
     """
-    importance, chains = evidences.importance, evidences.chains
+    importance, chains = diagnostics.importance, diagnostics.chains
     checks = [_check("engine", float(converged), 1.0, converged, f"The engine {message}.")]
     checks += [_modes_check(search)] if search is not None else []
     checks += _weight_checks(importance)
-    checks += _evidence_checks(evidences, rival_log_evidence)
+    checks += _evidence_checks(diagnostics, rival_log_evidence)
     checks += _chain_checks(chains) if chains is not None else []
     checks += [*_moment_checks(reported, reference), *further]
     return tuple(checks), judge(checks, note)
 
 
-def reference_of(target: AbstractTarget, density: Density, evidences: Evidences) -> Moments | None:
+def reference_of(target: AbstractTarget, density: Density, diagnostics: Diagnostics) -> Moments | None:
     """Moments that do not rest on the approximation's shape: of chains that agree, else of good weights, else none."""
-    chains, importance = evidences.chains, evidences.importance
+    chains, importance = diagnostics.chains, diagnostics.importance
     if chains is not None:
         if not chains.converged:
             return None
@@ -173,8 +173,8 @@ def _weight_checks(importance):
     ]
 
 
-def _evidence_checks(evidences, rival):
-    elbo, log_z = evidences.importance.elbo, evidences.importance.log_evidence
+def _evidence_checks(diagnostics, rival):
+    elbo, log_z = diagnostics.importance.elbo, diagnostics.importance.log_evidence
     gap = log_z.value - elbo.value
     checks = [
         _check(
@@ -185,9 +185,9 @@ def _evidence_checks(evidences, rival):
             f"The ELBO is {gap:.2g} nats below the evidence that the weights estimate.",
         )
     ]
-    if evidences.upper is not None:
-        width = evidences.upper.value - log_z.value
-        noise = 3.0 * np.hypot(evidences.upper.standard_error, log_z.standard_error)
+    if diagnostics.upper is not None:
+        width = diagnostics.upper.value - log_z.value
+        noise = 3.0 * np.hypot(diagnostics.upper.standard_error, log_z.standard_error)
         sentence = f"The estimates of the log evidence from below and from above are {width:.2g} nats apart."
         checks.append(_check("evidence_bracket", width, 0.5, abs(width) < 0.5 + noise, sentence))
     if rival is not None:

@@ -76,6 +76,7 @@ class Block(AbstractFamily):
     """
 
     name: ClassVar[str] = "block"
+    is_axis_aligned: ClassVar[bool] = True
     groups: tuple[tuple[int, ...], ...] = eqx.field(static=True, default=())
 
     @classmethod

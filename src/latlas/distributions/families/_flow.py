@@ -73,6 +73,7 @@ class Flow(AbstractFamily):
     """
 
     name: ClassVar[str] = "flow"
+    is_axis_aligned: ClassVar[bool] = False
     num_layers: int = eqx.field(static=True, default=4)
     width: int = eqx.field(static=True, default=32)
     knots: int = eqx.field(static=True, default=0)

@@ -77,6 +77,7 @@ class Mixture(AbstractFamily):
     """
 
     name: ClassVar[str] = "mixture"
+    is_axis_aligned: ClassVar[bool] = False
     num_components: int = eqx.field(static=True, default=4)
     of: AbstractFamily = FullRank()
 

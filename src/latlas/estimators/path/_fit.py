@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float
 
-from latlas.core import Example
+from latlas.core import Example, Stream
 from latlas.estimators._plan import Fit
 from latlas.estimators._record import FitRecord, arrays_of
 from latlas.estimators._resolve import LIKELIHOODS
@@ -49,7 +49,7 @@ def fit_path(
         key, _Start(start), Example(train), objectives=trainer.objective, callbacks=[*callbacks, kept]
     )
     rows = Example(train if valid is None else valid)
-    curve = rate_distortion_curve(jr.fold_in(run_key, 4), models, betas, rows, num_samples=_DRAWS)
+    curve = rate_distortion_curve(jr.fold_in(run_key, Stream.CURVE), models, betas, rows, num_samples=_DRAWS)
     histories = [_history(kept.lines, i, curve if valid is not None else None) for i in range(len(betas))]
     records = [
         FitRecord(

@@ -15,7 +15,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, NonFiniteError, RequestError, RunDirectory
+from latlas.core import Example, NonFiniteError, RequestError, RunDirectory, Stream
 from latlas.evaluation.cure._model_remedies import (
     LearnLikelihoodScale,
     SmallDecoderInit,
@@ -200,7 +200,7 @@ class _Cure:
 
     def _supported(self, course: Course) -> Course:
         """The course with a prior that the posterior can be held against."""
-        finding = support_finding(jr.fold_in(course.key, 8), course.model, prepared(course, 32))
+        finding = support_finding(jr.fold_in(course.key, Stream.SUPPORT), course.model, prepared(course, 32))
         if finding is None:
             return course
         for remedy in self.remedies:
@@ -217,7 +217,7 @@ class _Cure:
 
     def _judge(self, course: Course) -> Judge:
         valid = course.data if self.valid is None else self.valid
-        return Judge(jr.fold_in(course.key, 7), course.data, valid, course.trainer.prepare)
+        return Judge(jr.fold_in(course.key, Stream.JUDGE), course.data, valid, course.trainer.prepare)
 
     def _watched(self, course: Course) -> _Attempt:
         """The first attempt: run to its end, or to the look that stops it."""

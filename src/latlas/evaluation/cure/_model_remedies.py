@@ -10,7 +10,7 @@ import jax.random as jr
 import numpyro.distributions as dist
 from jaxtyping import Array
 
-from latlas.core import Example, num_examples
+from latlas.core import Example, Stream, num_examples
 from latlas.distributions import FixedScale, LearnedScale
 from latlas.evaluation.cure._remedy import AbstractRemedy, Course, nodes, replaced
 from latlas.models import AbstractPrior, AbstractRecognition, SoftenedPrior, WidenedRecognition
@@ -100,7 +100,7 @@ class WidenPosterior(AbstractRemedy):
             mean = jax.eval_shape(lambda: recognition(example).mean)
             if not isinstance(mean, jax.ShapeDtypeStruct) or mean.ndim != 1:
                 return None
-            key = jr.fold_in(course.key, 5)
+            key = jr.fold_in(course.key, Stream.WIDENED_RECOGNITION)
             return WidenedRecognition(recognition, mean.shape[0], key=key, width=self.width, floor=self.floor)
 
         model = replaced(course.model, AbstractRecognition, change)
@@ -144,7 +144,7 @@ def prepared(course: Course, rows: int) -> Example:
     """The first rows, as the model sees them."""
     batch = jax.tree.map(lambda leaf: jnp.asarray(leaf[:rows]), course.data)
     prepare = course.trainer.prepare
-    return batch if prepare is None else prepare(jr.fold_in(course.key, 6), batch)
+    return batch if prepare is None else prepare(jr.fold_in(course.key, Stream.FIRST_ROWS), batch)
 
 
 def recognitions(model: Any) -> tuple[AbstractRecognition, ...]:

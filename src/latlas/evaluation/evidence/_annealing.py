@@ -194,7 +194,7 @@ def annealed_log_evidence(
     model: AbstractLatentModel,
     batch: Example,
     *,
-    annealing: Annealing = Annealing(),  # noqa: B008 - frozen
+    annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     prepare: Prepare | None = None,
     progress: Progress | None = None,
@@ -213,7 +213,7 @@ def annealed_log_evidence(
         key: draws all; example i sees `fold_in(key, i)`.
         model: any latent-variable model; for HMC of continuous latents.
         batch: examples with a leading axis, on the host or on a device.
-        annealing: chains, temperatures, transition, and how many examples at once.
+        annealing: chains, temperatures, transition, and how many examples at once; `Annealing()` by default.
         proposal: example -> r, where the walk begins; the model's prior by default, `model.posterior` for q.
         prepare: `(key, batch) -> batch` as in training, applied to each example by itself.
         progress: called with the examples done and the examples in all.
@@ -228,6 +228,7 @@ def annealed_log_evidence(
         Neal 2001, Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda, Salakhutdinov and Grosse 2017,
         arXiv:1611.04273.
     """
+    annealing = annealing or Annealing()
     measure = _MeasureAnnealed(annealing, proposal)
     statistics, log_weights = map_examples(measure, key, model, batch, annealing.sampling, prepare, progress)
     return annealed_evidence(statistics, log_weights)

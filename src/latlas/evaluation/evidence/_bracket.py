@@ -89,7 +89,7 @@ def simulated_bracket(
     *,
     num_examples: int = 100,
     condition: PyTree[Array] | None = None,
-    annealing: Annealing = Annealing(),  # noqa: B008 - frozen
+    annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     progress: Progress | None = None,
 ) -> Bracket:
@@ -107,7 +107,7 @@ def simulated_bracket(
         model: any latent-variable model.
         num_examples: how many examples are drawn.
         condition: for a conditional model, one condition per example along the leading axis.
-        annealing: chains, temperatures, transition.
+        annealing: chains, temperatures, transition; `Annealing()` by default.
         proposal: example -> where the walk begins; the prior by default.
         progress: called with the examples done and the examples in all.
 
@@ -126,6 +126,7 @@ def simulated_bracket(
         )
     # of an example only its condition is looked at; what x is comes from the model
     batch = Example(np.zeros(num_examples, np.float32), condition=condition)
+    annealing = annealing or Annealing()
     measure = _MeasureSimulated(annealing, proposal)
     return _bracket(map_examples(measure, key, model, batch, annealing.sampling, None, progress), True)
 
@@ -135,7 +136,7 @@ def bracket(
     model: AbstractLatentModel,
     batch: Example,
     *,
-    annealing: Annealing = Annealing(),  # noqa: B008 - frozen
+    annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     num_simulated: int = 32,
     prepare: Prepare | None = None,
@@ -155,7 +156,7 @@ def bracket(
         key: draws all; example i sees `fold_in(key, i)`.
         model: any latent-variable model.
         batch: examples with a leading axis, on the host or on a device.
-        annealing: chains, temperatures, transition.
+        annealing: chains, temperatures, transition; `Annealing()` by default.
         proposal: example -> where the walk begins; the prior by default, `model.posterior` for q.
         num_simulated: examples drawn from the model for the width there; 0 for none.
         prepare: `(key, batch) -> batch` as in training, applied to each example by itself.
@@ -169,6 +170,7 @@ def bracket(
     """
     total = num_examples(batch)
     real_key, simulated_key = jr.split(key)
+    annealing = annealing or Annealing()
     measure = _MeasureBracket(annealing, proposal)
     step = _offset(progress, 0, total + num_simulated)
     found = map_examples(measure, real_key, model, batch, annealing.sampling, prepare, step)

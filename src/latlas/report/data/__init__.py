@@ -2,5 +2,5 @@
 
 from latlas.report.data._data import ReportData as ReportData
 from latlas.report.data._data import kind_of as kind_of
+from latlas.report.data._flat_images import flat_image_shape as flat_image_shape
 from latlas.report.data._posterior import BayesReportData as BayesReportData
-from latlas.report.data._posterior import collect_bayes as collect_bayes

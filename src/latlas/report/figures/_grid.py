@@ -8,9 +8,9 @@ from matplotlib.image import imsave
 
 from latlas.core import RequestError, write_atomically
 from latlas.report.data._data import ReportData, kind_of, part, shaped
+from latlas.report.data._flat_images import flat_image_shape
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._theme import LIGHT
-from latlas.report.figures._flat_images import flat_image_shape
 from latlas.report.figures._images import colored, mosaic, value_limits
 from latlas.report.figures._items import samples_figure
 

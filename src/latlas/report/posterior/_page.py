@@ -7,12 +7,13 @@ from typing import Any
 from jaxtyping import PRNGKeyArray
 
 from latlas.core import write_atomically
-from latlas.report.data._posterior import BayesReportData, collect_bayes, site
+from latlas.report.data._posterior import BayesReportData, site
 from latlas.report.drawing._text import decimal, number, with_error
 from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
 from latlas.report.page._document import document, figure, tiles_list
 from latlas.report.page._html import badge, code, facts_table, paragraph, text
 from latlas.report.page._panel import Panel
+from latlas.report.posterior._collect import collect_bayes
 from latlas.report.posterior._tables import checks_table, ladder_table, parameters_table
 from latlas.report.posterior._words import (
     KINDS,

@@ -1,0 +1,215 @@
+"""Where what a fit says comes from: worked out once somebody asks, or read from the disk."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from latlas.bayes.fitting._assessment import Assessment
+from latlas.bayes.targets._coordinates import named_draws
+from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
+from latlas.bayes.verdict._posterior import QUANTILES, constrained, entry_names
+from latlas.bayes.verdict._verdict import Check, Verdict
+from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
+
+_EXPORTED = 1000  # draws, unless another number is asked for
+
+
+class Findings(Protocol):
+    """What every fit can tell, new or stored: see the properties of `Fit` of the same names."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def diagnosis(self) -> tuple[Check, ...]: ...
+
+    @property
+    def elbo(self) -> Estimate: ...
+
+    @property
+    def log_evidence(self) -> Evidence: ...
+
+    @property
+    def pareto_k(self) -> float: ...
+
+    @property
+    def num_evaluations(self) -> int: ...
+
+    @property
+    def draws(self) -> dict[str, np.ndarray] | None: ...
+
+    @property
+    def in_memory(self) -> "Fresh": ...
+
+    def summary(self) -> dict[str, dict[str, float]]: ...
+
+    def sample(self, key: PRNGKeyArray, num_draws: int) -> PyTree[np.ndarray]: ...
+
+    def groups(self, num_draws: int | None) -> dict[str, Mapping[str, Array]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Fresh:
+    """Findings of a fit of this process.
+
+    Attributes:
+        key: for draws that are exported.
+        assessment: what the fit is held against.
+        tolerance: that was asked for.
+        model: the NumPyro model, None for a log density.
+        data: of that model.
+    """
+
+    key: PRNGKeyArray
+    assessment: Assessment
+    tolerance: float
+    model: Callable | None
+    data: PyTree
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows from the checks."""
+        return self.assessment.judged.verdict
+
+    @property
+    def diagnosis(self) -> tuple[Check, ...]:
+        """Every check behind the verdict."""
+        return self.assessment.judged.checks
+
+    @property
+    def elbo(self) -> Estimate:
+        """Of the approximation, in nats."""
+        return self.assessment.importance.elbo
+
+    @property
+    def log_evidence(self) -> Evidence:
+        """By importance sampling, in nats."""
+        return self.assessment.importance.log_evidence
+
+    @property
+    def pareto_k(self) -> float:
+        """Of the importance weights."""
+        return self.assessment.importance.pareto_k
+
+    @property
+    def num_evaluations(self) -> int:
+        """Gradients of the log density so far."""
+        return self.assessment.density.count.num_evaluations
+
+    @property
+    def draws(self) -> None:
+        """None are kept: it draws as many as are asked for."""
+
+    @property
+    def in_memory(self) -> "Fresh":
+        """These findings."""
+        return self
+
+    @in_float64
+    def summary(self) -> dict[str, dict[str, float]]:
+        """From the draws of the assessment's posterior."""
+        posterior = self.assessment.posterior
+        moments, quantiles = posterior.moments(), posterior.quantiles()
+        columns = {"mean": moments.mean, "sd": moments.sd}
+        columns |= {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
+        columns["mcse"] = moments.sd / np.sqrt(moments.num_effective)
+        return {
+            name: {column: float(values[i]) for column, values in columns.items()}
+            for i, name in enumerate(entry_names(self.assessment.density.target))
+        }
+
+    @in_float64
+    def sample(self, key: PRNGKeyArray, num_draws: int) -> PyTree[np.ndarray]:
+        """From the assessment's posterior."""
+        draws = self.assessment.posterior.resample(key, num_draws)
+        return jax.tree.map(np.asarray, constrained(self.assessment.density.target, draws))
+
+    def groups(self, num_draws: int | None) -> dict[str, Mapping[str, Array]]:
+        """The posterior; of a NumPyro model its log likelihood, predictions and data as well."""
+        num_draws = _EXPORTED if num_draws is None else num_draws
+        draws = named_draws(self.sample(self.key, num_draws))
+        if self.model is None:
+            return {"posterior": draws}
+        return {
+            "posterior": draws,
+            "log_likelihood": log_likelihood(self.model, self.data, draws),
+            "posterior_predictive": self.predicted(self.key, num_draws, self.data),
+            "observed_data": observed_values(self.model, self.data),
+        }
+
+    def predicted(self, key: PRNGKeyArray, num_draws: int, data: PyTree) -> dict[str, np.ndarray]:
+        """Replicates of the data by the NumPyro model.
+
+        Raises:
+            RequestError: if a log density was fitted.
+        """
+        if self.model is None:
+            raise RequestError(
+                "A log density does not say how data arise; fit a NumPyro model to predict them."
+            )
+        sample_key, predict_key = itertools.islice(keys_from(key), 2)
+        return posterior_predictive(predict_key, self.model, data, self.sample(sample_key, num_draws))
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Findings as they were written, and as many draws as were kept.
+
+    Attributes:
+        verdict: how far to trust the fit.
+        diagnosis: the checks behind the verdict.
+        elbo: evidence lower bound, in nats.
+        log_evidence: log p(data) by importance sampling, in nats, with its error.
+        pareto_k: tail shape of the importance weights.
+        num_evaluations: gradient evaluations.
+        draws: name -> `(draws, ...)`, constrained.
+        parameters: what `summary` gives.
+    """
+
+    verdict: Verdict
+    diagnosis: tuple[Check, ...]
+    elbo: Estimate
+    log_evidence: Evidence
+    pareto_k: float
+    num_evaluations: int
+    draws: dict[str, np.ndarray]
+    parameters: dict[str, dict[str, float]]
+
+    @property
+    def in_memory(self) -> Fresh:
+        """There is none.
+
+        Raises:
+            RequestError: always.
+        """
+        raise RequestError(
+            "This fit was read from the disk, where its draws and findings are, but neither its model nor its "
+            "approximation. Fit the model again for these."
+        )
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """As the fit gave it."""
+        return self.parameters
+
+    def sample(self, key: PRNGKeyArray, num_draws: int) -> dict[str, np.ndarray]:
+        """So many of the stored draws, each at most once.
+
+        Raises:
+            RequestError: if fewer are stored: what was kept cannot draw new ones.
+        """
+        stored = len(next(iter(self.draws.values())))
+        if num_draws > stored:
+            raise RequestError(
+                f"{num_draws:,} draws were asked for, and {stored:,} are stored. Ask for fewer, or fit the model again."
+            )
+        rows = np.asarray(jax.random.permutation(key, stored))[:num_draws]
+        return {name: array[rows] for name, array in self.draws.items()}
+
+    def groups(self, num_draws: int | None) -> dict[str, Mapping[str, Array]]:
+        """The posterior: all stored draws, or the first of them."""
+        return {"posterior": {name: array[:num_draws] for name, array in self.draws.items()}}
