@@ -9,7 +9,7 @@ from latlas.core import RequestError
 from latlas.report import (
     DARK,
     LIGHT,
-    ReportData,
+    Measures,
     gap_figure,
     pruning_figure,
     rate_distortion_figure,
@@ -200,4 +200,4 @@ def test_a_curve_that_cannot_be_drawn_is_refused(name, change, message, tmp_path
 
 def test_columns_of_a_curve_that_disagree_are_refused():
     with pytest.raises(ValueError, match="3 values of on_hull for 4 betas"):
-        ReportData(title="", item_shape=(1,), curve=curve(on_hull=[True] * 3))
+        Measures(curve=curve(on_hull=[True] * 3))

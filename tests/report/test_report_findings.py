@@ -78,7 +78,7 @@ def test_a_bracket_on_a_part_of_the_examples_is_held_against_the_elbo_of_that_pa
     data = measures(evaluation=with_bracket(**own))
     assert [row.value.value for row in bracket_rows(data)] == [-73.9, -71.7, -71.62, -71.10]
     assert "gives 100 of the 360 held-out examples lies between" in quality(data)
-    assert "gives 100 of the 360 held-out examples, log p(x)" in BRACKET.caption(data)
+    assert "gives 100 of the 360 held-out examples, log p(x)" in BRACKET.words.caption(data)
     whole = measures(evaluation=with_bracket())  # of a file that does not tell them apart
     assert [row.value.value for row in bracket_rows(whole)][:2] == [-74.4, -71.314159]
     assert "gives the 360 held-out examples lies" in quality(whole)

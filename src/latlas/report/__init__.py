@@ -6,7 +6,11 @@ It is the only one that imports matplotlib; nothing below it does.
 
 from latlas.report.atlas import render as render
 from latlas.report.data import BayesReportData as BayesReportData
+from latlas.report.data import Items as Items
+from latlas.report.data import LatentMap as LatentMap
+from latlas.report.data import Measures as Measures
 from latlas.report.data import ReportData as ReportData
+from latlas.report.data import RunDetails as RunDetails
 from latlas.report.data import collect_bayes as collect_bayes
 from latlas.report.drawing import DARK as DARK
 from latlas.report.drawing import LIGHT as LIGHT

@@ -71,9 +71,9 @@ def findings_section(data: ReportData, title: str) -> str:
 
 def treatments_section(data: ReportData, title: str) -> str:
     """What was tried against the findings, in the order of the run; nothing where nothing was."""
-    if not data.treatments:
+    if not data.measures.treatments:
         return ""
-    items = "".join(_treatment(entry) for entry in data.treatments if isinstance(entry, Mapping))
+    items = "".join(_treatment(entry) for entry in data.measures.treatments if isinstance(entry, Mapping))
     return (
         f'<section class="card" id="treatments"><h2>{text(title)}</h2>'
         f'<p>The fit was watched while it ran, and treated:</p><ol class="log">{items}</ol></section>'

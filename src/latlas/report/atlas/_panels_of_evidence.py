@@ -10,7 +10,7 @@ from latlas.report.figures._curve import pruning_figure, rate_distortion_figure
 from latlas.report.figures._evidence import evidence_figure, evidence_rows
 from latlas.report.figures._gap import gap_figure
 from latlas.report.figures._intervals import in_words
-from latlas.report.page._panel import Panel
+from latlas.report.page._panel import Panel, Words
 
 
 def _has_bracket(data: ReportData) -> bool:
@@ -85,18 +85,26 @@ def _gap_alt(data: ReportData) -> str:
 
 
 EVIDENCE = Panel(
-    "evidence", "How good, and how sure", lambda data: bool(evidence_rows(data)), evidence_figure,
-    _evidence_caption, _evidence_alt,
-    "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
+    "evidence", lambda data: bool(evidence_rows(data)), evidence_figure,
+    Words(
+        "How good, and how sure", _evidence_caption, _evidence_alt,
+        "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
+    ),
     needless=_has_bracket,
 )  # fmt: skip
 BRACKET = Panel(
-    "bracket", "Where log p(x) lies", _has_bracket, bracket_figure, _bracket_caption, _bracket_alt,
-    "It was not enclosed from both sides; run `latlas evaluate RUN DATA --bound bracket`.",
+    "bracket", _has_bracket, bracket_figure,
+    Words(
+        "Where log p(x) lies", _bracket_caption, _bracket_alt,
+        "It was not enclosed from both sides; run `latlas evaluate RUN DATA --bound bracket`.",
+    ),
 )  # fmt: skip
 GAP = Panel(
-    "gap", "Why the ELBO lies below", lambda data: gap(data) is not None, gap_figure, _gap_caption, _gap_alt,
-    "The gap was not split; run `latlas evaluate RUN DATA --gap`.",
+    "gap", lambda data: gap(data) is not None, gap_figure,
+    Words(
+        "Why the ELBO lies below", _gap_caption, _gap_alt,
+        "The gap was not split; run `latlas evaluate RUN DATA --gap`.",
+    ),
 )  # fmt: skip
 
 
@@ -131,7 +139,7 @@ def _curve_alt(data: ReportData) -> str:
 
 def _pruning_caption(data: ReportData) -> str:
     return (
-        "How much the dimensions of the map tell as information gets dearer: in each model the most informative "
+        "How much the dimensions of the map tell as information gets more expensive: in each model the most informative "
         "first, × or blank where a dimension tells next to nothing. Their number at a β says how many the data "
         "are worth at that price."
     )
@@ -141,7 +149,7 @@ def _pruning_alt(data: ReportData) -> str:
     curve = read_curve(data)
     if curve is None or curve.kl is None:
         return ""
-    alive = (curve.kl > data.active_threshold).sum(axis=1)
+    alive = (curve.kl > data.latent.active_threshold).sum(axis=1)
     pairs = zip(curve.betas, alive, strict=True)
     return (
         "Dimensions in use: " + ", ".join(f"{count} at beta {beta_name(beta)}" for beta, count in pairs) + "."
@@ -149,11 +157,13 @@ def _pruning_alt(data: ReportData) -> str:
 
 
 CURVE = Panel(
-    "rate-distortion", "What information costs", lambda data: read_curve(data) is not None,
-    rate_distortion_figure, _curve_caption, _curve_alt,
-    "Only one price of information was tried; run `latlas fit DATA --out NEW --betas 0.1,0.3,1,3,10`.",
+    "rate-distortion", lambda data: read_curve(data) is not None, rate_distortion_figure,
+    Words(
+        "What information costs", _curve_caption, _curve_alt,
+        "Only one price of information was tried; run `latlas fit DATA --out NEW --betas 0.1,0.3,1,3,10`.",
+    ),
 )  # fmt: skip
 PRUNING = Panel(
-    "pruning", "Which dimensions pay", _has_kl, pruning_figure, _pruning_caption, _pruning_alt, "",
+    "pruning", _has_kl, pruning_figure, Words("Which dimensions pay", _pruning_caption, _pruning_alt),
     needless=lambda data: not _has_kl(data),
 )  # fmt: skip

@@ -3,11 +3,11 @@
 import math
 from typing import NamedTuple
 
+from latlas.core import PARETO_K_LIMIT
 from latlas.report.data._data import ReportData
 from latlas.report.data._evaluation import Bracket, bracket
 from latlas.report.drawing._text import decimal, number, with_error
 
-K_LIMIT = 0.7  # Vehtari et al. 2024: below it, the error bar of importance sampling means what it says
 MOST_ERRORS = 2  # by which the sides of a bracket may cross by chance
 
 
@@ -71,7 +71,7 @@ def _of_bracket(found: Bracket) -> Trust:
 
 
 def _of_importance(data: ReportData) -> Trust:
-    entry = (data.evaluation or {}).get("log_evidence") or {}
+    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
     if entry.get("reliable") is None or not math.isfinite(decimal(entry.get("value"))):
         return Trust(None, "not measured", "")
     k, ess = decimal(entry.get("pareto_k")), decimal(entry.get("effective_sample_size"))
@@ -83,7 +83,7 @@ def _of_importance(data: ReportData) -> Trust:
             f"{number(ess, 2)} "
             "equally good ones (the effective sample size)."
         )
-    shape = f" (Pareto k-hat {number(k, 2)}; the limit is {K_LIMIT})" if math.isfinite(k) else ""
+    shape = f" (Pareto k-hat {number(k, 2)}; the limit is {PARETO_K_LIMIT})" if math.isfinite(k) else ""
     if entry["reliable"]:
         return Trust(
             True,

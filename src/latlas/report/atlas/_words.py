@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from latlas.report.atlas._trust import crosses
-from latlas.report.data._data import ReportData, kind_of
+from latlas.report.data._data import ReportData
 from latlas.report.data._evaluation import Bracket, Gap, bracket, certificate, gap, measured
+from latlas.report.data._items import kind_of
 from latlas.report.drawing._text import decimal, number, with_error
 
 ALL = 0.995  # of the examples: what rounds to 100 %
@@ -27,9 +28,9 @@ def learned(data: ReportData) -> str:
         if active is not None:
             rest = "; the rest tell next to nothing about an example" if active < dimensions else ""
             parts.append(f"Of the {dimensions} it uses {active}{rest}.")
-    if data.likelihood:
+    if data.run.likelihood:
         parts.append(
-            f"Values are modelled by the {data.likelihood} likelihood{_reason(data.likelihood_reason)}."
+            f"Values are modelled by the {data.run.likelihood} likelihood{_reason(data.run.likelihood_reason)}."
         )
     return " ".join(parts) or "Nothing is known about the model; fit one with `latlas fit DATA --out RUN`."
 
@@ -39,15 +40,15 @@ def quality(data: ReportData) -> str:
     found = bracket(data)
     if found is not None:
         return _range(found, among(data, found.num_examples)) + _HIGHER
-    entry = (data.evaluation or {}).get("log_evidence") or {}
+    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
     value, error = decimal(entry.get("value")), decimal(entry.get("standard_error"))
     if not math.isfinite(value):
         return (
             "How good the model is on new data was not measured (or the result is not a finite number). "
-            f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report "
+            f"Run `latlas evaluate {data.run.path} DATA` with examples kept out of the fit, then make the report "
             "again."
         )
-    count = (data.evaluation or {}).get("num_examples")
+    count = (data.measures.evaluation or {}).get("num_examples")
     text = f"It gives {among(data, count)} a log-probability of {with_error(value, error)} nats each, on average. "
     if math.isfinite(error):
         text += (
@@ -61,7 +62,7 @@ def among(data: ReportData, count: int | None) -> str:
     """Which examples a figure speaks of, where it was measured on so many of them."""
     if not isinstance(count, int):
         return "held-out examples"
-    total = (data.evaluation or {}).get("num_examples")
+    total = (data.measures.evaluation or {}).get("num_examples")
     if isinstance(total, int) and count < total:
         return f"{count:,} of the {total:,} held-out examples"
     return f"the {count:,} held-out examples"
@@ -94,7 +95,7 @@ _HIGHER = (
 
 def split(data: ReportData) -> str:
     """Where the nats go: the floor, the rate and the distortion."""
-    evaluation = data.evaluation or {}
+    evaluation = data.measures.evaluation or {}
     elbo, evidence = (measured(evaluation.get(name)) for name in ("elbo", "log_evidence"))
     rate, distortion = decimal(evaluation.get("rate")), decimal(evaluation.get("distortion"))
     parts, found = [], gap(data)
@@ -187,19 +188,21 @@ def _reason(reason: str | None) -> str:
 
 def num_dimensions(data: ReportData) -> int | None:
     """Number of latent dimensions, from whatever knows it."""
-    if data.codes is not None:
-        return int(np.shape(data.codes)[1])
-    return None if data.kl_per_dimension is None else int(np.size(data.kl_per_dimension))
+    if data.latent.codes is not None:
+        return int(np.shape(data.latent.codes)[1])
+    return None if data.latent.kl_per_dimension is None else int(np.size(data.latent.kl_per_dimension))
 
 
 def num_active(data: ReportData) -> int | None:
     """Number of latent dimensions in use, from the KL per dimension or the evaluation."""
-    if data.kl_per_dimension is not None:
-        return int((np.asarray(data.kl_per_dimension, dtype=float) > data.active_threshold).sum())
-    active = (data.evaluation or {}).get("active_units")
+    if data.latent.kl_per_dimension is not None:
+        return int(
+            (np.asarray(data.latent.kl_per_dimension, dtype=float) > data.latent.active_threshold).sum()
+        )
+    active = (data.measures.evaluation or {}).get("active_units")
     return int(active) if isinstance(active, int | float) and math.isfinite(active) else None
 
 
 def item_word(data: ReportData) -> str:
     """What one item is called in a sentence."""
-    return {"image": "image", "series": "series", "table": "row"}[kind_of(data)]
+    return {"image": "image", "series": "series", "table": "row"}[kind_of(data.items)]

@@ -123,7 +123,7 @@ def measured(entry: Any) -> Measured | None:
 
 def bracket(data: ReportData) -> Bracket | None:
     """The bracket, if both its sides are known."""
-    entry, whole = _part(data, "bracket"), data.evaluation or {}
+    entry, whole = _part(data, "bracket"), data.measures.evaluation or {}
     lower, upper = measured(entry.get("lower")), measured(entry.get("upper"))
     if lower is None or upper is None:
         return None
@@ -216,5 +216,5 @@ def _rank(severity: str) -> int:
 
 
 def _part(data: ReportData, name: str) -> Mapping[str, Any]:
-    entry = (data.evaluation or {}).get(name)
+    entry = (data.measures.evaluation or {}).get(name)
     return entry if isinstance(entry, Mapping) else {}
