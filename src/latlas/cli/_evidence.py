@@ -1,4 +1,4 @@
-"""The dear measures of `evaluate`: evidence from both sides and the split of the gap, on a part of the rows."""
+"""The expensive measures of `evaluate`: evidence from both sides and the split of the gap, on a part of the rows."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from latlas.evaluation import Annealing, certificate
 from latlas.evaluation.evidence import chi_bracket
 
 
-def check_dear(dear: dict[str, Any]) -> None:
+def check_expensive(options: dict[str, Any]) -> None:
     """Refuses numbers that make no sense.
 
     Raises:
         RequestError: naming the option.
     """
     for name in ("temperatures", "chains", "max_examples"):
-        if dear[name] < 1:
-            raise RequestError(f"--{name.replace('_', '-')} must be at least 1; got {dear[name]}.")
+        if options[name] < 1:
+            raise RequestError(f"--{name.replace('_', '-')} must be at least 1; got {options[name]}.")
 
 
-def measured_dearly(
+def expensive_measures(
     atlas: Atlas,
     x: np.ndarray,
     *,
