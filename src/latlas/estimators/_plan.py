@@ -30,8 +30,8 @@ _REMEDIES = tuple(remedy for remedy in REMEDIES if remedy.keeps_structure)
 
 
 @dataclass(frozen=True)
-class Fit:
-    """All that a fit needs; a pure function of it is what comes out.
+class Plan:
+    """All that a fit needs, decided before it begins; a pure function of it is what comes out.
 
     Attributes:
         options: of the estimator.
@@ -54,7 +54,7 @@ class Fit:
     feature_names: list[str] | None
 
     @classmethod
-    def planned(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Fit":
+    def of(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Plan":
         """Looks at the data and decides all that was left open."""
         summary = summarise(x)
         if summary.constant == x[0].size:
@@ -87,7 +87,7 @@ class Fit:
             parameters, self.spec, self.units, self.seed, self.reason, self.data, self.feature_names
         )
 
-    def go(self, run: RunDirectory | None, callbacks: Sequence[Any]) -> FitRecord:
+    def fit(self, run: RunDirectory | None, callbacks: Sequence[Any]) -> FitRecord:
         """Trains, and writes the model where there is a run."""
         entry = LIKELIHOODS[self.spec.likelihood]
         model_key, run_key = jr.split(jr.key(self.seed))
