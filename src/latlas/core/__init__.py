@@ -36,6 +36,7 @@ from latlas.core._schedule import as_schedule as as_schedule
 from latlas.core.storage import RunDirectory as RunDirectory
 from latlas.core.storage import read_arrays as read_arrays
 from latlas.core.storage import read_json as read_json
+from latlas.core.storage import strict_json as strict_json
 from latlas.core.storage import write_arrays as write_arrays
 from latlas.core.storage import write_atomically as write_atomically
 from latlas.core.storage import write_json as write_json
