@@ -10,10 +10,11 @@ from jaxtyping import Float, PRNGKeyArray
 
 from latlas.core import Estimate, Evidence, Example, Progress
 from latlas.evaluation.evidence._elbo import ElboPerExample, elbo_per_example, elbo_terms
-from latlas.evaluation.evidence._importance import EvidencePerExample, weight_statistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.evaluation.rate._active_units import ActiveUnits, count_active
 from latlas.models import AbstractLatentModel
+from latlas.stats import weight_statistics
 
 
 @dataclass(frozen=True)

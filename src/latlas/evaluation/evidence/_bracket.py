@@ -15,10 +15,11 @@ from latlas.core import Estimate, Example, Progress, num_examples
 from latlas.evaluation.evidence._annealing import AnnealedChains, Annealing, annealed_evidence
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._exact import exact_log_evidence, exact_model
-from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, map_examples
 from latlas.models import AbstractLatentModel
+from latlas.stats import WeightStatistics, weight_statistics
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from jaxtyping import Float, PRNGKeyArray, Scalar
 from latlas.core import PARETO_K_LIMIT, Estimate, Example, Progress, num_examples
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._exact import exact_log_evidence
-from latlas.evaluation.evidence._importance import WeightStatistics, weight_statistics
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.evaluation.inference._refine import Refined, Refinement, refine
 from latlas.models import AbstractLatentModel
+from latlas.stats import WeightStatistics, weight_statistics
 
 
 @dataclass(frozen=True)
