@@ -12,6 +12,9 @@ from latlas.core._errors import WorkError as WorkError
 from latlas.core._evidence import PARETO_K_LIMIT as PARETO_K_LIMIT
 from latlas.core._evidence import Estimate as Estimate
 from latlas.core._evidence import Evidence as Evidence
+from latlas.core._evidence import finite_or_none as finite_or_none
+from latlas.core._evidence import number_or_nan as number_or_nan
+from latlas.core._evidence import object_of as object_of
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
 from latlas.core._map_rows import MAX_ROWS as MAX_ROWS
