@@ -40,10 +40,12 @@ def with_gap(**changes):
         "total": measured(3.09),
         "approximation": measured(1.43),
         "amortization": measured(1.66),
-        "elbo": -74.4,
+        "elbo": measured(-74.4, 0.45),
         "refined_elbo": measured(-72.74),
-        "log_evidence": -71.31,
-        "converged": True,
+        "log_evidence": measured(-71.31, 0.43),
+        "num_examples": 360,
+        "converged": 1.0,
+        "reliable": True,
     }
     return full_evaluation(gap=gap | changes)
 
@@ -74,7 +76,7 @@ def test_the_gap_is_told_in_words_and_the_alt_text(measures):
 
 
 def test_a_search_that_did_not_end_is_said(measures):
-    data = measures(evaluation=with_gap(converged=False))
+    data = measures(evaluation=with_gap(converged=0.0))
     assert "had not come to its end" in split(data)
     assert "at least this much" in Page(render(data)).words
 

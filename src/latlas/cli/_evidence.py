@@ -1,5 +1,6 @@
 """The expensive measures of `evaluate`: evidence from both sides and the split of the gap, on a part of the rows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from latlas.cli._progress import rows_done
 from latlas.core import RequestError
 from latlas.estimators import Atlas
 from latlas.evaluation import Annealing, certificate
-from latlas.evaluation.evidence import chi_bracket
+from latlas.evaluation.evidence import SameExamples, chi_bracket
 
 
 def check_expensive(options: dict[str, Any]) -> None:
@@ -74,6 +75,6 @@ def _sides(
         else:
             sides = atlas.bracket(x, annealing=annealing, random_state=seed, progress=told)
     certified = certificate(measured.elbo_per_example, sides)
-    plain = measured.to_dict()
-    same_rows = {"elbo": plain["elbo"], "importance": plain["log_evidence"], "num_examples": len(x)}
-    return {"bracket": sides.to_dict() | same_rows, "certificate": certified.to_dict()}
+    same_rows = SameExamples(measured.elbo, measured.evidence, len(x))
+    found = replace(sides.summary(), same_examples=same_rows)
+    return {"bracket": found.to_dict(), "certificate": certified.to_dict()}

@@ -1,6 +1,7 @@
 """The best posterior of a family for each datum, and what an encoder loses beside it: refinement and the gap."""
 
 from latlas.evaluation.inference._gap import Gap as Gap
+from latlas.evaluation.inference._gap import GapBounds as GapBounds
 from latlas.evaluation.inference._gap import GapSummary as GapSummary
 from latlas.evaluation.inference._gap import Generalisation as Generalisation
 from latlas.evaluation.inference._gap import gap as gap

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from latlas.evaluation.diagnosis import Finding
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import SEVERITIES, FindingRow, findings
+from latlas.report.data._evaluation import findings
 from latlas.report.drawing._text import decimal
 from latlas.report.page._html import badge, code, finite, paragraph, stacked_table, text
 
@@ -17,7 +18,7 @@ def health(data: ReportData) -> str:
     rows = findings(data)
     if rows is None:
         return ""
-    counts = Counter(row.severity if row.severity in _COUNTED else "note" for row in rows)
+    counts = Counter(row.severity for row in rows)
     notes = (
         f" {_count(counts, 'note')} beside that {_are(counts['note'])} worth knowing."
         if counts["note"]
@@ -80,10 +81,9 @@ def treatments_section(data: ReportData, title: str) -> str:
     )
 
 
-def _row(row: FindingRow) -> list[tuple[str, str]]:
-    kind = row.severity if row.severity in SEVERITIES else "note"
+def _row(row: Finding) -> list[tuple[str, str]]:
     return [
-        ("", f"<code>{text(row.name)}</code>{badge(row.severity, kind)}"),
+        ("", f"<code>{text(row.name)}</code>{badge(row.severity, row.severity)}"),
         ("number", finite(row.measured)),
         ("number", finite(row.threshold)),
         ("", code(row.meaning)),

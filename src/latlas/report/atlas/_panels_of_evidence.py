@@ -1,10 +1,13 @@
 """The figures of an evaluation: where log p(x) lies, where the nats go."""
 
-from latlas.report.atlas._words import ALL, among
+import math
+
+from latlas.core import Estimate
+from latlas.report.atlas._words import ALL, among, shared
 from latlas.report.data._curve import beta_name, read_curve
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import Measured, bracket, gap
-from latlas.report.drawing._text import number, with_error
+from latlas.report.data._evaluation import bracket, gap
+from latlas.report.drawing._text import number, told
 from latlas.report.figures._bracket import bracket_figure, bracket_rows
 from latlas.report.figures._curve import pruning_figure, rate_distortion_figure
 from latlas.report.figures._evidence import evidence_figure, evidence_rows
@@ -36,7 +39,7 @@ def _bracket_caption(data: ReportData) -> str:
     hollow = "" if found.upper_is_bound else ", which is hollow because on real data it is no bound"
     exact = "" if found.exact is None else " The dotted line is the exact value."
     return (
-        f"What the model really gives {among(data, found.num_examples)}, log p(x), lies in the shaded "
+        f"What the model really gives {among(data, shared(found))}, log p(x), lies in the shaded "
         f"range: between the lower side and the upper one{hollow}. The ELBO is the floor that training raises. "
         f"Thick lines are one standard error, thin lines two.{exact}"
     )
@@ -46,7 +49,7 @@ def _bracket_alt(data: ReportData) -> str:
     found = bracket(data)
     rows = in_words(bracket_rows(data))
     if found is not None and found.exact is not None:
-        rows.append(f"exact {number(found.exact.value, 5)} nats")
+        rows.append(f"exact {number(found.exact, 5)} nats")
     return "; ".join(rows) + "."
 
 
@@ -54,10 +57,11 @@ def _gap_caption(data: ReportData) -> str:
     found = gap(data)
     if found is None:
         return ""
+    ends = found.between
     text = (
-        f"What the ELBO{_at(found.elbo)} lacks of log p(x){_at(found.log_evidence)}. Hatched: lost because the "
+        f"What the ELBO{_at(ends.elbo)} lacks of log p(x){_at(ends.log_evidence)}. Hatched: lost because the "
         "cloud of places that the map gives an example is too simple in shape"
-        f"{_at(found.refined_elbo, 'the best such cloud reaches ')}. Plain: lost by the network that places the "
+        f"{_at(ends.refined_elbo, 'the best such cloud reaches ')}. Plain: lost by the network that places the "
         "examples; a wider encoder, or `latlas encode --refine`, brings it back."
     )
     if found.converged < ALL:
@@ -67,8 +71,8 @@ def _gap_caption(data: ReportData) -> str:
     return text
 
 
-def _at(figure: Measured | None, words: str = "") -> str:
-    return "" if figure is None else f" ({words}{number(figure.value, 4)})"
+def _at(figure: Estimate, words: str = "") -> str:
+    return "" if not math.isfinite(figure.value) else f" ({words}{number(figure.value, 4)})"
 
 
 def _gap_alt(data: ReportData) -> str:
@@ -80,8 +84,12 @@ def _gap_alt(data: ReportData) -> str:
         ("approximation", found.approximation),
         ("amortisation", found.amortization),
     ]
-    parts += [("from ELBO", found.elbo), ("refined", found.refined_elbo), ("log p(x)", found.log_evidence)]
-    return "; ".join(f"{name} {with_error(*part[:2])} nats" for name, part in parts if part is not None) + "."
+    parts += [
+        ("from ELBO", found.between.elbo),
+        ("refined", found.between.refined_elbo),
+        ("log p(x)", found.between.log_evidence),
+    ]
+    return "; ".join(f"{name} {told(part)} nats" for name, part in parts if math.isfinite(part.value)) + "."
 
 
 EVIDENCE = Panel(

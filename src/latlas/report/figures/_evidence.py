@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import measured
+from latlas.report.data._evaluation import elbo, evidence
 from latlas.report.data._items import part
 from latlas.report.drawing._theme import BLUE, ORANGE, Theme, new_figure, themed
 from latlas.report.figures._intervals import Row, intervals
@@ -14,12 +14,8 @@ MOST_NAMED = 32  # bars that still have room for the number of their dimension
 
 def evidence_rows(data: ReportData) -> list[Row]:
     """ELBO and log evidence, as far as they were measured and are finite."""
-    found = []
-    for key, name, color in (("elbo", "ELBO", ORANGE), ("log_evidence", "log p(x)", BLUE)):
-        value = measured((data.measures.evaluation or {}).get(key))
-        if value is not None:
-            found.append(Row(name, value, color))
-    return found
+    rows = (("ELBO", elbo(data), ORANGE), ("log p(x)", evidence(data), BLUE))
+    return [Row(name, value, color) for name, value, color in rows if value is not None]
 
 
 @themed
