@@ -8,4 +8,5 @@ from latlas.evaluation.inference._gap import gap as gap
 from latlas.evaluation.inference._gap import generalisation as generalisation
 from latlas.evaluation.inference._refine import Refined as Refined
 from latlas.evaluation.inference._refine import Refinement as Refinement
+from latlas.evaluation.inference._refine import Stationarity as Stationarity
 from latlas.evaluation.inference._refine import refine as refine
