@@ -40,7 +40,7 @@ from latlas.models import (
 )
 from latlas.networks import MLP, Of
 from latlas.objectives import Elbo, FreeBits, Total
-from latlas.training import Adam, Schedule, Trainer
+from latlas.training import Adam, Reports, Schedule, Trainer
 
 FEATURES, LATENT, HIDDEN, EPOCHS, BATCH = 64, 8, 64, 200, 100
 Change = Callable[[FitSetup], FitSetup]
@@ -191,7 +191,7 @@ def trainer(beta=1.0, rows: int = 1000) -> Trainer:
     beta = Constant(beta) if isinstance(beta, float) else beta
     steps = EPOCHS * (rows // BATCH)
     rate = Schedule("cosine_decay_schedule", init_value=3e-3, decay_steps=steps)
-    return Trainer(Elbo(beta), Adam(rate), num_epochs=EPOCHS, batch_size=BATCH, report_every=steps // 40)
+    return Trainer(Elbo(beta), Adam(rate), num_epochs=EPOCHS, batch_size=BATCH, reports=Reports(steps // 40))
 
 
 def setup(model, rows, seed: int, beta=1.0) -> FitSetup:

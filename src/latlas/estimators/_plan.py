@@ -21,7 +21,7 @@ from latlas.evaluation.cure import REMEDIES
 from latlas.models import VAE
 from latlas.networks import with_output_bias
 from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit
-from latlas.training import Adam, Trainer, progress
+from latlas.training import Adam, Reports, Trainer, progress
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
@@ -100,7 +100,7 @@ class Plan:
         if self.options["max_error"] is not None:
             # the rows kept apart drive the multiplier, so that the error is one on new data; none are left to stop early by
             options["held_out"] = options.pop("valid")
-            trainer = replace(trainer, patience=None)
+            trainer = replace(trainer, reports=Reports())
             result = constrained_fit(run_key, trainer, model, rows, [self._constraint()], **options)
         elif self.options["cure"] is None:
             result = trainer.fit(run_key, model, rows, **options)
@@ -156,7 +156,7 @@ class Plan:
             Adam(learning_rate),
             num_epochs=epochs_of(o["epochs"], rows, batch_size),
             batch_size=batch_size,
-            patience=o["patience"],
+            reports=Reports(patience=o["patience"]),
             frozen=entry.constants,
         )
 

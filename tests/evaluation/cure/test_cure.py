@@ -36,7 +36,7 @@ from latlas.evaluation.diagnosis import check_support
 from latlas.models import VAE, AbstractPrior, GaussianRecognition, StandardNormal
 from latlas.networks import MLP
 from latlas.objectives import Elbo
-from latlas.training import Adam, Schedule, Trainer
+from latlas.training import Adam, Reports, Schedule, Trainer
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 
@@ -100,7 +100,7 @@ def trainer(beta=1.0):
     # long enough, and with a rate that falls: a run that ends before its plateau is not healthy
     rate = Schedule("cosine_decay_schedule", init_value=1e-2, decay_steps=STEPS)
     bound = Elbo(Constant(jnp.float32(beta)))
-    return Trainer(bound, Adam(rate), num_steps=STEPS, batch_size=100, report_every=20)
+    return Trainer(bound, Adam(rate), num_steps=STEPS, batch_size=100, reports=Reports(20))
 
 
 def same(one, other):
