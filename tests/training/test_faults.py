@@ -187,6 +187,14 @@ def test_a_run_that_stopped_early_stays_stopped(objective, model, rows, run, sam
     assert same(first.model, again.model)
 
 
+def test_a_checkpoint_of_before_the_interval_had_a_name_is_resumed(trainer, model, rows, run, same):
+    first = trainer.fit(KEY, model, rows, run=run)
+    step, arrays = run.latest_state()
+    assert ".interval.count" in arrays
+    run.save_state(step, {name.removeprefix(".interval"): array for name, array in arrays.items()})
+    assert same(first.state, trainer.fit(KEY, model, rows, run=run).state)
+
+
 def test_another_model_cannot_resume_a_run(trainer, model, rows, run):
     trainer.fit(KEY, model, rows, run=run)
     with pytest.raises(CorruptFileError, match="another"):
