@@ -14,7 +14,7 @@ from latlas.core import Example, Progress, RequestError
 from latlas.evaluation.evidence._elbo import elbo_terms, mean_estimate
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 
-# nats of a dimension below which it tells nothing of its example; `ReportData.active_threshold` is the same number
+# nats of a dimension below which it tells nothing of its example; a report's `LatentMap.active_threshold` is the same
 PRUNED_BELOW = 0.01
 
 
