@@ -1,9 +1,8 @@
 """What every test shares: a supply of keys, and the data sets where a checkout has them."""
 
-# Two checks that one would like here and that were tried (they cost nothing measurable): jaxtyping's import hook with
-# beartype fails where tests give NumPy arrays to signatures that say `Array`; `jax_numpy_rank_promotion = "raise"` fails
-# inside NumPyro's densities and in closed forms of KL that broadcast by design. Run either by hand:
-#   pytest --jaxtyping-packages=latlas,beartype.beartype        JAX_NUMPY_RANK_PROMOTION=raise pytest
+# A check that one would like here and that was tried (it costs nothing measurable): `jax_numpy_rank_promotion = "raise"`
+# fails inside NumPyro's densities and in closed forms of KL that broadcast by design. By hand:
+#   JAX_NUMPY_RANK_PROMOTION=raise pytest
 
 import contextlib
 import itertools
@@ -12,7 +11,32 @@ from pathlib import Path
 
 import jax
 import jax.random as jr
+import jaxtyping
 import pytest
+
+# Annotations, shapes included, are checked at every call of what is defined in these folders, also while a program is
+# traced. An int is a float, as everywhere in Python's typing.
+CHECKED = ("core", "models", "networks")
+jaxtyping.install_import_hook(
+    [f"latlas.{folder}" for folder in CHECKED],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+)
+
+_raises = pytest.raises
+
+
+@contextlib.contextmanager
+def _raises_by_itself(expected, **options):
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        with _raises(expected, **options) as error:
+            yield error
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+# what a test hands over to be refused may be of a wrong type, and the refusal must be our own, as users get it
+pytest.raises = _raises_by_itself
 
 # a process may have 65,530 memory maps on Linux; every compiled program takes some, and without one more the compiler
 # dies of a segmentation fault

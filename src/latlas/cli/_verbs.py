@@ -26,6 +26,7 @@ _PICTURES = (".png", ".svg")
 def demo(*, out: Path, seed: int, overwrite: bool, show: bool) -> dict[str, Any]:
     """Fit, evaluate, sample and report on scikit-learn's digits."""
     table = readers.digits()
+    assert table.label is not None  # every digit has one
     order = np.random.default_rng(0).permutation(len(table))
     train, test = order[:1437], order[1437:]
     started = time.monotonic()

@@ -97,7 +97,7 @@ def with_units(model: VAE, units: AbstractUnits) -> VAE:
 
 
 def _item(spec: ModelSpec) -> Example:
-    return Example(jax.ShapeDtypeStruct(spec.item_shape, jnp.float32))
+    return jax.eval_shape(lambda: Example(jnp.zeros(spec.item_shape, jnp.float32)))
 
 
 def _mlps(key, spec, inputs, param_shape):

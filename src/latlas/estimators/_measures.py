@@ -1,12 +1,15 @@
 """What can be measured of a fitted estimator: evidence from both sides, where the nats go, what is wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.random as jr
-from jaxtyping import PRNGKeyArray
+import numpy as np
+from jaxtyping import PRNGKeyArray, Shaped
 
 from latlas.core import Example
 from latlas.estimators._options import seed_of
+from latlas.estimators._record import FitRecord
 from latlas.evaluation import (
     Annealing,
     Bracket,
@@ -21,7 +24,7 @@ from latlas.evaluation import (
     gap,
 )
 from latlas.evaluation.evidence import EvidencePerExample
-from latlas.models import AbstractLatentModel
+from latlas.models import VAE, AbstractLatentModel
 
 
 class MeasuresMixin:
@@ -30,6 +33,11 @@ class MeasuresMixin:
     All in nats per example and in the data's own units. `random_state` is scikit-learn's; `None` is the seed of the fit,
     so that two calls give the same.
     """
+
+    _model: VAE
+    _model_rows: Callable[[Any], tuple[Shaped[np.ndarray, "examples ..."], np.dtype]]
+    history_: list[dict[str, Any]]
+    record_: FitRecord
 
     def evaluate(
         self,

@@ -19,7 +19,7 @@ from latlas.estimators._resolve import LIKELIHOODS, Entry
 from latlas.evaluation import fit_with_cure
 from latlas.evaluation.cure import REMEDIES
 from latlas.models import VAE
-from latlas.networks import with_output_bias
+from latlas.networks import AbstractNetwork, with_output_bias
 from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit
 from latlas.training import Adam, Reports, Trainer, progress
 
@@ -141,6 +141,7 @@ class Plan:
         """The model before the first step."""
         model = with_units(_build(key, self.spec), self.units)
         bias = entry.bias(train, dict(self.spec.settings))
+        assert isinstance(model.decoder, AbstractNetwork)  # as `_build` makes it
         decoder = with_output_bias(model.decoder, np.asarray(bias, np.float32))
         return eqx.tree_at(lambda m: m.decoder, model, decoder)
 

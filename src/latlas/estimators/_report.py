@@ -122,7 +122,7 @@ def mean_kl_per_dimension(model: AbstractLatentModel, x: np.ndarray) -> np.ndarr
         `(latent_dim,)`; None where posterior and prior do not factorise over the dimensions.
     """
     kl, _ = map_rows(_kl, model, Example(x))
-    return None if kl is None else np.mean(kl, axis=0, dtype=np.float64)
+    return None if kl is None else np.asarray(np.mean(kl, axis=0, dtype=np.float64))
 
 
 def _kl(model: AbstractLatentModel, example: Example) -> tuple[Array | None, Array]:

@@ -61,7 +61,7 @@ class Entry:
 
 
 def _levels(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
-    if summary.num_levels is None or summary.num_levels < 2:
+    if summary.num_levels is None or summary.step is None or summary.num_levels < 2:
         raise RequestError(
             f"discretised_logistic takes 2 to 256 levels in equal steps, and the data (from {summary.minimum:g} to "
             f"{summary.maximum:g}) have none such: choose gaussian, or round the data."
@@ -80,7 +80,8 @@ def _codes(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
     return Levels(summary.minimum, 1.0, num_categories)
 
 
-def _num_levels(x: Rows, units: Levels) -> Settings:
+def _num_levels(x: Rows, units: AbstractUnits) -> Settings:
+    assert isinstance(units, Levels)  # as `_levels` and `_codes` make them
     return {"num_levels": units.num_levels}
 
 

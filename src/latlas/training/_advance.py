@@ -190,8 +190,8 @@ def next_step(
     good = jnp.isfinite(norm)
     updates, opt_state = recipe.optimizer.update(grads, eqx.combine(opt_arrays, opt_static), params, norm)
     params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
-    terms = terms | {"gradient_norm": norm}
-    sums = {name: sums[name] + jnp.where(good, terms[name], 0.0) for name in sums}
+    measures: dict[str, Scalar] = terms | {"gradient_norm": norm}
+    sums = {name: sums[name] + jnp.where(good, measures[name], 0.0) for name in sums}
     opt_arrays = eqx.filter(opt_state, eqx.is_array)
     return Moving(params, opt_arrays, sums, count + good, jnp.where(good, 0, bad_steps + 1))
 

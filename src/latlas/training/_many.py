@@ -106,7 +106,7 @@ class ManyRuns:
     def _place(self, num_steps: int) -> None:
         n, batch_size = num_rows(self._data), self._plan.recipe.batch_size
         self._context.step += num_steps
-        self._context.epoch = self._context.step / (n // batch_size if batch_size else 1)
+        self._context.epoch = self._context.step / (n // batch_size if n and batch_size else 1)
 
     def _report(self) -> dict[str, Array]:
         states, context = self._states, self._context

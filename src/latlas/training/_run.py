@@ -37,14 +37,14 @@ class FitResult(eqx.Module):
 
     Attributes:
         model: the best model by validation loss; without validation data the last one.
-        state: the state at the end.
+        state: the state at the end; `None` where it is not kept.
         history: one dict per report: `step`, `epoch`, `train` and (with validation data) `valid`, each a dict
             of means, `seconds`, and where steps were not finite `skipped_steps`.
         reason: why it ended: `"finished"`, `"early stopping"` or `"callback"`.
     """
 
     model: PyTree
-    state: TrainState
+    state: TrainState | None
     history: list[dict[str, Any]]
     reason: str
 
@@ -100,22 +100,21 @@ class Run:
                 reason = self._loop(request)
             finally:
                 self._callbacks.call("teardown", self._context)
-        if request:  # it came after the last stretch
+        if request.signal:  # it came after the last stretch
             raise InterruptedRunError(self._context.step, request.signal.name)
         best = self._best
         model = self._state.model if best is None or not jnp.isfinite(best.loss) else best.model
         return FitResult(model, replace(self._state, best=best), self._context.history, reason)
 
     def _resume(self) -> None:
-        found = self._directory.latest_state() if self._directory else None
-        if self._directory:
+        if self._directory is not None:
+            found = self._directory.latest_state()
             self._directory.truncate_metrics(found[0] if found else 0)
-        if found:
-            step, arrays = found
-            arrays = names_of_today(arrays)
-            self._state = with_named_arrays(self._state, arrays, source=f"The checkpoint of step {step}")
-            self._best = self._state.best
-            self._context.history = [_restored(line) for line in self._directory.read_metrics()]
+            if found:
+                step, arrays = found[0], names_of_today(found[1])
+                self._state = with_named_arrays(self._state, arrays, source=f"The checkpoint of step {step}")
+                self._best = self._state.best
+                self._context.history = [_restored(line) for line in self._directory.read_metrics()]
         if self._context.history:
             self._context.seconds = self._context.history[-1]["seconds"]
         self._place()
@@ -135,7 +134,7 @@ class Run:
             if request or reason or time.monotonic() - saved > self._plan.checkpoint_seconds:
                 self._save()
                 saved = time.monotonic()
-            if request:
+            if request.signal:
                 raise InterruptedRunError(self._context.step, request.signal.name)
         return reason
 
@@ -155,7 +154,7 @@ class Run:
         self._context.model = self._state.model
         n, batch_size = num_rows(self._data), self._plan.recipe.batch_size
         self._context.step = step = int(self._state.step)
-        self._context.epoch = step / (n // batch_size) if batch_size else float(step)
+        self._context.epoch = step / (n // batch_size) if n and batch_size else float(step)
 
     def _reason(self) -> str | None:
         """Why the run is over, if it is; asked of a resumed run too, which may have been."""
@@ -191,7 +190,7 @@ class Run:
         if self._directory is not None:
             self._directory.append_metrics(_storable(line))
         self._context.history.append(line)
-        if valid is not None and valid["loss"] < self._best.loss:
+        if valid is not None and self._best is not None and valid["loss"] < self._best.loss:
             self._best = Best(valid["loss"], jnp.copy(state.step), copied(state.model))
         sums, count = jax.tree.map(jnp.zeros_like, (state.interval.sums, state.interval.count))
         self._state = replace(state, interval=Interval(sums, count, jnp.int32(step)))

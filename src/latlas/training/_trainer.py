@@ -67,9 +67,9 @@ class Trainer(eqx.Module):
     reports: Reports = Reports()
 
     def __check_init__(self):
-        if (self.num_steps is None) == (self.num_epochs is None):
-            raise ValueError("A run has one length: give either num_steps or num_epochs, and not both.")
         length = self.num_epochs if self.num_steps is None else self.num_steps
+        if length is None or None not in (self.num_steps, self.num_epochs):
+            raise ValueError("A run has one length: give either num_steps or num_epochs, and not both.")
         if length < 1:
             raise ValueError(f"A run needs at least one step; got {length}.")
         if self.batch_size is not None and self.batch_size < 1:
@@ -161,10 +161,14 @@ class Trainer(eqx.Module):
     def _plan(self, trained: PyTree[bool], data: PyTree[Array]) -> Plan:
         n = num_rows(data)
         batch_size = None if n is None or self.batch_size is None else min(self.batch_size, n)
-        per_epoch = 1 if batch_size is None else n // batch_size
-        total = self.num_steps if self.num_epochs is None else self.num_epochs * per_epoch
+        per_epoch = 1 if n is None or batch_size is None else n // batch_size
+        if self.num_epochs is not None:
+            total = self.num_epochs * per_epoch
+        else:
+            total = self.num_steps
+            assert total is not None  # a run has one length
+        every = self.reports.every or per_epoch * max(1, round(total / per_epoch / 200))
         reports = self.reports
-        every = reports.every or per_epoch * max(1, round(total / per_epoch / 200))
         recipe = Recipe(self.objective, self.optimizer, self.prepare, trained, batch_size)
         return Plan(recipe, total, min(every, total), reports.patience, reports.checkpoint_seconds)
 

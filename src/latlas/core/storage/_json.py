@@ -7,8 +7,8 @@ Sealed: a file ends with the SHA-256 of all that stands before, so that no damag
 
 import json
 import math
+import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def dump_json(value: dict, source: str, *, indent: int | None = None) -> bytes:
     return data
 
 
-def write_json(path: str | Path, value: dict) -> None:
+def write_json(path: str | os.PathLike, value: dict) -> None:
     """Writes an object with its seal, atomically.
 
     Raises:
@@ -101,7 +101,7 @@ def write_json(path: str | Path, value: dict) -> None:
     write_atomically(path, seal(body, SEAL))
 
 
-def read_json(path: str | Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+def read_json(path: str | os.PathLike, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """The object that `write_json` wrote, without its seal.
 
     Raises:

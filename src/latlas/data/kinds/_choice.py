@@ -44,6 +44,7 @@ def _chosen(summary: Summary) -> Choice:
     if summary.integer and low >= 0 and high <= 1:
         return Choice("bernoulli", "The data hold nothing but 0 and 1, so each entry is a yes or a no.")
     if _is_scale(summary):
+        assert summary.step is not None  # a scale has one
         kind = "whole numbers" if summary.step == 1 else f"multiples of 1/{round(1 / summary.step)}"
         levels = 256 if summary.dtype == "uint8" and high > 127 else summary.num_levels
         return Choice(

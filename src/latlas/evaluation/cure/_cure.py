@@ -174,6 +174,7 @@ class _Cure:
             whole = self._run(0, setup)  # it was stopped for less than it seemed
             best = whole if best is first or whole.elbo >= best.elbo else best
         if best.result is None:
+            assert best.error is not None  # a run that was not stopped gave a result or failed
             raise best.error
         self.record.finish(best.number)
         treatments = tuple(self.record.treatments)
@@ -226,10 +227,11 @@ class _Cure:
             return self.max_attempts > 1 and any(remedy.apply(setup) is not None for remedy in applying)
 
         watch = Watch(self._judge(setup), treatable, self.record.looks, self.record.look)
-        attempt = None if any(look.stop for look in watch.looks) else self._run(0, setup, watch)
-        look = next((look for look in watch.looks if look.stop), None)
-        if look is None:
-            return attempt
+        if not any(look.stop for look in watch.looks):  # looks of an earlier run that was interrupted
+            attempt = self._run(0, setup, watch)
+            if not any(look.stop for look in watch.looks):
+                return attempt
+        look = next(look for look in watch.looks if look.stop)
         return _Attempt(0, setup, look.elbo, Diagnosis(look.findings), look.step)
 
     def _run(self, number: int, setup: FitSetup, *watch: Watch) -> _Attempt:

@@ -71,13 +71,15 @@ def find_too_few_epochs(m: Measurements) -> Finding | None:
 def find_kl_underfitting(m: Measurements) -> Finding | None:
     """Once beta was constant the ELBO rose by a smaller KL alone, while the reconstruction stood still or fell."""
     curves = m.training.curves
-    terms = None if curves is None else [curves.judged(name) for name in ("elbo", "log_likelihood", "kl")]
-    if terms is None or any(term is None for term in terms):
+    if curves is None:
         return None
-    settled = _constant_beta(curves, len(terms[0]))
+    elbo, log_likelihood, kl = (curves.judged(name) for name in ("elbo", "log_likelihood", "kl"))
+    if elbo is None or log_likelihood is None or kl is None:
+        return None
+    settled = _constant_beta(curves, len(elbo))
     if settled.sum() < _FEWEST_REPORTS:
         return None
-    elbo, log_likelihood, kl = (term[settled] for term in terms)
+    elbo, log_likelihood, kl = elbo[settled], log_likelihood[settled], kl[settled]
     gains = [_settled(term) - term[0] for term in (elbo, log_likelihood)]
     left = _settled(kl) / kl[0] if kl[0] > 0 else np.inf
     noise = np.std(np.diff(elbo[len(elbo) // 2 :]))

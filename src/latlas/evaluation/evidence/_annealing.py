@@ -239,7 +239,9 @@ def annealed_evidence(
 ) -> EvidencePerExample:
     """The result of all examples, with the tail of their pooled weights."""
     return EvidencePerExample(
-        *statistics, num_samples=log_weights.shape[1], pooled_pareto_k=pooled_pareto_k(log_weights)
+        *map(np.asarray, statistics),
+        num_samples=log_weights.shape[1],
+        pooled_pareto_k=pooled_pareto_k(log_weights),
     )
 
 

@@ -347,10 +347,10 @@ def _sides(model, example, forward: AnnealedChains, reverse: AnnealedChains) -> 
 def _bracket(found: _Sides, upper_is_bound: bool, width: Estimate | None = None) -> Bracket:
     upper = found.upper._replace(log_evidence=-found.upper.log_evidence)
     return Bracket(
-        annealed_evidence(found.lower, found.log_weights),
-        annealed_evidence(upper, found.minus_reverse),
+        annealed_evidence(found.lower, np.asarray(found.log_weights)),
+        annealed_evidence(upper, np.asarray(found.minus_reverse)),
         upper_is_bound,
-        found.exact,
+        None if found.exact is None else np.asarray(found.exact),
         width,
     )
 

@@ -213,12 +213,9 @@ def gap(
     found = map_examples(
         _MeasureGap(sampling, known), measure_key, refined.model, rows, sampling, None, progress
     )
-    elbo, refined_elbo, exact = (
-        None if leaf is None else leaf.astype(np.float64)
-        for leaf in (found.elbo, found.refined_elbo, found.exact)
-    )
+    elbo, refined_elbo = found.elbo.astype(np.float64), found.refined_elbo.astype(np.float64)
     if known:
-        truth = exact if log_evidence is None else np.asarray(log_evidence, np.float64)
+        truth = np.asarray(found.exact if log_evidence is None else log_evidence, np.float64)
         return Gap(elbo, refined_elbo, truth, None, refined)
     own, star = found.weights
     tamer = star.pareto_k <= own.pareto_k
@@ -250,11 +247,12 @@ class _MeasureGap(eqx.Module):
             self.sampling.terms(key, refined_model, example, q)
             for q in (own, refined_model.posterior(example))
         ]
-        weights = [terms.log_likelihood + terms.log_ratio for terms in found]
+        own_weights, weights = (terms.log_likelihood + terms.log_ratio for terms in found)
         exact = exact_log_evidence(model)
         return _Measured(
-            *(jnp.mean(w) for w in weights),
-            None if self.known else tuple(map(weight_statistics, weights)),
+            jnp.mean(own_weights),
+            jnp.mean(weights),
+            None if self.known else (weight_statistics(own_weights), weight_statistics(weights)),
             None if exact is None else exact(example),
         )
 

@@ -211,7 +211,7 @@ class _Search(eqx.Module):
         params = jax.tree.map(lambda new, old: jnp.where(kept, new, old), last.mean, start)
         return _Found(params, example, last.steps, last.stale >= self.refinement.stationarity.patience)
 
-    def window(self, key, model, example, state):
+    def window(self, key, model, example, state: _State):
         """Some steps of Adam, and what they gained."""
         refinement, stationarity = self.refinement, self.refinement.stationarity
         rate = refinement.learning_rate * stationarity.decay ** state.stale.astype(jnp.float32)

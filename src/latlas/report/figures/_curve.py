@@ -87,12 +87,11 @@ def pruning_figure(data: ReportData, theme: Theme) -> Figure:
         y, x = np.nonzero(~alive)
         panel.plot(x, y, "x", color=theme.muted, markersize=4)
     columns = np.arange(len(curve.betas))
-    turned = {"rotation": 90, "fontsize": 9} if len(columns) > 8 else {}
+    turned: dict[str, Any] = {"rotation": 90, "fontsize": 9} if len(columns) > 8 else {}
     panel.set_xticks(columns, [beta_name(beta) for beta in curve.betas], **turned)
     panel.set_xlabel("β, the price of a nat of rate")
-    panel.set_yticks(range(rows), range(1, rows + 1)) if rows <= MOST_RANKS else panel.set_yticks(
-        [0, rows - 1], [1, rows]
-    )
+    marked = range(rows) if rows <= MOST_RANKS else (0, rows - 1)
+    panel.set_yticks(marked, [str(rank + 1) for rank in marked])
     panel.set_ylabel("rank of the dimension")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)

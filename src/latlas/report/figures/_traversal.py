@@ -55,7 +55,7 @@ def traversal_figure(
     if kl_per_dimension is not None:
         kl = np.asarray(kl_per_dimension, float)
         order = np.argsort(-kl, kind="stable")
-        names = np.array([f"{names[place]}  {number(kl[place], 2)} nats" for place in order], object)
+        names = np.array([f"{names[place]}  {number(float(kl[place]), 2)} nats" for place in order], object)
         traversals = traversals[order]
     steps = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_STEPS)).round().astype(int))
     traversals, values, names = traversals[:MOST_DIMENSIONS, steps], values[steps], names[:MOST_DIMENSIONS]
