@@ -198,7 +198,10 @@ def test_strings_of_findings_and_treatments_are_text_and_never_markup(measures):
 @pytest.mark.parametrize("junk", [None, 3.0, "x", [], [None], {"findings": [None]}, {"lower": 3}], ids=str)
 def test_parts_of_another_form_are_left_out(junk, measures):
     names = ("bracket", "gap", "certificate", "diagnosis")
-    Page(render(measures(evaluation=full_evaluation() | dict.fromkeys(names, junk), treatments=[{}])))
+    page = Page(render(measures(evaluation=full_evaluation() | dict.fromkeys(names, junk), treatments=[{}])))
+    assert not {"bracket", "findings", "treatments"} & set(page.ids)
+    without = {name: part for name, part in full_evaluation().items() if name not in names}
+    assert page.ids == Page(render(measures(evaluation=without))).ids
 
 
 def test_the_bracket_is_drawn_in_both_themes_with_or_without_errors(measures):
