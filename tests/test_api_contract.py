@@ -47,10 +47,21 @@ def public_objects():
     }
 
 
+@functools.cache
+def definitions(module):
+    """Name -> syntax tree of each class and function at the top of a module, parsed once."""
+    tree = ast.parse(Path(inspect.getsourcefile(importlib.import_module(module))).read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
+def definition(thing):
+    """The syntax tree of a public class or function."""
+    return definitions(thing.__module__)[thing.__name__]
+
+
 def written_methods(cls):
     """Public methods (and `__init__`, `__call__`) that a person wrote in this class's body."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    for node in tree.body:
+    for node in definition(cls).body:
         if isinstance(node, ast.FunctionDef) and (
             not node.name.startswith("_") or node.name in ("__init__", "__call__")
         ):
@@ -66,7 +77,7 @@ def public_callables():
             for method, node in written_methods(thing):
                 found[f"{name}.{method}"] = node
         elif inspect.isfunction(inspect.unwrap(thing)):
-            found[name] = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(thing)))).body[0]
+            found[name] = definition(inspect.unwrap(thing))
     return found
 
 

@@ -87,16 +87,30 @@ def packages():
     return sorted({path.parent for path, _ in sources().values()} - {SOURCE})
 
 
+@functools.cache
+def nodes(tree):
+    """All nodes of a syntax tree, walked once for all tests."""
+    return tuple(ast.walk(tree))
+
+
 def call_name(node):
     """`np.load` of the call `np.load(...)`."""
-    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    parts, node = [], node.func if isinstance(node, ast.Call) else None
+    while isinstance(node, ast.Attribute):
+        parts, node = [node.attr, *parts], node.value
+    return ".".join([node.id, *parts]) if isinstance(node, ast.Name) else ""
 
 
+@functools.cache
 def imports_of(name):
     """(node, imported module) for each import of a module, `lazy_loader.load("...")` among them."""
+    return tuple(_imports_of(name))
+
+
+def _imports_of(name):
     path, tree = sources()[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -114,9 +128,7 @@ def imports_of(name):
 
 
 def inside_functions(tree):
-    functions = (
-        n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-    )
+    functions = (n for n in nodes(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
     return {id(node) for function in functions for node in ast.walk(function)}
 
 
@@ -195,7 +207,7 @@ def test_imports_point_downwards():
 def test_nothing_is_imported_inside_a_function():
     def check(path, tree):
         inside = inside_functions(tree)
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Import | ast.ImportFrom) and id(node) in inside:
                 yield node.lineno, ast.unparse(node)
 
@@ -215,7 +227,7 @@ def test_no_module_imports_itself_through_others():
 
 def test_no_import_is_hidden_behind_type_checking():
     def check(path, tree):
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if "TYPE_CHECKING" in (getattr(node, "id", ""), getattr(node, "attr", "")):
                 yield node.lineno, "TYPE_CHECKING hides an import from the layers"
 
@@ -312,7 +324,7 @@ def test_constructors_take_few_arguments():
 
 def test_nothing_executes_what_a_file_says():
     def check(path, tree):
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for module in modules:

@@ -13,7 +13,7 @@ from latlas.core import CorruptFileError, Example, RunDirectory, map_batches
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
 from latlas.estimators._options import check_options, jsonable
-from latlas.estimators._plan import Fit
+from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, config_of, read_record
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
@@ -150,9 +150,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_options(options)
         x, item_shape = checked_rows(self, X, None)
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
-        fit = Fit.planned(options, x, names)
-        fit, run, finished = begun(fit, run, resume=resume, overwrite=overwrite)
-        self._adopt(finished or fit.go(run, callbacks), item_shape)
+        plan = Plan.of(options, x, names)
+        plan, run, finished = begun(plan, run, resume=resume, overwrite=overwrite)
+        self._adopt(finished or plan.fit(run, callbacks), item_shape)
         return self
 
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:

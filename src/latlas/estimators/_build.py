@@ -10,9 +10,9 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, RequestError
+from latlas.core import Example, RequestError, checked_name
 from latlas.data import AbstractUnits
-from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS
 from latlas.models import VAE, GaussianRecognition, StandardNormal
 from latlas.networks import (
     MLP,

@@ -75,7 +75,7 @@ class MeasuresMixin:
         random_state: Any = None,
         progress: Any = None,
     ) -> EvidencePerExample:
-        """Log p(x) of each row by annealed importance sampling from q(z | x): dearer than `evaluate`, and tighter.
+        """Log p(x) of each row by annealed importance sampling from q(z | x): more expensive than `evaluate`, and tighter.
 
         Args:
             X: data of the shape of those fitted.

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from latlas.core import RequestError
-from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.core import RequestError, checked_name
+from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS
 from latlas.networks import activation
 
 # epochs=None: about as many steps as bring the digits and MNIST to rest, within bounds

@@ -1,8 +1,7 @@
 """The one table from names to objects: what `Atlas` and the command line accept."""
 
-import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,21 +169,3 @@ LIKELIHOODS: dict[str, Entry] = {
         lambda s: CentredLevels(s["num_levels"]),
     ),
 }
-
-
-def checked_name(what: str, name: Any, names: Iterable[str]) -> str:
-    """The name, if it is one of those.
-
-    Raises:
-        RequestError: with the nearest name and all of them.
-
-    >>> checked_name("network", "mpl", NETWORKS)
-    Traceback (most recent call last):
-    latlas.core._errors.RequestError: There is no network 'mpl'; did you mean 'mlp'? Choose one of mlp, conv.
-    """
-    names = list(names)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise RequestError(f"There is no {what} {name!r}{hint} Choose one of {', '.join(names)}.")

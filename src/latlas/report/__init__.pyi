@@ -6,7 +6,11 @@ from . import page as page
 from . import posterior as posterior
 from .atlas import render as render
 from .data import BayesReportData as BayesReportData
+from .data import Items as Items
+from .data import LatentMap as LatentMap
+from .data import Measures as Measures
 from .data import ReportData as ReportData
+from .data import RunDetails as RunDetails
 from .drawing import DARK as DARK
 from .drawing import LIGHT as LIGHT
 from .drawing import Theme as Theme

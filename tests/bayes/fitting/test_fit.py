@@ -19,7 +19,6 @@ from latlas.bayes.engines._names import FAMILIES
 from latlas.bayes.fitting._fit import _pair
 from latlas.core import RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 Y = np.array([1.2, 0.7, 2.9, 1.6, 0.1, 1.9])
 COLUMNS = {"mean", "sd", "q05", "q50", "q95", "mcse"}
 

@@ -9,7 +9,6 @@ from tests.bayes.posteriors import nearby_normal
 
 from latlas.distributions.families import Affine, Composed, Diagonal, Triangular
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(4)
 SCALE = np.array([0.1, 1.0, 2.0, 1e3])
 DENSE, DIAGONAL = Affine(LOC, Triangular(FACTOR)), Affine(LOC[::-1].copy(), Diagonal(SCALE))

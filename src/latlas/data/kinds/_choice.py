@@ -72,5 +72,5 @@ def _is_scale(summary: Summary) -> bool:
         return False
     if summary.step != 1 or (summary.dtype == "uint8" and len(summary.shape) > 2):
         return True
-    common = summary.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
-    return common and summary.top >= 0.5 * summary.below_top
+    common = summary.grid.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
+    return common and summary.grid.top >= 0.5 * summary.grid.below_top

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from latlas.core import RequestError
 from latlas.estimators._atlas import Atlas
 from latlas.estimators._options import check_options
-from latlas.estimators._plan import Fit
+from latlas.estimators._plan import Plan
 from latlas.estimators._rows import checked_rows
 from latlas.estimators.path._fit import fit_path
 from latlas.estimators.path._store import check_place, read_path, write_path
@@ -87,8 +87,8 @@ class BetaPath(BaseEstimator):
                 )
         x, item_shape = checked_rows(atlas, X, None)
         names = [str(name) for name in getattr(atlas, "feature_names_in_", ())] or None
-        fit = Fit.planned(options, x, names)
-        records, self.curve_ = fit_path(fit, betas, callbacks)
+        plan = Plan.of(options, x, names)
+        records, self.curve_ = fit_path(plan, betas, callbacks)
         self.betas_, self.atlases_ = betas, []
         for beta, record in zip(betas, records, strict=True):
             one = _clone(atlas).set_params(beta=float(beta))

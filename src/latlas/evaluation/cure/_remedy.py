@@ -15,7 +15,7 @@ from latlas.objectives import Constraint, constrained_fit
 from latlas.training import FitResult, Trainer
 
 
-class Course(eqx.Module):
+class FitSetup(eqx.Module):
     """The set-up of a fit as one value: what `trainer.fit(key, model, data)` is called with.
 
     Attributes:
@@ -81,7 +81,7 @@ class AbstractRemedy(eqx.Module):
         return finding.name in self.findings
 
     @abc.abstractmethod
-    def apply(self, course: Course) -> Course | None:
+    def apply(self, setup: FitSetup) -> FitSetup | None:
         """The treated set-up, or `None` where there is nothing to change."""
 
 

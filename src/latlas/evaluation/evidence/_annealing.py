@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import AbstractSchedule, Example, Progress
-from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.sampling import HMC, AbstractTransition, GeometricPath
-from latlas.stats import pareto_k
+from latlas.stats import WeightStatistics, pareto_k, weight_statistics
 
 
 class SigmoidTemperatures(AbstractSchedule):

@@ -16,7 +16,7 @@ from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_exa
 
 Betas = Sequence[float] | Float[np.ndarray, " betas"]
 
-# nats of a dimension below which it tells nothing of its example; `ReportData.active_threshold` is the same number
+# nats of a dimension below which it tells nothing of its example; a report's `LatentMap.active_threshold` is the same
 PRUNED_BELOW = 0.01
 
 
