@@ -48,10 +48,8 @@ class DiagonalGaussian(AbstractGaussianFamily):
     def __call__(self, params: DiagonalParams) -> Distribution:
         """Normal, over the latent's entries."""
         affine = self.affine(params)
-        q: Any = diagonal_normal(
-            affine.loc, affine.factor.diagonal
-        )  # NumPyro: log_prob may be a number or an array
-        return over_latent(q, params.loc)
+        q = diagonal_normal(affine.loc, affine.factor.diagonal)
+        return over_latent(q, params.loc)  # pyright: ignore[reportArgumentType]  # NumPyro: log_prob may be a number
 
     def units(self, params: DiagonalParams) -> DiagonalParams:
         """Standard deviations for the mean, one for their logarithms."""
