@@ -123,5 +123,5 @@ def _number(value):
     return math.nan if value is None else float(value)
 
 
-def _with_nan(row):
+def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: math.nan if value is None else value for name, value in row.items()}
