@@ -4,6 +4,7 @@ import math
 import os
 import sys
 import time
+from io import StringIO
 from typing import Any, TextIO
 
 import numpy as np
@@ -81,7 +82,7 @@ class PlainProgress:
         seconds: between two lines; the last line is always written.
     """
 
-    def __init__(self, stream: TextIO | None = None, seconds: float = 10.0) -> None:
+    def __init__(self, stream: TextIO | StringIO | None = None, seconds: float = 10.0) -> None:
         self.stream, self.seconds = stream or sys.stderr, seconds
         self._rate, self._written = _Rate(), None
 
@@ -115,7 +116,7 @@ class PlainProgress:
         self.stream.flush()
 
 
-def progress(stream: TextIO | None = None) -> ProgressBar | PlainProgress:
+def progress(stream: TextIO | StringIO | None = None) -> ProgressBar | PlainProgress:
     """The progress callback that fits a stream: a bar on a terminal, plain lines elsewhere.
 
     Args:

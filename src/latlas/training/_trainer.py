@@ -8,7 +8,8 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
+import numpy as np
+from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import RequestError, RunDirectory
 from latlas.training._advance import Recipe, num_rows
@@ -79,9 +80,9 @@ class Trainer(eqx.Module):
         self,
         key: PRNGKeyArray,
         model: PyTree,
-        data: PyTree[Array] = None,
+        data: PyTree[Array | np.ndarray] = None,
         *,
-        valid: PyTree[Array] = None,
+        valid: PyTree[Array | np.ndarray] = None,
         run: RunDirectory | None = None,
         callbacks: Sequence[Any] = (),
     ) -> FitResult:
@@ -121,7 +122,7 @@ class Trainer(eqx.Module):
         self,
         keys: PRNGKeyArray,
         init: Callable[[PRNGKeyArray], PyTree],
-        data: PyTree[Array] = None,
+        data: PyTree[Array | np.ndarray] = None,
         *,
         objectives: Any = None,
         callbacks: Sequence[Any] = (),
@@ -173,7 +174,7 @@ class Trainer(eqx.Module):
         return Plan(recipe, total, min(every, total), reports.patience, reports.checkpoint_seconds)
 
 
-def _rows(data: PyTree[Array], name: str) -> PyTree[Array]:
+def _rows(data: PyTree[ArrayLike], name: str) -> PyTree[Array]:
     """The data on the device, once their rows were counted."""
     data = jax.tree.map(jnp.asarray, data)
     try:
