@@ -32,7 +32,7 @@ docs: env
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 lint: env
-	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright
 
 types: env
 	$(BIN)/pyright

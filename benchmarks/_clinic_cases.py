@@ -25,7 +25,7 @@ from latlas.distributions import (
     Likelihood,
     diagonal_normal,
 )
-from latlas.evaluation.cure import Course
+from latlas.evaluation.cure import FitSetup
 from latlas.models import (
     VAE,
     AbstractLatentModel,
@@ -40,10 +40,10 @@ from latlas.models import (
 )
 from latlas.networks import MLP, Of
 from latlas.objectives import Elbo, FreeBits, Total
-from latlas.training import Adam, Schedule, Trainer
+from latlas.training import Adam, Reports, Schedule, Trainer
 
 FEATURES, LATENT, HIDDEN, EPOCHS, BATCH = 64, 8, 64, 200, 100
-Change = Callable[[Course], Course]
+Change = Callable[[FitSetup], FitSetup]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Case:
     """
 
     name: str
-    build: Callable[[int], Course]
+    build: Callable[[int], FitSetup]
     rows: Callable[[int], tuple[Example, Example, Example]]
     expected: tuple[str, ...] = ()
     grid: dict[str, Change] = None
@@ -191,11 +191,11 @@ def trainer(beta=1.0, rows: int = 1000) -> Trainer:
     beta = Constant(beta) if isinstance(beta, float) else beta
     steps = EPOCHS * (rows // BATCH)
     rate = Schedule("cosine_decay_schedule", init_value=3e-3, decay_steps=steps)
-    return Trainer(Elbo(beta), Adam(rate), num_epochs=EPOCHS, batch_size=BATCH, report_every=steps // 40)
+    return Trainer(Elbo(beta), Adam(rate), num_epochs=EPOCHS, batch_size=BATCH, reports=Reports(steps // 40))
 
 
-def course(model, rows, seed: int, beta=1.0) -> Course:
-    return Course(jr.key(seed), model, trainer(beta), rows(seed)[0])
+def setup(model, rows, seed: int, beta=1.0) -> FitSetup:
+    return FitSetup(jr.key(seed), model, trainer(beta), rows(seed)[0])
 
 
 # --- what a person would try: numbers as arrays, so that a grid is one compiled program
@@ -221,7 +221,7 @@ def with_scale(value: float) -> Change:
 
 
 def with_part(where, part, *, frozen: bool = False) -> Change:
-    def change(c: Course) -> Course:
+    def change(c: FitSetup) -> FitSetup:
         trainer = replace(c.trainer, frozen=where) if frozen else c.trainer
         return replace(c, model=eqx.tree_at(where, c.model, part(c.model)), trainer=trainer)
 
@@ -252,7 +252,7 @@ def shallower(layers: int) -> Change:
     return lambda c: replace(c, model=stack(int(jr.key_data(c.key)[-1]), layers))
 
 
-def _amortised(c: Course) -> Course:
+def _amortised(c: FitSetup) -> FitSetup:
     seed = int(jr.key_data(c.key)[-1])
     return replace(c, model=vae(seed))
 
@@ -270,30 +270,30 @@ def _shown(seed: int) -> Shown:
 NEVER = LinearWarmUp(1.0, end=0.01)  # beta is still at a hundredth when the run ends
 
 SICK = (
-    Case("strong decoder", lambda s: course(_shown(s), with_a_copy, s), with_a_copy,
+    Case("strong decoder", lambda s: setup(_shown(s), with_a_copy, s), with_a_copy,
          ("posterior_collapse",), WARM_UPS | {f"free bits {n}": with_free_bits(n) for n in (0.1, 0.3)}),
-    Case("large beta", lambda s: course(vae(s), binary, s, 20.0), binary, ("posterior_collapse",), BETAS | WARM_UPS),
-    Case("scale too small", lambda s: course(vae(s, Gaussian(FixedScale(0.003))), grey, s), grey,
+    Case("large beta", lambda s: setup(vae(s), binary, s, 20.0), binary, ("posterior_collapse",), BETAS | WARM_UPS),
+    Case("scale too small", lambda s: setup(vae(s, Gaussian(FixedScale(0.003))), grey, s), grey,
          ("wrong_likelihood_scale", "vanishing_posterior_variance"),
          SCALES | {"learned scale": learned(0.3)}),
-    Case("deep stack", lambda s: course(stack(s, 5), binary, s), binary,
+    Case("deep stack", lambda s: setup(stack(s, 5), binary, s), binary,
          ("collapsed_layer", "posterior_collapse"),
          WARM_UPS | {f"{n} layers": shallower(n) for n in (3, 2)} | {"one layer": _amortised}),
-    Case("linear decoder, high noise", lambda s: Course(jr.key(s), eqx.tree_at(
+    Case("linear decoder, high noise", lambda s: FitSetup(jr.key(s), eqx.tree_at(
              lambda m: m.head, linear_vae(jr.key(1000 + s), 12, 3), Gaussian(FixedScale(5.0))), trainer(),
              linear_rows(s)[0]), linear_rows,
          ("posterior_collapse", "wrong_likelihood_scale"),
          NOISES | {"learned scale": learned(1.0)}),
-    Case("dead warm-up", lambda s: course(vae(s), binary, s, NEVER), binary,
+    Case("dead warm-up", lambda s: setup(vae(s), binary, s, NEVER), binary,
          ("too_few_epochs", "vanishing_posterior_variance", "aggregate_posterior_mismatch"), BETAS | WARM_UPS),
-    Case("deterministic q", lambda s: course(_deterministic(s), binary, s), binary,
+    Case("deterministic q", lambda s: setup(_deterministic(s), binary, s), binary,
          ("vanishing_posterior_variance",), WIDTHS | {"amortised": _amortised}),
-    Case("Dirac prior", lambda s: course(vae(s, prior=Dirac()), binary, s), binary, ("support_mismatch",), PRIORS),
+    Case("Dirac prior", lambda s: setup(vae(s, prior=Dirac()), binary, s), binary, ("support_mismatch",), PRIORS),
 )  # fmt: skip
 
 HEALTHY = (
-    Case("binary digits", lambda s: course(vae(s), binary, s, LinearWarmUp(0.1)), binary),
-    Case("grey digits", lambda s: course(vae(s, Gaussian(LearnedScale())), grey, s), grey),
-    Case("linear", lambda s: Course(jr.key(s), linear_vae(jr.key(1000 + s), 12, 3), trainer(), linear_rows(s)[0]),
+    Case("binary digits", lambda s: setup(vae(s), binary, s, LinearWarmUp(0.1)), binary),
+    Case("grey digits", lambda s: setup(vae(s, Gaussian(LearnedScale())), grey, s), grey),
+    Case("linear", lambda s: FitSetup(jr.key(s), linear_vae(jr.key(1000 + s), 12, 3), trainer(), linear_rows(s)[0]),
          linear_rows),
 )  # fmt: skip

@@ -24,10 +24,10 @@ NATS = 1.0
 
 def sick(case: Case, seed: int, max_attempts: int) -> dict[str, Any]:
     """One sick set-up: what was named, what the cure came to, and what the grid did."""
-    course, (train, valid, test) = case.build(seed), case.rows(seed)
+    setup, (train, valid, test) = case.build(seed), case.rows(seed)
     began = time.monotonic()
     cured = fit_with_cure(
-        course.key, course.trainer, course.model, train, valid=valid, max_attempts=max_attempts
+        setup.key, setup.trainer, setup.model, train, valid=valid, max_attempts=max_attempts
     )
     seconds = time.monotonic() - began
     treatments = [treatment.to_dict() for treatment in cured.treatments]
@@ -36,7 +36,7 @@ def sick(case: Case, seed: int, max_attempts: int) -> dict[str, Any]:
     named = sorted(named | {treatment["finding"] for treatment in treatments if treatment["attempt"] == 0})
     grid = {}
     for label, change in case.grid.items():
-        changed = change(course)
+        changed = change(setup)
         try:
             model = changed.fit(valid).model
         except NonFiniteError:
@@ -48,7 +48,7 @@ def sick(case: Case, seed: int, max_attempts: int) -> dict[str, Any]:
         "case": case.name, "seed": seed, "expected": case.expected, "named": named,
         "right": bool(set(named) & set(case.expected)), "treatments": treatments,
         "left": [finding.name for finding in cured.diagnosis.findings],
-        "as_asked": as_asked(course, valid, test), "cured": found, "by_hand": grid[best][1], "best_by_hand": best,
+        "as_asked": as_asked(setup, valid, test), "cured": found, "by_hand": grid[best][1], "best_by_hand": best,
         "grid": {label: {"valid": v, "test": t} for label, (v, t) in grid.items()},
         "within": bool(found >= grid[best][1] - NATS), "attempts": 1 + max([t["attempt"] for t in treatments], default=0),
         "seconds": seconds,
@@ -57,10 +57,10 @@ def sick(case: Case, seed: int, max_attempts: int) -> dict[str, Any]:
 
 def healthy(case: Case, seed: int, max_attempts: int) -> dict[str, Any]:
     """One healthy set-up: whether it was left alone, bit for bit."""
-    course, (train, valid, _) = case.build(seed), case.rows(seed)
-    alone = course.fit(valid)
+    setup, (train, valid, _) = case.build(seed), case.rows(seed)
+    alone = setup.fit(valid)
     cured = fit_with_cure(
-        course.key, course.trainer, course.model, train, valid=valid, max_attempts=max_attempts
+        setup.key, setup.trainer, setup.model, train, valid=valid, max_attempts=max_attempts
     )
     one, other = named_arrays(alone.state), named_arrays(cured.result.state)
     return {
@@ -75,10 +75,10 @@ def nats(model: Any, rows: Example) -> float:
     return elbo(jr.key(12345), model, rows, num_samples=50).summary().value
 
 
-def as_asked(course: Any, valid: Example, test: Example) -> float | None:
+def as_asked(setup: Any, valid: Example, test: Example) -> float | None:
     """The test ELBO of the set-up without its cure, or `None` where it has none."""
     try:
-        return nats(course.fit(valid).model, test)
+        return nats(setup.fit(valid).model, test)
     except NonFiniteError:
         return None
 

@@ -26,7 +26,7 @@ import jax.random as jr
 import numpy as np
 
 from latlas.core import InterruptedRunError, RunDirectory
-from latlas.training import Adam, Schedule, Trainer
+from latlas.training import Adam, Reports, Schedule, Trainer
 
 NUM_REPORTS = 60
 STEPS_PER_REPORT = 40
@@ -46,8 +46,8 @@ def train(directory: RunDirectory, num_reports: int = NUM_REPORTS, callbacks=())
     num_steps = num_reports * STEPS_PER_REPORT
     rate = Schedule("cosine_decay_schedule", init_value=1e-2, decay_steps=num_steps)
     trainer = Trainer(
-        _Regression(), Adam(rate), num_steps=num_steps, batch_size=16, report_every=STEPS_PER_REPORT,
-        checkpoint_seconds=0.0,
+        _Regression(), Adam(rate), num_steps=num_steps, batch_size=16, 
+        reports=Reports(STEPS_PER_REPORT, checkpoint_seconds=0.0),
     )  # fmt: skip
     trainer.fit(jr.key(2), model, data, valid=data, run=directory, callbacks=callbacks)
 

@@ -20,7 +20,7 @@ from benchmarks.ours._models import grey_to_unit, mlp_vae
 from latlas.core import Example
 from latlas.evaluation import rate_distortion
 from latlas.objectives import Constrained, Constraint, Rate, ReconstructionError, constrained_fit, measured
-from latlas.training import Adam, Schedule, Trainer
+from latlas.training import Adam, Reports, Schedule, Trainer
 
 TOLERANCES = (0.1, 0.125, 0.15, 0.175, 0.2)
 GOAL = 0.02
@@ -68,7 +68,7 @@ def _one(
     rate = Schedule("cosine_decay_schedule", init_value=options.learning_rate, decay_steps=options.steps)
     trainer = Trainer(
         Rate(), Adam(rate), num_steps=options.steps, batch_size=options.batch_size, prepare=grey_to_unit,
-        report_every=max(1, options.steps // 100),
+        reports=Reports(max(1, options.steps // 100)),
     )  # fmt: skip
     model = mlp_vae(init_key, tuple(options.hidden), options.latent_dim, "relu")
     started = time.perf_counter()

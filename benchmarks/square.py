@@ -17,7 +17,7 @@ from latlas.bayes.densities import Density
 from latlas.bayes.engines import AbstractEngine, EngineResult, linearised_fit
 from latlas.bayes.engines._names import engine_named
 from latlas.core import LatlasError
-from latlas.distributions.families import Affine, FullRank
+from latlas.distributions.families import Affine, Diagonal, FullRank
 
 NOISE = 0.1
 OBSERVED = (-0.5, 0.0, 0.05, 0.5, 1.0)
@@ -128,7 +128,7 @@ def density(observed, start=0.0):
         )
 
     whole = from_log_density(log_density, jnp.zeros(1), data={"observed": observed})
-    return Density(whole).whitened(Affine(jnp.full(1, start), jnp.full(1, 0.1)))
+    return Density(whole).whitened(Affine(jnp.full(1, start), Diagonal(jnp.full(1, 0.1))))
 
 
 def fitted(

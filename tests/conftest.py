@@ -1,9 +1,8 @@
 """What every test shares: a supply of keys, and the data sets where a checkout has them."""
 
-# Two checks that one would like here and that were tried (they cost nothing measurable): jaxtyping's import hook with
-# beartype fails where tests give NumPy arrays to signatures that say `Array`; `jax_numpy_rank_promotion = "raise"` fails
-# inside NumPyro's densities and in closed forms of KL that broadcast by design. Run either by hand:
-#   pytest --jaxtyping-packages=latlas,beartype.beartype        JAX_NUMPY_RANK_PROMOTION=raise pytest
+# A check that one would like here and that was tried (it costs nothing measurable): `jax_numpy_rank_promotion = "raise"`
+# fails inside NumPyro's densities and in closed forms of KL that broadcast by design. By hand:
+#   JAX_NUMPY_RANK_PROMOTION=raise pytest
 
 import contextlib
 import itertools
@@ -12,7 +11,38 @@ from pathlib import Path
 
 import jax
 import jax.random as jr
+import jaxtyping
 import pytest
+
+# Most tests compile many programs and run each for moments: XLA's optimisations cost more than they save. Here and in the
+# processes that tests start; `JAX_DISABLE_MOST_OPTIMIZATIONS=0 make test` compiles as users do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+_QUICK = os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] not in ("0", "false", "False")
+jax.config.update("jax_disable_most_optimizations", _QUICK)
+
+# Annotations, shapes included, are checked at every call of what is defined in these folders, also while a program is
+# traced. An int is a float, as everywhere in Python's typing.
+CHECKED = ("core", "models", "networks")
+jaxtyping.install_import_hook(
+    [f"latlas.{folder}" for folder in CHECKED],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+)
+
+_raises = pytest.raises
+
+
+@contextlib.contextmanager
+def _raises_by_itself(expected, **options):
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        with _raises(expected, **options) as error:
+            yield error
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+# what a test hands over to be refused may be of a wrong type, and the refusal must be our own, as users get it
+pytest.raises = _raises_by_itself
 
 # a process may have 65,530 memory maps on Linux; every compiled program takes some, and without one more the compiler
 # dies of a segmentation fault
@@ -29,20 +59,20 @@ def programs_that_are_done_are_dropped():
 
 
 @contextlib.contextmanager
-def compiling_quickly():
-    """Where many programs are compiled and each is run for moments: XLA's optimisations cost more than they save."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
+def optimised_programs():
+    """Where programs run for long: they are compiled as users compile them."""
+    jax.config.update("jax_disable_most_optimizations", False)
     try:
         yield
     finally:
-        jax.config.update("jax_disable_most_optimizations", before)
+        jax.config.update("jax_disable_most_optimizations", _QUICK)
 
 
-@pytest.fixture(scope="module")
-def compile_quickly():
-    """The same for a whole file: `pytestmark = pytest.mark.usefixtures("compile_quickly")`."""
-    with compiling_quickly():
+@pytest.fixture(autouse=True)
+def programs_that_run_for_long_are_optimised(request):
+    """`@pytest.mark.optimised` on a test or file; what is slow trains, and is so by itself."""
+    marks = request.node.get_closest_marker
+    with optimised_programs() if marks("optimised") or marks("slow") else contextlib.nullcontext():
         yield
 
 

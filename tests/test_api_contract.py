@@ -28,9 +28,12 @@ SECTION = r"^{}:\n((?:[ ]+.*\n|\n)+)"
 
 
 def exports(package):
-    """Names that the folder's `__init__.py` re-exports."""
-    tree = ast.parse((SOURCE / package.replace(".", "/") / "__init__.py").read_text())
-    names = [a.asname for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names]
+    """Names that the folder's `__init__.py` re-exports, or the stub of a lazy one; its rooms are not among them."""
+    init = SOURCE / package.replace(".", "/") / "__init__.py"
+    stub = init.with_suffix(".pyi")
+    tree = ast.parse((stub if stub.is_file() else init).read_text())
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+    names = [a.asname for node in froms for a in node.names]
     return [name for name in names if name and not name.startswith("__")]
 
 
@@ -44,10 +47,21 @@ def public_objects():
     }
 
 
+@functools.cache
+def definitions(module):
+    """Name -> syntax tree of each class and function at the top of a module, parsed once."""
+    tree = ast.parse(Path(inspect.getsourcefile(importlib.import_module(module))).read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
+def definition(thing):
+    """The syntax tree of a public class or function."""
+    return definitions(thing.__module__)[thing.__name__]
+
+
 def written_methods(cls):
     """Public methods (and `__init__`, `__call__`) that a person wrote in this class's body."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    for node in tree.body:
+    for node in definition(cls).body:
         if isinstance(node, ast.FunctionDef) and (
             not node.name.startswith("_") or node.name in ("__init__", "__call__")
         ):
@@ -63,7 +77,7 @@ def public_callables():
             for method, node in written_methods(thing):
                 found[f"{name}.{method}"] = node
         elif inspect.isfunction(inspect.unwrap(thing)):
-            found[name] = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(thing)))).body[0]
+            found[name] = definition(inspect.unwrap(thing))
     return found
 
 

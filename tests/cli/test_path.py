@@ -28,7 +28,9 @@ def test_a_path_is_fitted_written_and_told(latlas_, table, tmp_path):
     assert told["chosen"]["beta"] == told["betas"][int(np.argmax(told["curve"]["elbo"]))]
     assert len(told["curve"]["rate"]) == len(told["active_units"]) == 3
     assert json.loads((out / "rate_distortion.json").read_text())["curve"] == told["curve"]
-    assert 'id="rate-distortion"' in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert 'id="rate-distortion"' in page
+    assert f"The diamond is the one chosen, β = {told['chosen']['beta']:g}." in page
     assert (out / "rate_distortion.svg").read_text().startswith("<?xml")
     assert latlas.load(out / "beta-10").beta == 10.0
     again = latlas_("fit", table, "--out", out, "--betas", "10,0.1,1", *SMALL)

@@ -10,7 +10,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 
-from latlas.core import Example
+from latlas.core import Estimate, Evidence, Example
 from latlas.distributions import Chain, FixedScale, Gaussian, Likelihood, diagonal_normal
 from latlas.evaluation import active_units, elbo, evaluate, rate_distortion
 from latlas.evaluation.evidence import kl_per_dimension
@@ -149,6 +149,8 @@ def test_the_summary_has_exactly_the_agreed_form(evaluation):
     assert list(found["elbo"]) == ["value", "standard_error"]
     assert (found["num_examples"], found["log_evidence"]["num_samples"]) == (30, 300)
     assert found["elbo"]["value"] == pytest.approx(-(found["rate"] + found["distortion"]), rel=1e-6)
+    assert Evidence.from_dict(found["log_evidence"]) == evaluation.evidence
+    assert Estimate.from_dict(found["elbo"]) == evaluation.elbo
 
 
 def test_an_error_that_cannot_be_known_is_none(model, x):

@@ -45,7 +45,9 @@ def test_convolution_equals_scipy(shape):
     expected = np.stack(
         [sum(correlate(x[..., i], kernel[..., i, o], "same") for i in range(2)) for o in range(3)], -1
     )
-    np.testing.assert_allclose(convolve(x, kernel, 1), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        convolve(jnp.asarray(x), jnp.asarray(kernel), 1), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_upsampling_repeats_and_cuts():

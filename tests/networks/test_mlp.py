@@ -18,7 +18,7 @@ def test_mlp_is_its_formula():
     network = MLP(3, 2, hidden=(4, 5), key=jr.key(0))
     x = np.array([0.3, -1.0, 2.0], np.float32)
     (w1, w2, w3) = (np.asarray(layer.weight, np.float64) for layer in network.layers)
-    np.testing.assert_allclose(network(x), np.tanh(np.tanh(x @ w1) @ w2) @ w3, rtol=1e-5)
+    np.testing.assert_allclose(network(jnp.asarray(x)), np.tanh(np.tanh(x @ w1) @ w2) @ w3, rtol=1e-5)
 
 
 def test_layer_norm_makes_the_first_hidden_layer_blind_to_the_scale_of_the_input():

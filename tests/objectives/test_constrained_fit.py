@@ -11,7 +11,7 @@ from latlas.core import Constant, Example
 from latlas.distributions import FixedScale, Gaussian, Likelihood, diagonal_normal
 from latlas.models import AbstractLatentModel
 from latlas.objectives import Constraint, Elbo, Rate, ReconstructionError, constrained_fit
-from latlas.training import Adam, ProportionalIntegral, Schedule, Trainer
+from latlas.training import Adam, ProportionalIntegral, Reports, Schedule, Trainer
 
 NUM_STEPS = 2000
 # reverse water-filling (Cover and Thomas 2006, theorem 10.3.3) at the level 1/2: the last direction is not worth a nat
@@ -51,7 +51,7 @@ MODEL = Diagonal(jnp.full(4, 0.3), jnp.full(4, -1.0), jnp.ones(4))
 
 def _fit(objective, *constraints, num_steps=NUM_STEPS, model=MODEL, **options):
     rate = Schedule("cosine_decay_schedule", init_value=0.02, decay_steps=num_steps)
-    trainer = Trainer(objective, Adam(rate), num_steps=num_steps, batch_size=None, report_every=100)
+    trainer = Trainer(objective, Adam(rate), num_steps=num_steps, batch_size=None, reports=Reports(100))
     return constrained_fit(jr.key(1), trainer, model, DATA, constraints, **options)
 
 

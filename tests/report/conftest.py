@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
 
-from latlas.report import ReportData, render
+from latlas.report import Items, LatentMap, Measures, ReportData, RunDetails, render
 
 SHAPES = {"image": (8, 6), "series": (40,), "table": (5,)}
 
@@ -92,11 +93,21 @@ def treatments() -> list[dict[str, Any]]:
     return [first, first | {"finding": "unstable_gradients", "attempt": 2, "measured": None, "outcome": None}]
 
 
+def report_of(title: str, **words: Any) -> ReportData:
+    """Report data from the fields of all their parts."""
+    parts = [part(**{f.name: words.pop(f.name) for f in fields(part) if f.name in words}) for part in _PARTS]
+    assert not words, f"no part has the fields {list(words)}"
+    return ReportData(title, *parts)
+
+
+_PARTS = (Items, LatentMap, Measures, RunDetails)
+
+
 @pytest.fixture(scope="session")
 def content() -> Callable[..., dict[str, Any]]:
     """A whole report's arguments, of one kind; any of them replaced by name."""
 
-    def make(kind: str = "image", *, num: int = 10, latent_dim: int = 4, **changes: Any) -> dict[str, Any]:
+    def make(kind: str = "image", /, *, num: int = 10, latent_dim: int = 4, **changes: Any) -> dict[str, Any]:
         random, shape = np.random.default_rng(0), SHAPES[kind]
         items = {
             "samples": random.normal(size=(num, *shape)),
@@ -108,7 +119,7 @@ def content() -> Callable[..., dict[str, Any]]:
             "labels": np.arange(num) % 3,
             "kl_per_dimension": 0.005 * np.arange(latent_dim) ** 2,
         }
-        words = {"title": "Digits", "item_shape": shape, "likelihood": "Bernoulli", "options": {"beta": 1.0}}
+        words = {"title": "Digits", "shape": shape, "likelihood": "Bernoulli", "options": {"beta": 1.0}}
         if kind == "table":
             words["feature_names"] = [f"feature {place}" for place in range(5)]
         return words | items | {"history": history(), "evaluation": evaluation()} | changes
@@ -119,13 +130,13 @@ def content() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def report(content: Callable[..., dict[str, Any]]) -> Callable[..., ReportData]:
     """The report data themselves."""
-    return lambda kind="image", **changes: ReportData(**content(kind, **changes))
+    return lambda kind="image", /, **changes: report_of(**content(kind, **changes))
 
 
 @pytest.fixture(scope="session")
 def measures() -> Callable[..., ReportData]:
     """Report data without items and codes, whose page is drawn in a tenth of the time."""
-    return lambda **changes: ReportData(title="Digits", item_shape=(5,), **changes)
+    return lambda **changes: report_of("Digits", shape=(5,), **changes)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from latlas.core import RequestError
 from latlas.report import (
     DARK,
     LIGHT,
-    ReportData,
+    Measures,
     gap_figure,
     pruning_figure,
     rate_distortion_figure,
@@ -40,10 +40,12 @@ def with_gap(**changes):
         "total": measured(3.09),
         "approximation": measured(1.43),
         "amortization": measured(1.66),
-        "elbo": -74.4,
+        "elbo": measured(-74.4, 0.45),
         "refined_elbo": measured(-72.74),
-        "log_evidence": -71.31,
-        "converged": True,
+        "log_evidence": measured(-71.31, 0.43),
+        "num_examples": 360,
+        "converged": 1.0,
+        "reliable": True,
     }
     return full_evaluation(gap=gap | changes)
 
@@ -74,7 +76,7 @@ def test_the_gap_is_told_in_words_and_the_alt_text(measures):
 
 
 def test_a_search_that_did_not_end_is_said(measures):
-    data = measures(evaluation=with_gap(converged=False))
+    data = measures(evaluation=with_gap(converged=0.0))
     assert "had not come to its end" in split(data)
     assert "at least this much" in Page(render(data)).words
 
@@ -200,4 +202,4 @@ def test_a_curve_that_cannot_be_drawn_is_refused(name, change, message, tmp_path
 
 def test_columns_of_a_curve_that_disagree_are_refused():
     with pytest.raises(ValueError, match="3 values of on_hull for 4 betas"):
-        ReportData(title="", item_shape=(1,), curve=curve(on_hull=[True] * 3))
+        Measures(curve=curve(on_hull=[True] * 3))

@@ -31,7 +31,7 @@ def texts(figure) -> set[str]:
 @pytest.mark.parametrize("draw", ITEMS)
 def test_every_kind_of_item_is_drawn_with_holes_in_it(draw, kind, report):
     data = report(kind)
-    for items in (data.samples, data.originals, data.prototype, data.interpolation):
+    for items in (data.items.samples, data.items.originals, data.latent.prototype, data.latent.interpolation):
         items.reshape(-1)[[0, 3]] = np.nan, np.inf
     assert to_svg(draw(data, LIGHT)).startswith(b"<?xml")
 
@@ -115,7 +115,7 @@ def test_long_tables_show_the_features_that_vary_most(report):
     items = np.ones((10, 50)) * np.arange(10)[:, None]
     items[:, 7] = 0
     change = {name: items for name in ("samples", "originals", "reconstructions")}
-    change |= {"prototype": items[0], "interpolation": items[None], "item_kind": "table", "item_shape": (50,)}
+    change |= {"prototype": items[0], "interpolation": items[None], "kind": "table", "shape": (50,)}
     names = texts(samples_figure(report("table", feature_names=None, **change)))
     assert "1" in names
     assert "8" not in names
@@ -159,9 +159,7 @@ def test_colour_images_and_large_images_fit_a_report(report):
     change = {
         name: random.uniform(size=(40, 200, 130, 3)) for name in ("samples", "originals", "reconstructions")
     }
-    data = report(
-        item_shape=(200, 130, 3), prototype=None, interpolation=change["samples"][None, :9], **change
-    )
+    data = report(shape=(200, 130, 3), prototype=None, interpolation=change["samples"][None, :9], **change)
     total = sum(
         len(to_svg(draw(data))) for draw in (samples_figure, reconstructions_figure, interpolation_figure)
     )

@@ -2,9 +2,10 @@ import re
 
 import numpy as np
 import pytest
+from tests.report.conftest import report_of
 from tests.report.pages import EVIL, Page
 
-from latlas.report import ReportData, render
+from latlas.report import Items, ReportData, RunDetails, render
 
 
 def test_a_whole_report_is_valid_self_contained_and_the_same_every_time(report, whole):
@@ -62,7 +63,7 @@ def test_strings_of_the_data_are_text_and_never_markup(report):
             likelihood=EVIL,
             likelihood_reason=EVIL,
             fingerprint=EVIL,
-            run=EVIL,
+            path=EVIL,
             history=(),
             evaluation={"log_evidence": {"value": -1.0}, EVIL: EVIL},
         )
@@ -74,7 +75,7 @@ def test_strings_of_the_data_are_text_and_never_markup(report):
 
 
 def test_an_empty_report_says_how_to_get_every_part():
-    page = Page(render(ReportData(title="Nothing yet", item_shape=(3,), run="runs/a")))
+    page = Page(render(ReportData("Nothing yet", Items((3,)), run=RunDetails("runs/a"))))
     assert "figure" not in page.tags
     assert "latlas evaluate runs/a DATA" in page.words
     assert page.tags.count("li") == 12
@@ -98,7 +99,7 @@ def test_a_missing_part_is_left_out(missing, content):
         missing,
     }
     some = content() | dict.fromkeys(names - {missing, "prototype"}) | {"history": (), missing: nothing}
-    page = Page(render(ReportData(**(some | {"labels": None}))))
+    page = Page(render(report_of(**(some | {"labels": None}))))
     assert page.tags.count("li") >= 1
     assert "Not in this report" in page.words
 
@@ -133,17 +134,17 @@ def test_an_evidence_that_is_no_number_is_said_to_be_missing(value, measures):
         pytest.param({"labels": [1, 2]}, "2 labels for 10 codes", id="labels"),
         pytest.param({"kl_per_dimension": np.zeros(3)}, "3 KL values for 4", id="dimensions"),
         pytest.param({"feature_names": ["a"]}, "1 feature names", id="names"),
-        pytest.param({"item_kind": "film"}, "item_kind", id="kind"),
+        pytest.param({"kind": "film"}, "kind of items", id="kind"),
         pytest.param({"codes": np.zeros(3)}, "codes has shape", id="codes"),
     ],
 )
 def test_sizes_that_disagree_are_refused_with_both_named(change, message, content):
     with pytest.raises(ValueError, match=message):
-        ReportData(**(content() | change))
+        report_of(**(content() | change))
 
 
 def test_flat_items_are_shown_like_shaped_ones(content):
-    names = ("title", "item_shape", "samples", "originals", "reconstructions", "prototype", "interpolation")
+    names = ("title", "shape", "samples", "originals", "reconstructions", "prototype", "interpolation")
     shaped = {name: content()[name] for name in names}
     flat = shaped | {"samples": shaped["samples"].reshape(10, -1), "prototype": shaped["prototype"].ravel()}
-    assert render(ReportData(**flat)) == render(ReportData(**shaped))
+    assert render(report_of(**flat)) == render(report_of(**shaped))

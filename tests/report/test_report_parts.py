@@ -14,7 +14,7 @@ from latlas.estimators import report_data
 from latlas.estimators._report import mean_kl_per_dimension
 from latlas.models import AbstractLatentModel
 from latlas.report import render, save_image_grid
-from latlas.report.data._data import ReportData, kind_of, part
+from latlas.report.data._items import Items, kind_of, part
 from latlas.report.drawing._text import number, short_name, with_error
 from latlas.report.figures._labels import Classes, Scale, project, read_labels
 
@@ -65,7 +65,7 @@ def test_a_picture_that_cannot_be_made_is_refused(name, items, message, tmp_path
     ],
 )
 def test_the_kind_of_an_item_follows_from_its_shape_and_names(shape, names, kind):
-    assert kind_of(ReportData(title="", item_shape=shape, feature_names=names)) == kind
+    assert kind_of(Items(shape, feature_names=names)) == kind
 
 
 def test_labels_are_classes_or_a_scale():
@@ -162,12 +162,14 @@ class LinearAtlas:
 def test_a_fitted_atlas_becomes_a_report(num):
     x = np.random.default_rng(0).normal(size=(num, 6))
     data = report_data(LinearAtlas(), x, title="x", labels=np.arange(num))
-    np.testing.assert_array_equal(data.codes, x[:, :2])
-    np.testing.assert_array_equal(part(data, "reconstructions")[:, :2], part(data, "originals")[:, :2])
-    np.testing.assert_array_equal(data.prototype, np.zeros(6))
-    assert data.facts == {"training examples": 20, "epochs": 3, "training time": "1 min 1 s"}
-    assert part(data, "interpolation").shape[1:] == (9, 6)
-    np.testing.assert_allclose(part(data, "interpolation")[0, [0, -1], :2][0], x[0, :2])
+    np.testing.assert_array_equal(data.latent.codes, x[:, :2])
+    np.testing.assert_array_equal(
+        part(data.items, "reconstructions")[:, :2], part(data.items, "originals")[:, :2]
+    )
+    np.testing.assert_array_equal(data.latent.prototype, np.zeros(6))
+    assert data.run.facts == {"training examples": 20, "epochs": 3, "training time": "1 min 1 s"}
+    assert part(data.latent, "interpolation").shape[1:] == (9, 6)
+    np.testing.assert_allclose(part(data.latent, "interpolation")[0, [0, -1], :2][0], x[0, :2])
     if num == 40:
         assert "Student-t likelihood. Some values lie far out." in render(data)
 
@@ -184,12 +186,12 @@ class FlatDigits(LinearAtlas):
 @pytest.mark.parametrize("x", [None, load_digits().data[:50]], ids=["samples", "data"])
 def test_digits_that_came_flat_are_reported_as_images(x):
     data = report_data(FlatDigits(), x, title="x")
-    assert data.item_shape == (8, 8)
-    assert kind_of(data) == "image"
-    assert data.samples_are_means
+    assert data.items.shape == (8, 8)
+    assert kind_of(data.items) == "image"
+    assert data.items.samples_are_means
     assert 'id="samples"' in render(data)
-    assert report_data(FlatDigits(), x, title="x", item_kind="series").item_shape == (64,)
-    assert report_data(FlatDigits(), x, title="x", feature_names=[""] * 64).item_shape == (64,)
+    assert report_data(FlatDigits(), x, title="x", item_kind="series").items.shape == (64,)
+    assert report_data(FlatDigits(), x, title="x", feature_names=[""] * 64).items.shape == (64,)
 
 
 def test_the_kl_is_the_integral_of_its_definition_under_the_models_own_prior():

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from latlas.core import InterruptedRunError
-from latlas.training import Adam, PlainProgress, ProgressBar, Trainer, progress
+from latlas.training import Adam, PlainProgress, ProgressBar, Reports, Trainer, progress
 
 KEY = jr.key(1)
 ESCAPE = "\x1b"
@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def trainer(objective):
-    return Trainer(objective, Adam(0.05), num_steps=40, batch_size=10, report_every=8)
+    return Trainer(objective, Adam(0.05), num_steps=40, batch_size=10, reports=Reports(8))
 
 
 def test_a_terminal_gets_a_bar_and_anything_else_plain_lines(monkeypatch):

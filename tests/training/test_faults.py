@@ -25,7 +25,7 @@ from latlas.core import (
     named_arrays,
 )
 from latlas.core.storage import _files as files
-from latlas.training import Adam, Optax, Trainer
+from latlas.training import Adam, Optax, Reports, Trainer
 
 KEY = jr.key(5)
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ def without_seconds(history):
 
 @pytest.fixture
 def trainer(objective):
-    return Trainer(objective, Adam(0.05), num_steps=40, batch_size=10, report_every=8)
+    return Trainer(objective, Adam(0.05), num_steps=40, batch_size=10, reports=Reports(8))
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
@@ -117,7 +117,7 @@ def test_a_signal_within_validation_leaves_the_report_to_the_resumed_run(model, 
         loss = jnp.mean((batch.x @ model.weight + model.bias + noise - batch.y) ** 2)
         return loss + jax.lax.stop_gradient(watched), {}
 
-    trainer = Trainer(objective, Adam(0.05), num_steps=8, batch_size=10, report_every=4)
+    trainer = Trainer(objective, Adam(0.05), num_steps=8, batch_size=10, reports=Reports(4))
     alone = trainer.fit(KEY, model, rows, valid=rows)
     state["armed"] = True
     with pytest.raises(InterruptedRunError) as error:
@@ -178,13 +178,21 @@ def test_a_finished_run_resumes_to_what_it_was(trainer, model, rows, run, same):
 
 
 def test_a_run_that_stopped_early_stays_stopped(objective, model, rows, run, same):
-    trainer = Trainer(objective, Adam(0.5), num_steps=400, batch_size=10, report_every=4, patience=2)
+    trainer = Trainer(objective, Adam(0.5), num_steps=400, batch_size=10, reports=Reports(4, patience=2))
     first = trainer.fit(KEY, model, rows, valid=rows, run=run)
     assert first.reason == "early stopping"
     again = trainer.fit(KEY, model, rows, valid=rows, run=run)
     assert again.reason == "early stopping"
     assert same(first.state, again.state)
     assert same(first.model, again.model)
+
+
+def test_a_checkpoint_of_before_the_interval_had_a_name_is_resumed(trainer, model, rows, run, same):
+    first = trainer.fit(KEY, model, rows, run=run)
+    step, arrays = run.latest_state()
+    assert ".interval.count" in arrays
+    run.save_state(step, {name.removeprefix(".interval"): array for name, array in arrays.items()})
+    assert same(first.state, trainer.fit(KEY, model, rows, run=run).state)
 
 
 def test_another_model_cannot_resume_a_run(trainer, model, rows, run):
@@ -195,7 +203,7 @@ def test_another_model_cannot_resume_a_run(trainer, model, rows, run):
 
 def test_a_full_disk_leaves_the_last_state_intact(objective, model, rows, run, monkeypatch):
     trainer = Trainer(
-        objective, Adam(0.05), num_steps=40, batch_size=10, report_every=8, checkpoint_seconds=0.0
+        objective, Adam(0.05), num_steps=40, batch_size=10, reports=Reports(8, checkpoint_seconds=0.0)
     )
     write_all = files.write_all
 
@@ -249,7 +257,7 @@ def test_a_report_without_a_finite_step_says_nan_and_is_stored(model, rows, run)
     def objective(key, model, batch, *, progress):
         return jnp.where(progress < 0.5, jnp.nan, 1.0) * jnp.mean((model.bias - batch.y) ** 2), {}
 
-    trainer = Trainer(objective, num_steps=4, batch_size=10, report_every=1)
+    trainer = Trainer(objective, num_steps=4, batch_size=10, reports=Reports(1))
     result = trainer.fit(KEY, model, rows, run=run)
     assert [bool(np.isfinite(line["train"]["loss"])) for line in result.history] == [False, False, True, True]
     assert run.read_metrics()[0]["train"]["loss"] is None
@@ -298,7 +306,7 @@ def test_endless_badness_stops_with_step_and_cause_and_keeps_the_last_state(mode
     def objective(key, model, batch, *, progress):
         return term(progress >= 0.1, jnp.mean((model.bias - batch.y) ** 2))
 
-    trainer = Trainer(objective, num_steps=1000, batch_size=10, report_every=20, checkpoint_seconds=0.0)
+    trainer = Trainer(objective, num_steps=1000, batch_size=10, reports=Reports(20, checkpoint_seconds=0.0))
     with pytest.raises(NonFiniteError, match=message) as error:
         trainer.fit(KEY, model, rows, run=run)
     # steps 0 to 99 are good, the five after them are not; the stretch ends there however long it was to be

@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array
 
 from latlas.core import RequestError
-from latlas.training import Adam, Trainer
+from latlas.training import Adam, Reports, Trainer
 
 KEY = jr.key(8)
 PENALTIES = np.float32([0.0, 0.1, 1.0])
@@ -35,7 +35,7 @@ def init(key):
 
 @pytest.fixture(scope="module")
 def trainer():
-    options = {"num_steps": 25, "batch_size": 10, "report_every": 10, "frozen": lambda m: m["frozen"]}
+    options = {"num_steps": 25, "batch_size": 10, "reports": Reports(10), "frozen": lambda m: m["frozen"]}
     return Trainer(Ridge(jnp.float32(9.0)), Adam(0.02), **options)
 
 

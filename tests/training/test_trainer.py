@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from latlas.core import RequestError
-from latlas.training import Adam, Optax, Schedule, Trainer
+from latlas.training import Adam, Optax, Reports, Schedule, Trainer
 
 KEY = jr.key(3)
 
@@ -89,7 +89,7 @@ def test_prepare_runs_inside_the_step_on_the_stored_type(model):
 
 
 def test_reports_hold_the_means_of_their_steps(objective, model, rows):
-    result = Trainer(objective, num_steps=10, batch_size=20, report_every=4).fit(KEY, model, rows)
+    result = Trainer(objective, num_steps=10, batch_size=20, reports=Reports(4)).fit(KEY, model, rows)
     assert [line["step"] for line in result.history] == [4, 8, 10]
     # the mean of step / 10 over the steps of each report
     assert np.allclose([line["train"]["progress"] for line in result.history], [0.15, 0.55, 0.85])
@@ -112,7 +112,7 @@ def test_the_best_model_by_validation_loss_is_kept_and_training_stops(model, row
 
     # a fixed rate of 0.3 overshoots: 0, 0.3, 0.6, 0.9, 1.2, 1.5, ...
     sign_descent = Optax(optax.chain(optax.scale_by_sign(), optax.scale(-0.3)))
-    trainer = Trainer(objective, sign_descent, num_steps=100, patience=3, report_every=1, batch_size=None)
+    trainer = Trainer(objective, sign_descent, num_steps=100, reports=Reports(1, patience=3), batch_size=None)
     result = trainer.fit(KEY, model, rows, valid=rows)
     losses = [line["valid"]["loss"] for line in result.history]
     best = int(np.argmin(losses))
@@ -143,7 +143,7 @@ def test_a_callback_can_end_the_run_and_sees_every_report(objective, model, rows
             return len(self.seen) == 2
 
     stop = Stop()
-    result = Trainer(objective, num_steps=50, batch_size=20, report_every=5).fit(
+    result = Trainer(objective, num_steps=50, batch_size=20, reports=Reports(5)).fit(
         KEY, model, rows, callbacks=[stop]
     )
     assert result.reason == "callback"
@@ -157,7 +157,7 @@ def test_several_seeds_at_once_equal_single_runs(objective, rows):
     def loss(key, model, batch, *, progress):
         return jnp.mean((batch.x @ model["weight"] + model["bias"] - batch.y) ** 2), {}
 
-    trainer = Trainer(loss, Adam(0.02), num_steps=30, batch_size=10, report_every=10)
+    trainer = Trainer(loss, Adam(0.02), num_steps=30, batch_size=10, reports=Reports(10))
     keys = jr.split(jr.key(8), 3)
     models, terms = trainer.fit_many(keys, init, rows)
     for i, key in enumerate(keys):
@@ -198,16 +198,24 @@ class _Scaled(eqx.Module):
         pytest.param({"num_steps": 1, "num_epochs": 1}, "either num_steps or num_epochs", id="two lengths"),
         pytest.param({"num_steps": 0}, "at least one step", id="no steps"),
         pytest.param({"num_steps": 1, "batch_size": 0}, "batch_size is at least 1", id="empty batch"),
-        pytest.param({"num_steps": 1, "patience": 0}, "patience is at least 1", id="no patience"),
-        pytest.param(
-            {"num_steps": 1, "report_every": -1}, "report_every is at least 1", id="negative reports"
-        ),
-        pytest.param({"num_steps": 1, "checkpoint_seconds": -1.0}, "not negative", id="negative seconds"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(objective, arguments, message):
     with pytest.raises(ValueError, match=message):
         Trainer(objective, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param({"patience": 0}, "patience of Reports is at least 1", id="no patience"),
+        pytest.param({"every": -1}, "every of Reports is at least 1", id="negative reports"),
+        pytest.param({"checkpoint_seconds": -1.0}, "not negative", id="negative seconds"),
+    ],
+)
+def test_reports_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Reports(**arguments)
 
 
 @pytest.mark.parametrize(

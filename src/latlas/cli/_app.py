@@ -141,9 +141,14 @@ def evaluate(
         seed: seed of the samples.
         json: print one JSON object instead of text.
     """
-    dear = {"bound": bound, "gap": gap, "temperatures": temperatures, "chains": chains}
+    expensive = {"bound": bound, "gap": gap, "temperatures": temperatures, "chains": chains}
     return _verbs.evaluate(
-        run, data, num_samples=num_samples, dear=dear | {"max_examples": max_examples}, seed=seed, json=json
+        run,
+        data,
+        num_samples=num_samples,
+        expensive=expensive | {"max_examples": max_examples},
+        seed=seed,
+        json=json,
     )
 
 
@@ -261,7 +266,7 @@ def bayes(
         data: .json (numbers and lists of numbers by name), .npz (an array per name) or .csv (an array per column); left out
             for a model without arguments.
         out: the run directory to write.
-        engine: how to fit; `auto` goes from cheap to dear until the checks pass, and says what it tried.
+        engine: how to fit; `auto` goes from cheap to expensive until the checks pass, and says what it tried.
         family: of the approximation, such as `mean-field` or `full-rank`; by default the engine chooses.
         reference: `nuts` runs it as well, for a comparison: slower.
         tolerance: wanted accuracy of the means, in posterior standard deviations.

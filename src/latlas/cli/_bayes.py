@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from latlas import bayes
+from latlas.bayes.fitting import record_of
 from latlas.cli._model_file import blamed, load_model, split_name
 from latlas.cli._session import verb
 from latlas.cli._words_bayes import fitted
@@ -50,7 +51,7 @@ def fit(
     key, save_key = jr.split(jr.key(seed))
     with _rungs() as told, blamed(path):
         fitted_model = bayes.fit(found, values, key=key, progress=told, **options)
-        record = bayes.fitting.record_of(fitted_model)
+        record = record_of(fitted_model)
         config = {
             "model": model,
             "parameters": options | {"seed": seed},

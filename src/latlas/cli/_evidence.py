@@ -1,5 +1,6 @@
-"""The dear measures of `evaluate`: evidence from both sides and the split of the gap, on a part of the rows."""
+"""The expensive measures of `evaluate`: evidence from both sides and the split of the gap, on a part of the rows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,21 +9,21 @@ from latlas.cli._progress import rows_done
 from latlas.core import RequestError
 from latlas.estimators import Atlas
 from latlas.evaluation import Annealing, certificate
-from latlas.evaluation.evidence import chi_bracket
+from latlas.evaluation.evidence import SameExamples, chi_bracket
 
 
-def check_dear(dear: dict[str, Any]) -> None:
+def check_expensive(options: dict[str, Any]) -> None:
     """Refuses numbers that make no sense.
 
     Raises:
         RequestError: naming the option.
     """
     for name in ("temperatures", "chains", "max_examples"):
-        if dear[name] < 1:
-            raise RequestError(f"--{name.replace('_', '-')} must be at least 1; got {dear[name]}.")
+        if options[name] < 1:
+            raise RequestError(f"--{name.replace('_', '-')} must be at least 1; got {options[name]}.")
 
 
-def measured_dearly(
+def expensive_measures(
     atlas: Atlas,
     x: np.ndarray,
     *,
@@ -74,6 +75,6 @@ def _sides(
         else:
             sides = atlas.bracket(x, annealing=annealing, random_state=seed, progress=told)
     certified = certificate(measured.elbo_per_example, sides)
-    plain = measured.to_dict()
-    same_rows = {"elbo": plain["elbo"], "importance": plain["log_evidence"], "num_examples": len(x)}
-    return {"bracket": sides.to_dict() | same_rows, "certificate": certified.to_dict()}
+    same_rows = SameExamples(measured.elbo, measured.evidence, len(x))
+    found = replace(sides.summary(), same_examples=same_rows)
+    return {"bracket": found.to_dict(), "certificate": certified.to_dict()}

@@ -111,15 +111,12 @@ def _top_level(file: Path) -> dict[str, bool]:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {alias.asname or alias.name: False for alias in node.names}
         else:
-            names |= {entry.id: False for entry in ast.walk(node) if _is_assigned(entry)}
+            entries = (entry for entry in ast.walk(node) if isinstance(entry, ast.Name))
+            names |= {entry.id: False for entry in entries if isinstance(entry.ctx, ast.Store)}
     return names
 
 
-def _is_assigned(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def _line(path: Path, error: BaseException) -> int | None:
+def _line(path: Path, error: BaseException | None) -> int | None:
     """The last line of the file that the error, or what caused it, passed through."""
     found = None
     while error is not None:

@@ -41,7 +41,7 @@ def fit(
     path.fit(table.x, run=out, overwrite=overwrite, callbacks=[progress()])
     chosen = path.chosen()
     columns = path.curve_.to_dict()
-    curve = columns | {"chosen": chosen}
+    curve = columns | {"chosen": float(path.betas_[chosen])}
     save_rate_distortion(out / _PICTURE, curve)
     atlas = path.atlases_[chosen]
     run = RunDirectory.open(out / run_name(path.betas_[chosen]))

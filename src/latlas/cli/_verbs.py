@@ -10,7 +10,7 @@ import numpy as np
 from latlas import data as readers
 from latlas.cli import _words
 from latlas.cli._bayes import write_page
-from latlas.cli._evidence import check_dear, measured_dearly
+from latlas.cli._evidence import check_expensive, expensive_measures
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
 from latlas.core import RequestError, RunDirectory
@@ -26,6 +26,7 @@ _PICTURES = (".png", ".svg")
 def demo(*, out: Path, seed: int, overwrite: bool, show: bool) -> dict[str, Any]:
     """Fit, evaluate, sample and report on scikit-learn's digits."""
     table = readers.digits()
+    assert table.label is not None  # every digit has one
     order = np.random.default_rng(0).permutation(len(table))
     train, test = order[:1437], order[1437:]
     started = time.monotonic()
@@ -79,17 +80,17 @@ def fit(
 
 @verb
 def evaluate(
-    run: Path, data: Path, *, num_samples: int, dear: dict[str, Any], seed: int, show: bool
+    run: Path, data: Path, *, num_samples: int, expensive: dict[str, Any], seed: int, show: bool
 ) -> dict[str, Any]:
     """Evidence of data under a run, kept in its evaluation.json."""
     if num_samples < 1:
         raise RequestError(f"--num-samples must be at least 1; got {num_samples}.")
-    check_dear(dear)
+    check_expensive(expensive)
     directory = RunDirectory.open(run)
     atlas = load(directory)
     table = readers.read(data)
     evaluation = _measure(atlas, table.x, num_samples=num_samples, seed=seed)
-    evaluation |= measured_dearly(atlas, table.x, num_samples=num_samples, seed=seed, **dear)
+    evaluation |= expensive_measures(atlas, table.x, num_samples=num_samples, seed=seed, **expensive)
     with directory.lock():
         known = directory.read_evaluation() or {}
         kept = evaluation | {name: known[name] for name in ("diagnosis",) if name in known}

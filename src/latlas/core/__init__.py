@@ -12,6 +12,9 @@ from latlas.core._errors import WorkError as WorkError
 from latlas.core._evidence import PARETO_K_LIMIT as PARETO_K_LIMIT
 from latlas.core._evidence import Estimate as Estimate
 from latlas.core._evidence import Evidence as Evidence
+from latlas.core._evidence import finite_or_none as finite_or_none
+from latlas.core._evidence import number_or_nan as number_or_nan
+from latlas.core._evidence import object_of as object_of
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
 from latlas.core._map_rows import MAX_ROWS as MAX_ROWS
@@ -19,6 +22,7 @@ from latlas.core._map_rows import Progress as Progress
 from latlas.core._map_rows import map_batches as map_batches
 from latlas.core._map_rows import map_rows as map_rows
 from latlas.core._moved import moved_names as moved_names
+from latlas.core._names import checked_name as checked_name
 from latlas.core._precision import host_rng as host_rng
 from latlas.core._precision import in_float64 as in_float64
 from latlas.core._precision import keys_from as keys_from
@@ -39,6 +43,7 @@ from latlas.core._streams import Stream as Stream
 from latlas.core.storage import RunDirectory as RunDirectory
 from latlas.core.storage import read_arrays as read_arrays
 from latlas.core.storage import read_json as read_json
+from latlas.core.storage import strict_json as strict_json
 from latlas.core.storage import write_arrays as write_arrays
 from latlas.core.storage import write_atomically as write_atomically
 from latlas.core.storage import write_json as write_json

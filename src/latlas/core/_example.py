@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
 
@@ -22,11 +23,11 @@ class Example(eqx.Module):
         index: the row number of the example in its data set, for models that keep something per datum, or `None`.
     """
 
-    x: PyTree[Array]
-    observed: PyTree[Bool[Array, "..."]] | None = None
-    condition: PyTree[Array] | None = None
-    label: PyTree[Array] | None = None
-    index: Int[Array, "..."] | None = None
+    x: PyTree[Array | np.ndarray]
+    observed: PyTree[Bool[Array | np.ndarray, "..."]] | None = None
+    condition: PyTree[Array | np.ndarray] | None = None
+    label: PyTree[Array | np.ndarray] | None = None
+    index: Int[Array | np.ndarray, "..."] | None = None
 
 
 def num_examples(batch: PyTree[Any]) -> int:
@@ -36,9 +37,10 @@ def num_examples(batch: PyTree[Any]) -> int:
         ValueError: if there is no array, or the leading axes differ.
     """
     lengths = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(batch)}
-    if len(lengths) != 1 or None in lengths:
+    length = next(iter(lengths)) if len(lengths) == 1 else None
+    if length is None:
         raise ValueError(
             f"A batch needs one leading axis shared by all its arrays; got {sorted(map(str, lengths))}. "
             "Give every array one row per example."
         )
-    return lengths.pop()
+    return length

@@ -1,7 +1,7 @@
 """Functions over any number of rows in bounded memory: of one row, compiled once, or of many at once, in few shapes."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -11,10 +11,11 @@ from jaxtyping import Array, PyTree
 from latlas.core._example import num_examples
 
 
+@runtime_checkable
 class Progress(Protocol):
     """What is told how far a computation over rows has come."""
 
-    def __call__(self, done: int, total: int) -> Any:
+    def __call__(self, done: int, total: int, /) -> Any:
         """So many of so many rows are done."""
 
 

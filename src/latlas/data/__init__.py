@@ -4,6 +4,7 @@ Nothing here needs JAX, and no reader executes anything that a file says.
 """
 
 from latlas.data._digits import digits as digits
+from latlas.data._rows import Rows as Rows
 from latlas.data._table import Table as Table
 from latlas.data._table import fingerprint as fingerprint
 from latlas.data.formats import read as read

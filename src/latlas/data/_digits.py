@@ -13,4 +13,6 @@ def digits() -> Table:
     (1797, 8, 8)
     """
     bunch = load_digits()
-    return Table(bunch.images.astype(np.uint8), bunch.target.astype(np.int64), None, None, "digits")
+    # scikit-learn's annotations know nothing of the option that would make it a tuple
+    images, target = bunch.images, bunch.target  # pyright: ignore[reportAttributeAccessIssue]
+    return Table(images.astype(np.uint8), target.astype(np.int64), None, None, "digits")

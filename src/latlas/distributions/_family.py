@@ -11,10 +11,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jax.scipy.linalg import solve_triangular
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
 
 from latlas.distributions._latent import Distribution
+from latlas.distributions.families import Affine
 
 
 class AbstractFamily(eqx.Module):
@@ -42,33 +42,6 @@ class AbstractFamily(eqx.Module):
         A mean moves in standard deviations and what has no unit by one, so that one learning rate serves latents of
         every scale. An optimiser multiplies its update with it.
         """
-
-
-class Affine(eqx.Module):
-    """noise -> loc + factor noise, on vectors.
-
-    Attributes:
-        loc: shape `(n,)`.
-        factor: `(n,)`, a diagonal, or `(n, n)`, lower triangular; the diagonal is positive.
-    """
-
-    loc: Float[Array, " n"]
-    factor: Float[Array, " n"] | Float[Array, "n n"]
-
-    def __call__(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
-        return self.loc + (self.factor * noise if self.factor.ndim == 1 else self.factor @ noise)
-
-    def inverse(self, z: Float[Array, " n"]) -> Float[Array, " n"]:
-        """The noise behind `z`."""
-        if self.factor.ndim == 1:
-            return (z - self.loc) / self.factor
-        return solve_triangular(self.factor, z - self.loc, lower=True)
-
-    @property
-    def log_det(self) -> Scalar:
-        """Log determinant of the factor."""
-        diagonal = self.factor if self.factor.ndim == 1 else jnp.diagonal(self.factor)
-        return jnp.sum(jnp.log(diagonal))
 
 
 class AbstractGaussianFamily(AbstractFamily):

@@ -9,9 +9,10 @@ import jax.random as jr
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.distributions._family import AbstractFamily, AbstractGaussianFamily, Affine, over_latent
+from latlas.distributions._family import AbstractFamily, AbstractGaussianFamily, over_latent
 from latlas.distributions._family_gaussian import DiagonalGaussian
 from latlas.distributions._latent import Distribution
+from latlas.distributions.families import Affine
 
 # a layer stretches an entry by at most e^2
 _LOG_STRETCH_LIMIT = 2.0
@@ -96,7 +97,7 @@ class Flow(eqx.Module):
 
     def log_prob(self, value: Float[Array, " n"]) -> Scalar:
         """Exact log density in nats: that of the noise less the log determinant of what was done to it."""
-        noise, log_det = self.affine.inverse(value), self.affine.log_det
+        noise, log_det = self.affine.inverse(value), self.affine.factor.log_det
         for layer, params in reversed(list(enumerate(self.layers))):
             stays, moves = _parts(noise, layer)
             log_stretch, shift = _stretch_and_shift(params, stays)

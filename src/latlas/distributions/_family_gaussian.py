@@ -7,8 +7,9 @@ import numpyro.distributions as dist
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from latlas.distributions._family import AbstractGaussianFamily, Affine, moments, over_latent
+from latlas.distributions._family import AbstractGaussianFamily, moments, over_latent
 from latlas.distributions._latent import Distribution, diagonal_normal
+from latlas.distributions.families import Affine, Diagonal, Triangular
 
 # scales from 5e-5 to 2e4: far past any useful posterior, far from float32's infinities
 _LOG_SCALE_LIMIT = 10.0
@@ -47,7 +48,7 @@ class DiagonalGaussian(AbstractGaussianFamily):
     def __call__(self, params: DiagonalParams) -> Distribution:
         """Normal, over the latent's entries."""
         affine = self.affine(params)
-        return over_latent(diagonal_normal(affine.loc, affine.factor), params.loc)
+        return over_latent(diagonal_normal(affine.loc, affine.factor.diagonal), params.loc)
 
     def units(self, params: DiagonalParams) -> DiagonalParams:
         """Standard deviations for the mean, one for their logarithms."""
@@ -55,7 +56,7 @@ class DiagonalGaussian(AbstractGaussianFamily):
 
     def affine(self, params: DiagonalParams) -> Affine:
         """noise -> loc + scale noise."""
-        return Affine(ravel_pytree(params.loc)[0], _scale(params.log_scale))
+        return Affine(ravel_pytree(params.loc)[0], Diagonal(_scale(params.log_scale)))
 
 
 class FullGaussian(AbstractGaussianFamily):
@@ -77,7 +78,7 @@ class FullGaussian(AbstractGaussianFamily):
     def __call__(self, params: FullParams) -> Distribution:
         """Multivariate normal, over the latent's entries."""
         affine = self.affine(params)
-        return over_latent(dist.MultivariateNormal(affine.loc, scale_tril=affine.factor), params.loc)
+        return over_latent(dist.MultivariateNormal(affine.loc, scale_tril=affine.factor.dense), params.loc)
 
     def units(self, params: FullParams) -> FullParams:
         """Standard deviations for the mean, one for their logarithms, and one for a row of U altogether."""
@@ -87,7 +88,7 @@ class FullGaussian(AbstractGaussianFamily):
     def affine(self, params: FullParams) -> Affine:
         """noise -> loc + scale * (U noise)."""
         unit = jnp.tril(params.lower, -1) + jnp.eye(params.lower.shape[0], dtype=params.lower.dtype)
-        return Affine(ravel_pytree(params.loc)[0], _scale(params.log_scale)[:, None] * unit)
+        return Affine(ravel_pytree(params.loc)[0], Triangular(unit).scaled(_scale(params.log_scale)))
 
 
 def _scale(log_scale):

@@ -5,15 +5,17 @@ NumPyro's distributions (with an empty batch shape) have both, and so have these
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """What latlas asks of a distribution over one latent, NumPyro's or any other."""
 
@@ -87,10 +89,10 @@ class Chain(eqx.Module):
 
         The chain's mean where the links' means are affine, a point estimate elsewhere.
         """
-        z = self.first.mean
+        z = _mean(self.first)
         means = {self.names[0]: z}
         for name, then in zip(self.names[1:], self.then, strict=True):
-            means[name] = z = then(z).mean
+            means[name] = z = _mean(then(z))
         return means
 
     @property
@@ -100,10 +102,10 @@ class Chain(eqx.Module):
         What a link adds to the ones before is left out: it is the spread of a latent given the one before.
         """
         link = self.first
-        variances = {self.names[0]: link.variance}
+        variances = {self.names[0]: _variance(link)}
         for name, then in zip(self.names[1:], self.then, strict=True):
-            link = then(link.mean)
-            variances[name] = link.variance
+            link = then(_mean(link))
+            variances[name] = _variance(link)
         return variances
 
 
@@ -132,7 +134,8 @@ class Product(eqx.Module):
         """Sum of the factors' log densities, in nats."""
         factors, structure = one_level(self.factors)
         values = structure.flatten_up_to(value)
-        return sum(factor.log_prob(z) for factor, z in zip(factors, values, strict=True))
+        parts = (factor.log_prob(z) for factor, z in zip(factors, values, strict=True))
+        return sum(parts, jnp.asarray(0.0))
 
     @property
     def mean(self) -> PyTree[Array]:
@@ -145,6 +148,15 @@ class Product(eqx.Module):
         """The factors' variances, in the same container."""
         factors, structure = one_level(self.factors)
         return structure.unflatten([factor.variance for factor in factors])
+
+
+def _mean(distribution: Any) -> Any:
+    """Its mean, which most distributions have and `Distribution` does not ask for."""
+    return distribution.mean
+
+
+def _variance(distribution: Any) -> Any:
+    return distribution.variance
 
 
 def one_level(container: PyTree) -> tuple[list, Any]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -13,7 +13,7 @@ from latlas.core import CorruptFileError, Example, RunDirectory, map_batches
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
 from latlas.estimators._options import check_options, jsonable
-from latlas.estimators._plan import Fit
+from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, config_of, read_record
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
@@ -48,6 +48,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     >>> atlas.likelihood_, atlas.transform(x).shape, atlas.sample(3).shape
     ('gaussian', (60, 2), (3, 5))
     """
+
+    n_features_in_: int  # these two are set by scikit-learn's checks
+    feature_names_in_: np.ndarray
 
     def __init__(
         self,
@@ -122,7 +125,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         resume: bool = False,
         overwrite: bool = False,
         callbacks: Sequence[Any] = (),
-    ) -> Self:
+    ) -> "Atlas":
         """Fits the map.
 
         Args:
@@ -147,9 +150,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_options(options)
         x, item_shape = checked_rows(self, X, None)
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
-        fit = Fit.planned(options, x, names)
-        fit, run, finished = begun(fit, run, resume=resume, overwrite=overwrite)
-        self._adopt(finished or fit.go(run, callbacks), item_shape)
+        plan = Plan.of(options, x, names)
+        plan, run, finished = begun(plan, run, resume=resume, overwrite=overwrite)
+        self._adopt(finished or plan.fit(run, callbacks), item_shape)
         return self
 
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:
@@ -167,7 +170,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self._model
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_model"}
+        # scikit-learn's annotation says `object`, and it is a dict
+        state: dict[str, Any] = super().__getstate__()  # pyright: ignore[reportAssignmentType]
+        return {name: value for name, value in state.items() if name != "_model"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -183,7 +188,8 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _model_rows(self, X: Any) -> tuple[Shaped[np.ndarray, "examples ..."], np.dtype]:
         check_is_fitted(self)
         x, _ = checked_rows(self, X, self.item_shape_)
-        return self.record_.units.to_model(x), np.float32 if x.dtype == np.float32 else np.float64
+        dtype = np.dtype(np.float32 if x.dtype == np.float32 else np.float64)
+        return self.record_.units.to_model(x), dtype
 
     def encode(
         self, X: Any, *, refine: bool = False, random_state: Any = None

@@ -10,9 +10,9 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, RequestError
+from latlas.core import Example, RequestError, checked_name
 from latlas.data import AbstractUnits
-from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS
 from latlas.models import VAE, GaussianRecognition, StandardNormal
 from latlas.networks import (
     MLP,
@@ -97,7 +97,7 @@ def with_units(model: VAE, units: AbstractUnits) -> VAE:
 
 
 def _item(spec: ModelSpec) -> Example:
-    return Example(jax.ShapeDtypeStruct(spec.item_shape, jnp.float32))
+    return jax.eval_shape(lambda: Example(jnp.zeros(spec.item_shape, jnp.float32)))
 
 
 def _mlps(key, spec, inputs, param_shape):

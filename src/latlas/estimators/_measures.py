@@ -1,12 +1,15 @@
 """What can be measured of a fitted estimator: evidence from both sides, where the nats go, what is wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.random as jr
-from jaxtyping import PRNGKeyArray
+import numpy as np
+from jaxtyping import PRNGKeyArray, Shaped
 
 from latlas.core import Example
 from latlas.estimators._options import seed_of
+from latlas.estimators._record import FitRecord
 from latlas.evaluation import (
     Annealing,
     Bracket,
@@ -21,7 +24,7 @@ from latlas.evaluation import (
     gap,
 )
 from latlas.evaluation.evidence import EvidencePerExample
-from latlas.models import AbstractLatentModel
+from latlas.models import VAE, AbstractLatentModel
 
 
 class MeasuresMixin:
@@ -30,6 +33,11 @@ class MeasuresMixin:
     All in nats per example and in the data's own units. `random_state` is scikit-learn's; `None` is the seed of the fit,
     so that two calls give the same.
     """
+
+    _model: VAE
+    _model_rows: Callable[[Any], tuple[Shaped[np.ndarray, "examples ..."], np.dtype]]
+    history_: list[dict[str, Any]]
+    record_: FitRecord
 
     def evaluate(
         self,
@@ -67,7 +75,7 @@ class MeasuresMixin:
         random_state: Any = None,
         progress: Any = None,
     ) -> EvidencePerExample:
-        """Log p(x) of each row by annealed importance sampling from q(z | x): dearer than `evaluate`, and tighter.
+        """Log p(x) of each row by annealed importance sampling from q(z | x): more expensive than `evaluate`, and tighter.
 
         Args:
             X: data of the shape of those fitted.
@@ -77,7 +85,7 @@ class MeasuresMixin:
         """
         return annealed_log_evidence(
             *self._measured(X, random_state),
-            annealing=annealing or Annealing(),
+            annealing=annealing,
             proposal=self._model.posterior,
             progress=progress,
         )
@@ -103,7 +111,7 @@ class MeasuresMixin:
         """
         return bracket(
             *self._measured(X, random_state),
-            annealing=annealing or Annealing(),
+            annealing=annealing,
             num_simulated=num_simulated,
             progress=progress,
         )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from latlas.core import RequestError
-from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS, checked_name
+from latlas.core import RequestError, checked_name
+from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS
 from latlas.networks import activation
 
 # epochs=None: about as many steps as bring the digits and MNIST to rest, within bounds
@@ -54,7 +54,8 @@ def check_options(options: dict[str, Any]) -> None:
         value = options[name]
         if value is None and name in _MAY_BE_NONE:
             continue
-        right = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+        number = value is not None and isinstance(value, kind) and not isinstance(value, bool)
+        right = number and math.isfinite(value)
         if not right or not low <= value <= high or (value == low and not inclusive):
             raise RequestError(f"The option {name} takes {expected}; got {value!r}.")
     if options["max_error"] is not None and options["cure"] is not None:
@@ -63,7 +64,9 @@ def check_options(options: dict[str, Any]) -> None:
             "of the constraint. Give one of them."
         )
     hidden = options["hidden"]
-    if hidden is not None and not all(isinstance(width, numbers.Integral) and width >= 1 for width in hidden):
+    if hidden is not None and not all(
+        isinstance(width, numbers.Integral) and int(width) >= 1 for width in hidden
+    ):
         raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); got {hidden!r}.")
 
 

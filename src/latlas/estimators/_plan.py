@@ -19,9 +19,9 @@ from latlas.estimators._resolve import LIKELIHOODS, Entry
 from latlas.evaluation import fit_with_cure
 from latlas.evaluation.cure import REMEDIES
 from latlas.models import VAE
-from latlas.networks import with_output_bias
+from latlas.networks import AbstractNetwork, with_output_bias
 from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit
-from latlas.training import Adam, Trainer, progress
+from latlas.training import Adam, Reports, Trainer, progress
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
@@ -30,8 +30,8 @@ _REMEDIES = tuple(remedy for remedy in REMEDIES if remedy.keeps_structure)
 
 
 @dataclass(frozen=True)
-class Fit:
-    """All that a fit needs; a pure function of it is what comes out.
+class Plan:
+    """All that a fit needs, decided before it begins; a pure function of it is what comes out.
 
     Attributes:
         options: of the estimator.
@@ -54,7 +54,7 @@ class Fit:
     feature_names: list[str] | None
 
     @classmethod
-    def planned(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Fit":
+    def of(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Plan":
         """Looks at the data and decides all that was left open."""
         summary = summarise(x)
         if summary.constant == x[0].size:
@@ -87,7 +87,7 @@ class Fit:
             parameters, self.spec, self.units, self.seed, self.reason, self.data, self.feature_names
         )
 
-    def go(self, run: RunDirectory | None, callbacks: Sequence[Any]) -> FitRecord:
+    def fit(self, run: RunDirectory | None, callbacks: Sequence[Any]) -> FitRecord:
         """Trains, and writes the model where there is a run."""
         entry = LIKELIHOODS[self.spec.likelihood]
         model_key, run_key = jr.split(jr.key(self.seed))
@@ -100,7 +100,7 @@ class Fit:
         if self.options["max_error"] is not None:
             # the rows kept apart drive the multiplier, so that the error is one on new data; none are left to stop early by
             options["held_out"] = options.pop("valid")
-            trainer = replace(trainer, patience=None)
+            trainer = replace(trainer, reports=Reports())
             result = constrained_fit(run_key, trainer, model, rows, [self._constraint()], **options)
         elif self.options["cure"] is None:
             result = trainer.fit(run_key, model, rows, **options)
@@ -141,6 +141,7 @@ class Fit:
         """The model before the first step."""
         model = with_units(_build(key, self.spec), self.units)
         bias = entry.bias(train, dict(self.spec.settings))
+        assert isinstance(model.decoder, AbstractNetwork)  # as `_build` makes it
         decoder = with_output_bias(model.decoder, np.asarray(bias, np.float32))
         return eqx.tree_at(lambda m: m.decoder, model, decoder)
 
@@ -156,7 +157,7 @@ class Fit:
             Adam(learning_rate),
             num_epochs=epochs_of(o["epochs"], rows, batch_size),
             batch_size=batch_size,
-            patience=o["patience"],
+            reports=Reports(patience=o["patience"]),
             frozen=entry.constants,
         )
 

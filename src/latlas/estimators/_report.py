@@ -1,6 +1,7 @@
 """From a fitted estimator and held-out data to the arrays of a report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,8 +11,7 @@ from jaxtyping import Array
 from latlas.core import Example, map_rows
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report.data import ReportData, kind_of
-from latlas.report.figures import flat_image_shape
+from latlas.report.data import Items, LatentMap, Measures, ReportData, RunDetails, flat_image_shape, kind_of
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
@@ -49,8 +49,8 @@ def report_data(
         label_name: what the labels say.
         evaluation: what `latlas evaluate --json` prints, if it was measured; what `latlas diagnose` prints stands in
             it as `diagnosis`.
-        treatments: what the fit did against its findings, as in `ReportData`.
-        curve: of the path of betas that the model comes from, as in `ReportData`.
+        treatments: what the fit did against its findings, as in `Measures`.
+        curve: of the path of betas that the model comes from, as in `Measures`.
         feature_names: one per column; by default those that the fit saw.
         item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
             their pixels.
@@ -66,47 +66,44 @@ def report_data(
     if item_kind is None and feature_names is None and len(item_shape) == 1:
         items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else np.asarray(x)
         item_shape = flat_image_shape(items) or item_shape
-    about = {
-        "title": title,
-        "item_shape": item_shape,
-        "item_kind": item_kind,
-        "feature_names": None if feature_names is None else [str(name) for name in feature_names],
-    }
-    kind = kind_of(ReportData(**about))
-    return ReportData(
-        **about,
-        **({} if x is None else _of_examples(atlas, x, NUM_SHOWN[kind])),
-        facts=_facts(atlas),
-        history=atlas.history_,
+    items = Items(item_shape, item_kind, None if feature_names is None else [str(n) for n in feature_names])
+    kind = kind_of(items)
+    items = replace(
+        items,
         samples=atlas.sample(NUM_SHOWN[kind], draw=kind != "image"),
         samples_are_means=kind == "image",
-        labels=None if x is None else labels,
-        label_name=label_name,
-        prototype=atlas.inverse_transform(np.zeros((1, atlas.record_.spec.latent_dim), np.float32))[0],
-        evaluation=evaluation,
-        treatments=treatments,
-        curve=curve,
+    )
+    origin = np.zeros((1, atlas.record_.spec.latent_dim), np.float32)
+    latent = LatentMap(label_name=label_name, prototype=atlas.inverse_transform(origin)[0])
+    if x is not None:
+        codes = atlas.transform(x)
+        rows = spread_rows(len(x), NUM_SHOWN[kind])
+        in_units = atlas.record_.units.to_model(np.reshape(np.asarray(x), (len(x), *atlas.item_shape_)))
+        items = replace(
+            items, originals=np.asarray(x)[rows], reconstructions=atlas.inverse_transform(codes[rows])
+        )
+        latent = replace(
+            latent,
+            codes=codes,
+            labels=labels,
+            kl_per_dimension=mean_kl_per_dimension(atlas.model_, in_units),
+            interpolation=_paths(atlas, codes),
+        )
+    measures = Measures(evaluation, atlas.history_, treatments, curve)
+    return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run))
+
+
+def _details(atlas: Any, versions: Mapping[str, str], path: str) -> RunDetails:
+    return RunDetails(
+        path,
+        facts=_facts(atlas),
         likelihood=_NAMES.get(atlas.likelihood_, atlas.likelihood_.replace("_", " ")),
         likelihood_reason=atlas.likelihood_reason_,
         seed=atlas.record_.seed,
         fingerprint=atlas.record_.data.get("fingerprint"),
         options=atlas.get_params(deep=False),
-        versions=versions or {},
-        run=run,
+        versions=versions,
     )
-
-
-def _of_examples(atlas: Any, x: np.ndarray, num_shown: int) -> dict[str, Any]:
-    rows = spread_rows(len(x), num_shown)
-    loc = atlas.transform(x)
-    in_units = atlas.record_.units.to_model(np.reshape(np.asarray(x), (len(x), *atlas.item_shape_)))
-    return {
-        "originals": np.asarray(x)[rows],
-        "reconstructions": atlas.inverse_transform(loc[rows]),
-        "codes": loc,
-        "interpolation": _paths(atlas, loc),
-        "kl_per_dimension": mean_kl_per_dimension(atlas.model_, in_units),
-    }
 
 
 def spread_rows(count: int, most: int) -> np.ndarray:
@@ -125,7 +122,7 @@ def mean_kl_per_dimension(model: AbstractLatentModel, x: np.ndarray) -> np.ndarr
         `(latent_dim,)`; None where posterior and prior do not factorise over the dimensions.
     """
     kl, _ = map_rows(_kl, model, Example(x))
-    return None if kl is None else np.mean(kl, axis=0, dtype=np.float64)
+    return None if kl is None else np.asarray(np.mean(kl, axis=0, dtype=np.float64))
 
 
 def _kl(model: AbstractLatentModel, example: Example) -> tuple[Array | None, Array]:

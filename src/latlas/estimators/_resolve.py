@@ -1,8 +1,7 @@
 """The one table from names to objects: what `Atlas` and the command line accept."""
 
-import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +61,7 @@ class Entry:
 
 
 def _levels(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
-    if summary.num_levels is None or summary.num_levels < 2:
+    if summary.num_levels is None or summary.step is None or summary.num_levels < 2:
         raise RequestError(
             f"discretised_logistic takes 2 to 256 levels in equal steps, and the data (from {summary.minimum:g} to "
             f"{summary.maximum:g}) have none such: choose gaussian, or round the data."
@@ -81,7 +80,8 @@ def _codes(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
     return Levels(summary.minimum, 1.0, num_categories)
 
 
-def _num_levels(x: Rows, units: Levels) -> Settings:
+def _num_levels(x: Rows, units: AbstractUnits) -> Settings:
+    assert isinstance(units, Levels)  # as `_levels` and `_codes` make them
     return {"num_levels": units.num_levels}
 
 
@@ -169,21 +169,3 @@ LIKELIHOODS: dict[str, Entry] = {
         lambda s: CentredLevels(s["num_levels"]),
     ),
 }
-
-
-def checked_name(what: str, name: Any, names: Iterable[str]) -> str:
-    """The name, if it is one of those.
-
-    Raises:
-        RequestError: with the nearest name and all of them.
-
-    >>> checked_name("network", "mpl", NETWORKS)
-    Traceback (most recent call last):
-    latlas.core._errors.RequestError: There is no network 'mpl'; did you mean 'mlp'? Choose one of mlp, conv.
-    """
-    names = list(names)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise RequestError(f"There is no {what} {name!r}{hint} Choose one of {', '.join(names)}.")

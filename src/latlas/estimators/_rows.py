@@ -36,10 +36,16 @@ def checked_rows(
         )
     fitting = item_shape is None
     try:
-        rows = validate_data(estimator, flat, reset=fitting, ensure_min_samples=2 if fitting else 1)
+        # pyright takes the defaults of scikit-learn's arguments, which are strings, for their types
+        rows: np.ndarray = validate_data(  # pyright: ignore[reportAssignmentType]
+            estimator,
+            flat,  # pyright: ignore[reportArgumentType]
+            reset=fitting,
+            ensure_min_samples=2 if fitting else 1,
+        )
     except ValueError as error:
         raise DataError(str(error)) from error
-    if fitting:
+    if item_shape is None:
         item_shape = shape[1:] if len(shape) > 2 else rows.shape[1:]
     return rows.reshape(len(rows), *item_shape), item_shape
 
@@ -51,7 +57,7 @@ def checked_latents(Z: Any, latent_dim: int) -> Shaped[np.ndarray, "examples lat
         DataError: if they are not, or have another number of dimensions than the model.
     """
     try:
-        z = check_array(Z, dtype=np.float32)
+        z = check_array(Z, dtype=np.float32)  # pyright: ignore[reportArgumentType]  # scikit-learn's default is a string
     except ValueError as error:
         raise DataError(str(error)) from error
     if z.shape[1] != latent_dim:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latlas.core import RequestError, RunDirectory, RunExistsError
-from latlas.estimators._plan import Fit
+from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, read_record
 from latlas.evaluation.cure import NO_TREATMENTS
 
@@ -17,12 +17,12 @@ _FREE_OPTIONS = ("verbose", "random_state")
 
 
 def begun(
-    fit: Fit, run: Place, *, resume: bool, overwrite: bool = False
-) -> tuple[Fit, RunDirectory | None, FitRecord | None]:
+    plan: Plan, run: Place, *, resume: bool, overwrite: bool = False
+) -> tuple[Plan, RunDirectory | None, FitRecord | None]:
     """The run directory of a fit, its configuration written; with `resume` the run that is there.
 
     Returns:
-        The fit (with the seed of the run that it resumes), the run, and the record where the run is finished already.
+        The plan (with the seed of the run that it resumes), the run, and the record where the run is finished already.
 
     Raises:
         RunExistsError: if a run is there and not `resume`.
@@ -33,26 +33,28 @@ def begun(
             raise RequestError(
                 "There is nothing to resume without a run directory: give run=, or leave resume out."
             )
-        return fit, None, None
-    directory = _directory(fit, run, resume=resume, overwrite=overwrite)
+        return plan, None, None
+    directory = _directory(plan, run, resume=resume, overwrite=overwrite)
     with directory.lock():  # nothing of a run that another process trains is touched
-        return _taken(fit, directory, resume=resume)
+        return _taken(plan, directory, resume=resume)
 
 
-def _taken(fit: Fit, directory: RunDirectory, *, resume: bool) -> tuple[Fit, RunDirectory, FitRecord | None]:
+def _taken(
+    plan: Plan, directory: RunDirectory, *, resume: bool
+) -> tuple[Plan, RunDirectory, FitRecord | None]:
     stored = directory.config
     begun_before = stored.get("estimator") == "Atlas"
     if begun_before and not resume and (directory.finished or directory.latest_state() is not None):
         raise RunExistsError(f"{directory.path} holds a run: resume it, or choose another place.")
     if not (begun_before and resume):
-        directory.write_config(fit.config)
+        directory.write_config(plan.config)
         if directory.read_treatments() is not None:  # of another fit, killed before its first checkpoint
             directory.write_treatments(NO_TREATMENTS)
-        return fit, directory, None
-    if fit.options["random_state"] is None:
-        fit = replace(fit, seed=int(stored["seed"]))
-    _check_same(directory.path, stored, fit.config)
-    return fit, directory, read_record(directory) if directory.finished else None
+        return plan, directory, None
+    if plan.options["random_state"] is None:
+        plan = replace(plan, seed=int(stored["seed"]))
+    _check_same(directory.path, stored, plan.config)
+    return plan, directory, read_record(directory) if directory.finished else None
 
 
 def saved(
@@ -71,13 +73,13 @@ def saved(
 
 
 def _directory(
-    fit: Fit, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool
+    plan: Plan, run: RunDirectory | str | os.PathLike, *, resume: bool, overwrite: bool
 ) -> RunDirectory:
     if isinstance(run, RunDirectory):
         return run
     if resume and (Path(run) / "config.json").exists():
         return RunDirectory.open(run)
-    return RunDirectory.create(run, fit.config, overwrite=overwrite)
+    return RunDirectory.create(run, plan.config, overwrite=overwrite)
 
 
 def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:

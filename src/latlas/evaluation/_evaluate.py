@@ -1,6 +1,5 @@
 """All measures of a model at once, from the same draws."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,52 +7,79 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.core import Estimate, Evidence, Example, Progress
+from latlas.core import Estimate, Evidence, Example, Progress, finite_or_none
 from latlas.evaluation.evidence._elbo import ElboPerExample, elbo_per_example, elbo_terms
-from latlas.evaluation.evidence._importance import EvidencePerExample, weight_statistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.evaluation.rate._active_units import ActiveUnits, count_active
 from latlas.models import AbstractLatentModel
+from latlas.stats import weight_statistics
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found; all in nats per example, means over the examples.
+    """What `evaluate` found, of every example; its properties are means over the examples, in nats per example.
 
     Attributes:
-        evidence: importance-weighted log p(x), its error and verdict.
-        elbo: the lower bound, `-(rate + distortion)`.
-        rate: KL(q(z | x) || p(z)).
-        distortion: -E_q[log p(x | z)].
-        active_units: number of latent dimensions that the data move.
-        num_examples: how many examples were measured.
-        kl_per_dimension: the rate of each latent dimension, or `None` where q and p do not factorise.
-        evidence_per_example: the estimates behind `evidence`.
-        elbo_per_example: the ELBO, rate and distortion of every example.
-        unit_variance: Var_x(E_q[z]) of each latent dimension, of the structure of the latent.
+        evidence_per_example: importance-weighted log p(x), its error and the state of its weights.
+        elbo_per_example: the ELBO, rate and distortion.
+        units: which latent dimensions the data move.
     """
 
-    evidence: Evidence
-    elbo: Estimate
-    rate: float
-    distortion: float
-    active_units: int
-    num_examples: int
-    kl_per_dimension: Float[np.ndarray, " latent"] | None
     evidence_per_example: EvidencePerExample
     elbo_per_example: ElboPerExample
-    unit_variance: Any
+    units: ActiveUnits
+
+    @property
+    def evidence(self) -> Evidence:
+        """Importance-weighted log p(x), its error and verdict."""
+        return self.evidence_per_example.summary()
+
+    @property
+    def elbo(self) -> Estimate:
+        """The lower bound, `-(rate + distortion)`."""
+        return self.elbo_per_example.summary()
+
+    @property
+    def rate(self) -> float:
+        """KL(q(z | x) || p(z))."""
+        return float(np.mean(self.elbo_per_example.rate, dtype=np.float64))
+
+    @property
+    def distortion(self) -> float:
+        """-E_q[log p(x | z)]."""
+        return float(np.mean(self.elbo_per_example.distortion, dtype=np.float64))
+
+    @property
+    def kl_per_dimension(self) -> Float[np.ndarray, " latent"] | None:
+        """The rate of each latent dimension, or `None` where q and p do not factorise."""
+        return self.elbo_per_example.kl_per_dimension
+
+    @property
+    def active_units(self) -> int:
+        """Number of latent dimensions that the data move."""
+        return self.units.count
+
+    @property
+    def unit_variance(self) -> Any:
+        """Var_x(E_q[z]) of each latent dimension, of the structure of the latent."""
+        return self.units.variance
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples were measured."""
+        return len(self.elbo_per_example.rate)
 
     def to_dict(self) -> dict:
         """The summary as plain values, ready for JSON; what is not finite (an unknown error) is `None`."""
-        return _finite({
+        return {
             "log_evidence": self.evidence.to_dict(),
             "elbo": self.elbo.to_dict(),
-            "rate": self.rate,
-            "distortion": self.distortion,
+            "rate": finite_or_none(self.rate),
+            "distortion": finite_or_none(self.distortion),
             "active_units": self.active_units,
             "num_examples": self.num_examples,
-        })  # fmt: skip
+        }
 
 
 def evaluate(
@@ -87,28 +113,7 @@ def evaluate(
     sampling = Sampling(num_samples, chunk_size)
     weights, terms, means = map_examples(_Measure(sampling), key, model, batch, sampling, prepare, progress)
     per_example = EvidencePerExample(*weights, num_samples=num_samples)
-    bound = elbo_per_example(terms)
-    units: ActiveUnits = count_active(means)
-    return Evaluation(
-        evidence=per_example.summary(),
-        elbo=bound.summary(),
-        rate=float(np.mean(bound.rate, dtype=np.float64)),
-        distortion=float(np.mean(bound.distortion, dtype=np.float64)),
-        active_units=units.count,
-        num_examples=len(bound.rate),
-        kl_per_dimension=bound.kl_per_dimension,
-        evidence_per_example=per_example,
-        elbo_per_example=bound,
-        unit_variance=units.variance,
-    )
-
-
-def _finite(values: dict) -> dict:
-    """The same with `None` for numbers that are not finite, which JSON cannot hold."""
-    return {
-        name: _finite(value) if isinstance(value, dict) else (value if math.isfinite(value) else None)
-        for name, value in values.items()
-    }
+    return Evaluation(per_example, elbo_per_example(terms), count_active(means))
 
 
 class _Measure(eqx.Module):

@@ -42,11 +42,11 @@ class LatentClassModel(AbstractExactModel):
 
     def prior(self, condition: PyTree[Array] | None = None) -> dist.Distribution:
         """Categorical over the classes."""
-        return dist.Categorical(logits=self.logits)
+        return dist.CategoricalLogits(self.logits)
 
     def posterior(self, example: Example) -> dist.Distribution:
         """p(z | x), exact: Categorical over the classes."""
-        return dist.Categorical(logits=self._log_joints(example))
+        return dist.CategoricalLogits(self._log_joints(example))
 
     def likelihood(self, z: Int[Array, ""], condition: PyTree[Array] | None = None) -> Likelihood:
         """p(x | class z)."""

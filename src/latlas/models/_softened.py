@@ -38,7 +38,8 @@ class SoftenedPrior(AbstractPrior):
         p = self.prior(condition)
         if not isinstance(p, dist.Delta):
             return p
-        return diagonal_normal(p.v, jnp.full_like(p.v, self.width))
+        point = jnp.asarray(p.v)
+        return diagonal_normal(point, jnp.full_like(point, self.width))
 
 
 class WidenedRecognition(AbstractRecognition):

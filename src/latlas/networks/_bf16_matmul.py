@@ -10,9 +10,10 @@ product.
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 
 def bf16_matmul(
@@ -43,7 +44,9 @@ def bf16_matmul(
     return _product(lhs.astype(jnp.float32), rhs.astype(jnp.float32))
 
 
-def _product(lhs: Array, rhs: Array, transpose_lhs: bool = False, transpose_rhs: bool = False) -> Array:
+def _product(
+    lhs: ArrayLike, rhs: ArrayLike, transpose_lhs: bool = False, transpose_rhs: bool = False
+) -> Array:
     """Product of the factors, each transposed if asked for; the transposes are part of the primitive."""
     return _matmul_p.bind(lhs, rhs, transpose_lhs=transpose_lhs, transpose_rhs=transpose_rhs)
 
@@ -60,7 +63,7 @@ _matmul_p.def_impl(jax.jit(_product, static_argnames=("transpose_lhs", "transpos
 def _abstract(lhs, rhs, *, transpose_lhs, transpose_rhs):
     rows = lhs.shape[-1] if transpose_lhs else lhs.shape[-2]
     columns = rhs.shape[-2] if transpose_rhs else rhs.shape[-1]
-    return jax.core.ShapedArray((*lhs.shape[:-2], rows, columns), jnp.float32)
+    return ShapedArray((*lhs.shape[:-2], rows, columns), jnp.float32)
 
 
 def _rounded_dot(lhs: Array, rhs: Array, transpose_rhs: bool) -> Array:
@@ -119,16 +122,16 @@ ad.defbilinear(_matmul_p, _pull_to_lhs, _pull_to_rhs)
 def _batch(operands, axes, *, transpose_lhs, transpose_rhs):
     """One product where one factor is mapped, its axis joined to its rows or columns; else a stack."""
     (lhs, rhs), (lhs_axis, rhs_axis) = operands, axes
-    if lhs_axis is not None and rhs_axis is not None:
-        lhs, rhs = jnp.moveaxis(lhs, lhs_axis, 0), jnp.moveaxis(rhs, rhs_axis, 0)
-        return _product(lhs, rhs, transpose_lhs, transpose_rhs), 0
+    if lhs_axis is None:
+        columns = rhs.ndim - 3 if transpose_rhs else rhs.ndim - 2
+        rhs, size = _join(rhs, rhs_axis, columns)
+        return _split(_product(lhs, rhs, transpose_lhs, transpose_rhs), rhs.ndim - 1, size)
     if rhs_axis is None:
         rows = lhs.ndim - 2 if transpose_lhs else lhs.ndim - 3
         lhs, size = _join(lhs, lhs_axis, rows)
         return _split(_product(lhs, rhs, transpose_lhs, transpose_rhs), lhs.ndim - 2, size)
-    columns = rhs.ndim - 3 if transpose_rhs else rhs.ndim - 2
-    rhs, size = _join(rhs, rhs_axis, columns)
-    return _split(_product(lhs, rhs, transpose_lhs, transpose_rhs), rhs.ndim - 1, size)
+    lhs, rhs = jnp.moveaxis(lhs, lhs_axis, 0), jnp.moveaxis(rhs, rhs_axis, 0)
+    return _product(lhs, rhs, transpose_lhs, transpose_rhs), 0
 
 
 def _join(a: Array, mapped: int, axis: int) -> tuple[Array, int]:

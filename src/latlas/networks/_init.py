@@ -1,11 +1,11 @@
 """Where a network starts: near a constant, and at the right one."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from latlas.networks._network import AbstractNetwork
 
@@ -33,7 +33,7 @@ def small_output_init(network: NetworkT, scale: float = 1e-2) -> NetworkT:
     return eqx.tree_at(_output_weights, network, tuple(scale * weight for weight in _output_weights(network)))
 
 
-def with_output_bias(network: NetworkT, bias: PyTree[Float[Array, "..."]]) -> NetworkT:
+def with_output_bias(network: NetworkT, bias: PyTree[ArrayLike]) -> NetworkT:
     """The network with its last bias set, for example to the logit of the data's mean.
 
     Args:
@@ -65,16 +65,17 @@ def with_output_bias(network: NetworkT, bias: PyTree[Float[Array, "..."]]) -> Ne
     return eqx.tree_at(_output_biases, network, new)
 
 
-def _output_weights(network: AbstractNetwork) -> tuple[Array, ...]:
+# also called by `eqx.tree_at`, on a network with something else in the arrays' places
+def _output_weights(network: AbstractNetwork) -> tuple[Any, ...]:
     return tuple(layer.weight for layer in network.output_layers())
 
 
-def _output_biases(network: AbstractNetwork) -> tuple[Array, ...]:
+def _output_biases(network: AbstractNetwork) -> tuple[Any, ...]:
     return tuple(layer.bias for layer in network.output_layers())
 
 
-def _fit(leaf: Float[Array, "..."], shape: tuple[int, ...]) -> Float[Array, "..."]:
-    leaf = jnp.asarray(leaf, jnp.float32)
+def _fit(value: ArrayLike, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    leaf = jnp.asarray(value, jnp.float32)
     try:
         return jnp.broadcast_to(leaf, shape)
     except ValueError as error:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-Shape = int | tuple[int, ...]
+Shape = int | np.integer | tuple[int, ...]
 
 
 class AbstractOutputLayer(eqx.Module):

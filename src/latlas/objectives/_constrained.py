@@ -108,7 +108,9 @@ class Constrained(AbstractObjective):
         loss, terms = self.objective(objective_key, model.model, batch, progress=progress)
         values = self._values(value_key, model.model, batch, terms)
         measured = (
-            values if self.held_out is None else self._held_out_values(held_out_key, model.model, progress)
+            values
+            if self.held_out is None
+            else self._values_on(self.held_out, held_out_key, model.model, progress)
         )
         lagrangian, own = loss, {"objective": loss}
         for constraint in self.constraints:
@@ -121,9 +123,11 @@ class Constrained(AbstractObjective):
             own |= {f"constraint_{name}": measured[name], f"multiplier_{name}": multiplier / constraint.scale}
         return lagrangian, terms | own
 
-    def _held_out_values(self, key: PRNGKeyArray, model: Any, progress: float | Scalar) -> dict[str, Scalar]:
+    def _values_on(
+        self, held_out: HeldOutRows, key: PRNGKeyArray, model: Any, progress: float | Scalar
+    ) -> dict[str, Scalar]:
         row_key, objective_key, value_key = jr.split(key, 3)
-        rows, model, terms = self.held_out(row_key), stop_gradient(model), {}
+        rows, model, terms = held_out(row_key), stop_gradient(model), {}
         if any(isinstance(constraint.quantity, str) for constraint in self.constraints):
             _, terms = self.objective(objective_key, model, rows, progress=progress)
         return self._values(value_key, model, rows, terms)

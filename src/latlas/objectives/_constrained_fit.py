@@ -121,13 +121,13 @@ def constrained_fit(
     if held_out is not None:
         batch_size = held_out_batch_size or trainer.batch_size or 100
         rows = HeldOutRows(jax.tree.map(jnp.asarray, held_out), batch_size, trainer.prepare)
-    constrained = Constrained(trainer.objective, tuple(constraints), rows)
+    constrained, frozen = Constrained(trainer.objective, tuple(constraints), rows), trainer.frozen
     fit_key, outcome_key = jr.split(key)
     ours = replace(
         trainer,
         objective=constrained,
         optimizer=Partitioned(_log_multipliers, control, trainer.optimizer),
-        frozen=None if trainer.frozen is None else lambda trained: trainer.frozen(trained.model),
+        frozen=None if frozen is None else lambda trained: frozen(trained.model),
     )
     start = model if isinstance(model, WithMultipliers) else WithMultipliers.start(model, constraints)
     result = ours.fit(fit_key, start, data, run=run, callbacks=callbacks)

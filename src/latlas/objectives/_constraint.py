@@ -74,7 +74,7 @@ class Constraint(eqx.Module):
             return terms[self.quantity]
         return self.quantity.of_mean(mean_over_batch(key, self.quantity.per_example, model, batch))
 
-    def violation(self, value: Scalar) -> Scalar:
+    def violation(self, value: float | Scalar) -> Scalar:
         """How far a value is on the wrong side, relative to `scale`; negative where the constraint is met."""
         sign = -1.0 if self.at_least else 1.0
         return sign * (value - self.tolerance) / jnp.asarray(self.scale, jnp.float32)

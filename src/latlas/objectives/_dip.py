@@ -51,7 +51,7 @@ class DIP(AbstractObjective):
 
 def _covariance(q: Any) -> Array:
     if isinstance(q, dist.MultivariateNormal):
-        return q.covariance_matrix
+        return q.covariance_matrix  # pyright: ignore[reportReturnType]  # to NumPyro a lazy_property, not its value
     if isinstance(q, dist.Independent) and not q.base_dist.event_shape:
         return jnp.diag(jnp.ravel(q.variance))
     raise ValueError(

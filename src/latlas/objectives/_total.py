@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import PRNGKeyArray, PyTree, Scalar
 
@@ -29,7 +30,7 @@ class Total(AbstractObjective):
         self, key: PRNGKeyArray, model: Any, batch: PyTree, *, progress: float | Scalar = 1.0
     ) -> tuple[Scalar, Terms]:
         """The weighted sum of the losses, and all terms."""
-        loss, terms = 0.0, {}
+        loss, terms = jnp.asarray(0.0), {}
         for part, weight, key_ in zip(self.parts, self.weights, jr.split(key, len(self.parts)), strict=True):
             part_loss, part_terms = part(key_, model, batch, progress=progress)
             loss, terms = loss + weight * part_loss, part_terms | terms

@@ -13,7 +13,7 @@ from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size
 
 from latlas.core import host_rng
-from latlas.distributions.families import Affine, affine_of, inverse_rows, on_rows, pulled_back
+from latlas.distributions.families import Affine, Diagonal, affine_of
 from latlas.stats import rank_normalised_r_hat
 
 NUM_CHAINS = 64
@@ -95,17 +95,17 @@ class _Walk:
         self.rng, self.num_steps, self.size = rng, 0, 0.3
         self.visited, self.accepted, self.divergent = [], [], []
         self.value_and_grad, dim = value_and_grad, start.shape[1]
-        self._begin(Affine(np.zeros(dim), np.ones(dim)), np.array(start))
+        self._begin(Affine(np.zeros(dim), Diagonal(np.ones(dim))), np.array(start))
 
     def _begin(self, affine, w):
-        self.affine, self.z = affine, inverse_rows(affine, w)
+        self.affine, self.z = affine, affine.inverse_rows(w)
         self.value, self.score = self._evaluated(self.z)
 
     def _evaluated(self, z):
         """Values, up to a constant, and gradients with respect to z."""
-        value, grad = self.value_and_grad(on_rows(self.affine, z))
+        value, grad = self.value_and_grad(self.affine(z))
         with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
-            return value, pulled_back(self.affine, grad)
+            return value, self.affine.factor.transpose_times(grad)
 
     def tune(self, chains):
         """Whitens by what was visited, and takes smaller steps where too many trajectories were thrown off."""
@@ -127,7 +127,7 @@ class _Walk:
         self.value = np.where(accept, value, self.value)
         self.score = np.where(accept[:, None], score, self.score)
         self.num_steps += 1
-        self.visited.append(on_rows(self.affine, self.z))
+        self.visited.append(self.affine(self.z))
         self.accepted.append(np.mean(np.exp(np.minimum(change, 0.0))))
         self.divergent.append(np.mean(change < _DIVERGENT))
         if self.num_steps <= _ADAPTING:

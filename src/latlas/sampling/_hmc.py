@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
 
 from latlas.sampling._transition import (
     AbstractTransition,
@@ -77,12 +77,12 @@ class HMC(AbstractTransition):
         """The logarithm of the first step size."""
         return jnp.log(jnp.asarray(self.step_size, jnp.float32))
 
-    def tune(self, tuning: Scalar, acceptance: Scalar) -> Scalar:
+    def tune(self, tuning: Scalar, acceptance: float | Scalar) -> Scalar:
         """The logarithm of the step size after proposals that were taken with this probability."""
         return tuning + self.adaptation_rate * (acceptance - self.target_acceptance)
 
     def __call__(
-        self, key: PRNGKeyArray, path: GeometricPath, b: Scalar, tuning: Scalar, state: ChainState
+        self, key: PRNGKeyArray, path: GeometricPath, b: float | Scalar, tuning: Scalar, state: ChainState
     ) -> ChainState:
         """One transition that leaves $f_b$ invariant."""
         momentum_key, accept_key, jitter_key = jr.split(key, 3)
@@ -101,9 +101,9 @@ class HMC(AbstractTransition):
 
 def leapfrog(
     path: GeometricPath,
-    b: Scalar,
+    b: float | Scalar,
     step_size: Scalar,
-    num_steps: int,
+    num_steps: int | Int[Array, ""],
     state: ChainState,
     momentum: Float[Array, " latent"],
 ) -> tuple[ChainState, Float[Array, " latent"]]:

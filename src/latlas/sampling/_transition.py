@@ -68,12 +68,17 @@ class AbstractTransition(eqx.Module):
         """What is tuned, before anything was seen."""
 
     @abc.abstractmethod
-    def tune(self, tuning: PyTree[Array], acceptance: Scalar) -> PyTree[Array]:
+    def tune(self, tuning: PyTree[Array], acceptance: float | Scalar) -> PyTree[Array]:
         """What is tuned, after proposals that were taken with this probability."""
 
     @abc.abstractmethod
     def __call__(
-        self, key: PRNGKeyArray, path: GeometricPath, b: Scalar, tuning: PyTree[Array], state: ChainState
+        self,
+        key: PRNGKeyArray,
+        path: GeometricPath,
+        b: float | Scalar,
+        tuning: PyTree[Array],
+        state: ChainState,
     ) -> ChainState:
         """One step that leaves $f_b$ invariant."""
 
@@ -108,11 +113,11 @@ class IndependentMetropolis(AbstractTransition):
     def init_tuning(self) -> None:
         """Nothing."""
 
-    def tune(self, tuning: None, acceptance: Scalar) -> None:
+    def tune(self, tuning: None, acceptance: float | Scalar) -> None:
         """Nothing."""
 
     def __call__(
-        self, key: PRNGKeyArray, path: GeometricPath, b: Scalar, tuning: None, state: ChainState
+        self, key: PRNGKeyArray, path: GeometricPath, b: float | Scalar, tuning: None, state: ChainState
     ) -> ChainState:
         """One step that leaves $f_b$ invariant."""
 
@@ -126,7 +131,7 @@ class IndependentMetropolis(AbstractTransition):
         return eqx.tree_at(lambda s: s.acceptance, state, jnp.mean(probability))
 
 
-def acceptance(log_acceptance: Scalar) -> Scalar:
+def acceptance(log_acceptance: float | Scalar) -> Scalar:
     """Probability of taking a proposal; zero where it is not a number, as for a density that is infinite."""
     return jnp.where(jnp.isnan(log_acceptance), 0.0, jnp.exp(jnp.minimum(log_acceptance, 0.0)))
 

@@ -7,11 +7,13 @@ What concerns weights and estimates takes one vector, in JAX, and can be compile
 from latlas.stats._chains import rank_normalised_r_hat as rank_normalised_r_hat
 from latlas.stats._chains import smallest_effective_sample_size as smallest_effective_sample_size
 from latlas.stats._chains import worst_r_hat as worst_r_hat
+from latlas.stats._importance import WeightStatistics as WeightStatistics
 from latlas.stats._importance import effective_sample_size as effective_sample_size
 from latlas.stats._importance import log_mean_exp as log_mean_exp
 from latlas.stats._importance import log_mean_exp_standard_error as log_mean_exp_standard_error
 from latlas.stats._importance import renyi_log_mean as renyi_log_mean
 from latlas.stats._importance import standard_error as standard_error
+from latlas.stats._importance import weight_statistics as weight_statistics
 from latlas.stats._mmd import mmd_squared as mmd_squared
 from latlas.stats._normal_draws import even_normal_draws as even_normal_draws
 from latlas.stats._normal_draws import fixed_draws as fixed_draws

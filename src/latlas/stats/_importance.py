@@ -4,9 +4,13 @@ Every function shifts by the largest log weight first, so that log weights of an
 vanish.
 """
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Scalar
+
+from latlas.stats._psis import pareto_k
 
 
 def log_mean_exp(log_weights: Float[Array, " samples"]) -> Float[Array, ""]:
@@ -43,6 +47,36 @@ def log_mean_exp_standard_error(log_weights: Float[Array, " samples"]) -> Float[
     top = jnp.max(log_weights)
     weights = jnp.exp(log_weights - jnp.where(jnp.isneginf(top), 0.0, top))
     return jnp.where(jnp.isneginf(top), jnp.inf, standard_error(weights) / jnp.mean(weights))
+
+
+class WeightStatistics(NamedTuple):
+    """What the log weights of one estimate say.
+
+    Attributes:
+        log_evidence: `log_mean_exp`, in nats.
+        standard_error: of it, in nats: `log_mean_exp_standard_error`.
+        effective_sample_size: of the weights.
+        pareto_k: tail shape of the weights; below 0.7 the two above mean what they say.
+    """
+
+    log_evidence: Scalar
+    standard_error: Scalar
+    effective_sample_size: Scalar
+    pareto_k: Scalar
+
+
+def weight_statistics(log_weights: Float[Array, " samples"]) -> WeightStatistics:
+    """The estimate that log weights give, its error, and the state of the weights.
+
+    Args:
+        log_weights: log w_s in nats; -inf is a weight of zero.
+    """
+    return WeightStatistics(
+        log_mean_exp(log_weights),
+        log_mean_exp_standard_error(log_weights),
+        effective_sample_size(log_weights),
+        pareto_k(log_weights),
+    )
 
 
 def renyi_log_mean(log_weights: Float[Array, " samples"], alpha: float) -> Float[Array, ""]:

@@ -19,5 +19,7 @@ from latlas.training._progress import progress as progress
 from latlas.training._run import FitResult as FitResult
 from latlas.training._shuffle import shuffled as shuffled
 from latlas.training._state import Best as Best
+from latlas.training._state import Interval as Interval
 from latlas.training._state import TrainState as TrainState
+from latlas.training._trainer import Reports as Reports
 from latlas.training._trainer import Trainer as Trainer

@@ -13,7 +13,7 @@ from jaxtyping import Array, Int, PRNGKeyArray, PyTree, Scalar
 from latlas.core import Stream, num_examples
 from latlas.training._optimizer import AbstractOptimizer, global_norm
 from latlas.training._shuffle import shuffled
-from latlas.training._state import Best, TrainState, copied
+from latlas.training._state import Best, Interval, TrainState, copied
 
 
 class Recipe(eqx.Module):
@@ -100,10 +100,8 @@ def start(
         opt_state=recipe.optimizer.init(params),
         step=zero,
         key=jr.fold_in(key, Stream.STATE),
-        sums={name: jnp.zeros(()) for name in (*terms, "gradient_norm")},
-        count=zero,
+        interval=Interval({name: jnp.zeros(()) for name in (*terms, "gradient_norm")}, zero, zero),
         bad_steps=zero,
-        reported=zero,
         best=Best(jnp.asarray(jnp.inf), zero, copied(model)) if with_best else None,
     )
 
@@ -146,7 +144,7 @@ def advance(
         batch = batch_at(recipe, data, state.key, step)
         return step + 1, next_step(recipe, batch, state.key, step, total, (fixed, opt_static), moving)
 
-    moving = Moving(params, opt_arrays, state.sums, state.count, state.bad_steps)
+    moving = Moving(params, opt_arrays, state.interval.sums, state.interval.count, state.bad_steps)
     step, moving = jax.lax.while_loop(goes_on, one_step, (state.step, moving))
     return stopped(state, step, moving, (fixed, opt_static))
 
@@ -192,8 +190,8 @@ def next_step(
     good = jnp.isfinite(norm)
     updates, opt_state = recipe.optimizer.update(grads, eqx.combine(opt_arrays, opt_static), params, norm)
     params = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
-    terms = terms | {"gradient_norm": norm}
-    sums = {name: sums[name] + jnp.where(good, terms[name], 0.0) for name in sums}
+    measures: dict[str, Scalar] = terms | {"gradient_norm": norm}
+    sums = {name: sums[name] + jnp.where(good, measures[name], 0.0) for name in sums}
     opt_arrays = eqx.filter(opt_state, eqx.is_array)
     return Moving(params, opt_arrays, sums, count + good, jnp.where(good, 0, bad_steps + 1))
 
@@ -208,8 +206,7 @@ def stopped(
         model=eqx.combine(moving.params, fixed),
         opt_state=eqx.combine(moving.opt_arrays, opt_static),
         step=step,
-        sums=moving.sums,
-        count=moving.count,
+        interval=replace(state.interval, sums=moving.sums, count=moving.count),
         bad_steps=moving.bad_steps,
     )
 

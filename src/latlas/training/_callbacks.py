@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 _log = logging.getLogger("latlas")
 
@@ -29,6 +29,7 @@ class FitContext:
     model: Any = None
 
 
+@runtime_checkable
 class FitCallback(Protocol):
     """What a callback may have: scikit-learn's method names, each method optional.
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree, Scalar
+from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar
 
 from latlas.training._optimizer import AbstractOptimizer
 
@@ -63,7 +63,7 @@ class ProportionalIntegral(AbstractOptimizer):
         decay = jnp.where(good, jnp.where(state.count == 0, 0.0, self.decay), 1.0)
         new = jnp.where(good, 1.0 - decay, 0.0)
         rate = jnp.where(good, self.rate, 0.0)
-        errors = jax.tree.map(lambda g: _within(self.error_limit, jnp.where(good, -g, 0.0)), grads)
+        errors = jax.tree.map(lambda g: self._error(g, good), grads)
         average = jax.tree.map(lambda m, e: decay * m + new * e, state.average, errors)
         integral = jax.tree.map(
             lambda i, m: self._bounded(i + rate * _within(self.integral_limit, m)), state.integral, average
@@ -71,6 +71,9 @@ class ProportionalIntegral(AbstractOptimizer):
         goal = jax.tree.map(lambda i, m: self._bounded(i + self.damping * m), integral, average)
         updates = jax.tree.map(lambda p, q: jnp.where(good, q - p, 0.0), params, goal)
         return updates, ControlState(state.count + good, integral, average)
+
+    def _error(self, gradient: Array, good: Bool[Array, ""]) -> Array:
+        return _within(self.error_limit, jnp.where(good, -gradient, 0.0))
 
     def _bounded(self, value: Array) -> Array:
         return jnp.clip(value, self.lower, self.upper)

@@ -106,15 +106,16 @@ class ManyRuns:
     def _place(self, num_steps: int) -> None:
         n, batch_size = num_rows(self._data), self._plan.recipe.batch_size
         self._context.step += num_steps
-        self._context.epoch = self._context.step / (n // batch_size if batch_size else 1)
+        self._context.epoch = self._context.step / (n // batch_size if n and batch_size else 1)
 
     def _report(self) -> dict[str, Array]:
         states, context = self._states, self._context
-        terms = {name: value / states.count for name, value in states.sums.items()}
+        interval = states.interval
+        terms = {name: value / interval.count for name, value in interval.sums.items()}
         line = {"step": context.step, "epoch": context.epoch, "train": jax.tree.map(np.asarray, terms)}
         context.history.append(line | {"seconds": round(context.seconds, 3)})
-        sums, count = jax.tree.map(jnp.zeros_like, (states.sums, states.count))
-        self._states = replace(states, sums=sums, count=count)
+        sums, count = jax.tree.map(jnp.zeros_like, (interval.sums, interval.count))
+        self._states = replace(states, interval=replace(interval, sums=sums, count=count))
         return terms
 
 
@@ -174,7 +175,7 @@ def _advanced(inputs: Inputs, states: TrainState, num_steps: Int[Array, ""]) -> 
     opt_arrays, opt_static = eqx.partition(states.opt_state, eqx.is_array)
     last = states.step + num_steps
 
-    num_runs = states.count.shape[0]
+    num_runs = states.interval.count.shape[0]
 
     def one_step(carry):
         step, moving = carry
@@ -186,6 +187,6 @@ def _advanced(inputs: Inputs, states: TrainState, num_steps: Int[Array, ""]) -> 
         batches = inputs.batches_at(states.key, step, num_runs)
         return step + 1, inputs.over_runs(of_run)(states.key, (fixed, moving, batches))
 
-    moving = Moving(params, opt_arrays, states.sums, states.count, states.bad_steps)
+    moving = Moving(params, opt_arrays, states.interval.sums, states.interval.count, states.bad_steps)
     carry = jax.lax.while_loop(lambda carry: carry[0] < last, one_step, (states.step, moving))
     return stopped(states, *carry, (fixed, opt_static))

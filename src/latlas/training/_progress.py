@@ -121,10 +121,10 @@ def progress(stream: TextIO | None = None) -> ProgressBar | PlainProgress:
     Args:
         stream: standard error by default.
     """
-    stream = stream or sys.stderr
-    if stream.isatty() and os.environ.get("TERM") != "dumb":
-        return ProgressBar(Console(file=stream))
-    return PlainProgress(stream)
+    target = stream or sys.stderr
+    if target.isatty() and os.environ.get("TERM") != "dumb":
+        return ProgressBar(Console(file=target))
+    return PlainProgress(target)
 
 
 class _Rate:

@@ -26,7 +26,7 @@ from latlas.training._callbacks import Callbacks, FitContext
 from latlas.training._failure import likely_cause
 from latlas.training._interruption import Interruption, interruption
 from latlas.training._pace import Pace
-from latlas.training._state import Best, TrainState, copied
+from latlas.training._state import Best, Interval, TrainState, copied, names_of_today
 from latlas.training._validation import mean_terms
 
 _log = logging.getLogger("latlas")
@@ -37,14 +37,14 @@ class FitResult(eqx.Module):
 
     Attributes:
         model: the best model by validation loss; without validation data the last one.
-        state: the state at the end.
+        state: the state at the end; `None` where it is not kept.
         history: one dict per report: `step`, `epoch`, `train` and (with validation data) `valid`, each a dict
             of means, `seconds`, and where steps were not finite `skipped_steps`.
         reason: why it ended: `"finished"`, `"early stopping"` or `"callback"`.
     """
 
     model: PyTree
-    state: TrainState
+    state: TrainState | None
     history: list[dict[str, Any]]
     reason: str
 
@@ -100,21 +100,21 @@ class Run:
                 reason = self._loop(request)
             finally:
                 self._callbacks.call("teardown", self._context)
-        if request:  # it came after the last stretch
+        if request.signal:  # it came after the last stretch
             raise InterruptedRunError(self._context.step, request.signal.name)
         best = self._best
         model = self._state.model if best is None or not jnp.isfinite(best.loss) else best.model
         return FitResult(model, replace(self._state, best=best), self._context.history, reason)
 
     def _resume(self) -> None:
-        found = self._directory.latest_state() if self._directory else None
-        if self._directory:
+        if self._directory is not None:
+            found = self._directory.latest_state()
             self._directory.truncate_metrics(found[0] if found else 0)
-        if found:
-            step, arrays = found
-            self._state = with_named_arrays(self._state, arrays, source=f"The checkpoint of step {step}")
-            self._best = self._state.best
-            self._context.history = [_restored(line) for line in self._directory.read_metrics()]
+            if found:
+                step, arrays = found[0], names_of_today(found[1])
+                self._state = with_named_arrays(self._state, arrays, source=f"The checkpoint of step {step}")
+                self._best = self._state.best
+                self._context.history = [_restored(line) for line in self._directory.read_metrics()]
         if self._context.history:
             self._context.seconds = self._context.history[-1]["seconds"]
         self._place()
@@ -134,7 +134,7 @@ class Run:
             if request or reason or time.monotonic() - saved > self._plan.checkpoint_seconds:
                 self._save()
                 saved = time.monotonic()
-            if request:
+            if request.signal:
                 raise InterruptedRunError(self._context.step, request.signal.name)
         return reason
 
@@ -154,7 +154,7 @@ class Run:
         self._context.model = self._state.model
         n, batch_size = num_rows(self._data), self._plan.recipe.batch_size
         self._context.step = step = int(self._state.step)
-        self._context.epoch = step / (n // batch_size) if batch_size else float(step)
+        self._context.epoch = step / (n // batch_size) if n and batch_size else float(step)
 
     def _reason(self) -> str | None:
         """Why the run is over, if it is; asked of a resumed run too, which may have been."""
@@ -170,14 +170,14 @@ class Run:
     def _report_is_due(self) -> bool:
         step = self._context.step
         boundary = step % self._plan.every == 0 or step == self._plan.total
-        return boundary and step > int(self._state.reported)
+        return boundary and step > int(self._state.interval.reported)
 
     def _report(self, request: Interruption) -> dict[str, Any] | None:
         """The report of this step, told to history and directory; `None` where a signal came first."""
         state, step = self._state, self._context.step
         valid = None
         if self._valid is not None:
-            names = tuple(name for name in state.sums if name != "gradient_norm")
+            names = tuple(name for name in state.interval.sums if name != "gradient_norm")
             # the key is the run's and the same at every report, so that reports differ by the model alone
             valid = mean_terms(
                 self._plan.recipe, names, state.model, self._valid, jr.fold_in(state.key, Stream.VALIDATION),
@@ -190,22 +190,22 @@ class Run:
         if self._directory is not None:
             self._directory.append_metrics(_storable(line))
         self._context.history.append(line)
-        if valid is not None and valid["loss"] < self._best.loss:
+        if valid is not None and self._best is not None and valid["loss"] < self._best.loss:
             self._best = Best(valid["loss"], jnp.copy(state.step), copied(state.model))
-        sums, count = jax.tree.map(jnp.zeros_like, (state.sums, state.count))
-        self._state = replace(state, sums=sums, count=count, reported=jnp.int32(step))
+        sums, count = jax.tree.map(jnp.zeros_like, (state.interval.sums, state.interval.count))
+        self._state = replace(state, interval=Interval(sums, count, jnp.int32(step)))
         return line
 
     def _line(self, valid: dict[str, Array] | None) -> dict[str, Any]:
-        state, step = self._state, self._context.step
-        count = int(state.count)
+        interval, step = self._state.interval, self._context.step
+        count = int(interval.count)
         line = {"step": step, "epoch": self._context.epoch}
         line["train"] = {
-            name: float(value) / count if count else math.nan for name, value in state.sums.items()
+            name: float(value) / count if count else math.nan for name, value in interval.sums.items()
         }
         if valid is not None:
             line["valid"] = {name: float(value) for name, value in valid.items()}
-        skipped = step - int(state.reported) - count
+        skipped = step - int(interval.reported) - count
         if skipped:
             line["skipped_steps"] = skipped
             _log.warning("%d steps up to step %d were not finite and were skipped.", skipped, step)

@@ -1,11 +1,13 @@
 """All that a run needs to go on; nothing about it lives anywhere else."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 
@@ -17,6 +19,21 @@ class Best(eqx.Module):
     model: PyTree
 
 
+class Interval(eqx.Module):
+    """The steps since the last report.
+
+    Attributes:
+        sums: of the loss and its terms over these steps.
+        count: how many of them were finite.
+        reported: the step of the last report; a run that was stopped between a step and its report goes on
+            with the report.
+    """
+
+    sums: dict[str, Float[Array, ""]]
+    count: Int[Array, ""]
+    reported: Int[Array, ""]
+
+
 class TrainState(eqx.Module):
     """One pytree from which a run goes on, bit for bit as if it had never stopped.
 
@@ -25,11 +42,8 @@ class TrainState(eqx.Module):
         opt_state: the optimizer's state.
         step: number of steps done.
         key: the run's key; that of a step is `fold_in(key, step)`.
-        sums: sums of the loss and its terms over the steps since the last report.
-        count: how many steps those are.
+        interval: what was summed since the last report.
         bad_steps: steps in a row whose loss or gradient was not finite, and which were therefore skipped.
-        reported: the step of the last report; a run that was stopped between a step and its report goes on
-            with the report.
         best: the best model so far, where there is validation data.
     """
 
@@ -37,10 +51,8 @@ class TrainState(eqx.Module):
     opt_state: PyTree
     step: Int[Array, ""]
     key: PRNGKeyArray
-    sums: dict[str, Float[Array, ""]]
-    count: Int[Array, ""]
+    interval: Interval
     bad_steps: Int[Array, ""]
-    reported: Int[Array, ""]
     best: Best | None
 
 
@@ -60,6 +72,12 @@ def trainable(model: PyTree, frozen: Callable[[Any], Any] | None) -> PyTree[bool
 def _is_float(leaf: Any) -> bool:
     is_array = eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
     return is_array and jnp.issubdtype(leaf.dtype, jnp.inexact)
+
+
+def names_of_today(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint under the names of `TrainState`, also of one from before the interval had a name."""
+    moved = tuple(f".{field.name}" for field in dataclasses.fields(Interval))
+    return {f".interval{name}" if name.startswith(moved) else name: array for name, array in arrays.items()}
 
 
 def copied(tree: PyTree) -> PyTree:

@@ -18,6 +18,28 @@ from latlas.training._run import FitResult, Plan, Run
 from latlas.training._state import trainable
 
 
+class Reports(eqx.Module):
+    """How often a run is looked at.
+
+    Attributes:
+        every: steps between reports; by default an epoch, and at most 200 reports a run.
+        patience: with validation data, stop after this many reports without a lower validation loss.
+        checkpoint_seconds: with a run directory, how often the state is saved.
+    """
+
+    every: int | None = None
+    patience: int | None = None
+    checkpoint_seconds: float = 60.0
+
+    def __check_init__(self):
+        for name in ("every", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} of Reports is at least 1, or None; got {value}.")
+        if self.checkpoint_seconds < 0:
+            raise ValueError(f"checkpoint_seconds is not negative; got {self.checkpoint_seconds}.")
+
+
 class Trainer(eqx.Module):
     """Minimises an objective over a pytree's floating-point arrays.
 
@@ -32,9 +54,7 @@ class Trainer(eqx.Module):
         prepare: `(key, batch) -> batch`, run inside the compiled step, so that data stay in their storage
             type.
         frozen: model -> the part or tuple of parts that is not trained, not even by weight decay.
-        patience: with validation data, stop after this many reports without a lower validation loss.
-        report_every: steps between reports; by default an epoch, and at most 200 reports a run.
-        checkpoint_seconds: with a run directory, how often the state is saved.
+        reports: how often the run is looked at and its state saved, and when no lower loss ends it.
     """
 
     objective: Callable[..., tuple[Scalar, dict[str, Scalar]]]
@@ -44,22 +64,16 @@ class Trainer(eqx.Module):
     batch_size: int | None = 100
     prepare: Callable[[PRNGKeyArray, PyTree], PyTree] | None = None
     frozen: Callable[[Any], Any] | None = None
-    patience: int | None = None
-    report_every: int | None = None
-    checkpoint_seconds: float = 60.0
+    reports: Reports = Reports()
 
     def __check_init__(self):
-        if (self.num_steps is None) == (self.num_epochs is None):
-            raise ValueError("A run has one length: give either num_steps or num_epochs, and not both.")
         length = self.num_epochs if self.num_steps is None else self.num_steps
+        if length is None or None not in (self.num_steps, self.num_epochs):
+            raise ValueError("A run has one length: give either num_steps or num_epochs, and not both.")
         if length < 1:
             raise ValueError(f"A run needs at least one step; got {length}.")
-        for name in ("batch_size", "patience", "report_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is at least 1, or None; got {value}.")
-        if self.checkpoint_seconds < 0:
-            raise ValueError(f"checkpoint_seconds is not negative; got {self.checkpoint_seconds}.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size is at least 1, or None; got {self.batch_size}.")
 
     def fit(
         self,
@@ -147,11 +161,16 @@ class Trainer(eqx.Module):
     def _plan(self, trained: PyTree[bool], data: PyTree[Array]) -> Plan:
         n = num_rows(data)
         batch_size = None if n is None or self.batch_size is None else min(self.batch_size, n)
-        per_epoch = 1 if batch_size is None else n // batch_size
-        total = self.num_steps if self.num_epochs is None else self.num_epochs * per_epoch
-        every = self.report_every or per_epoch * max(1, round(total / per_epoch / 200))
+        per_epoch = 1 if n is None or batch_size is None else n // batch_size
+        if self.num_epochs is not None:
+            total = self.num_epochs * per_epoch
+        else:
+            total = self.num_steps
+            assert total is not None  # a run has one length
+        every = self.reports.every or per_epoch * max(1, round(total / per_epoch / 200))
+        reports = self.reports
         recipe = Recipe(self.objective, self.optimizer, self.prepare, trained, batch_size)
-        return Plan(recipe, total, min(every, total), self.patience, self.checkpoint_seconds)
+        return Plan(recipe, total, min(every, total), reports.patience, reports.checkpoint_seconds)
 
 
 def _rows(data: PyTree[Array], name: str) -> PyTree[Array]:

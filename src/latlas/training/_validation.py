@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree, Scalar
 
-from latlas.training._advance import Recipe, num_rows
+from latlas.core import num_examples
+from latlas.training._advance import Recipe
 from latlas.training._pace import Pace
 
 
@@ -36,7 +37,7 @@ def mean_terms(
     Returns:
         The means, or `None` where it was interrupted.
     """
-    n = num_rows(data)
+    n = num_examples(data)
     size = chunk_size(n, recipe.batch_size)
     whole, done = n // size, 0
     sums = {name: jnp.zeros(()) for name in names}
@@ -93,4 +94,4 @@ def _add_chunks(
 @eqx.filter_jit
 def _add_rest(recipe, model, rest, key, sums):
     terms = _chunk_terms(recipe, model, rest, key)
-    return {name: sums[name] + num_rows(rest) * terms[name] for name in sums}
+    return {name: sums[name] + num_examples(rest) * terms[name] for name in sums}

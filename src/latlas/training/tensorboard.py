@@ -26,9 +26,10 @@ class TensorBoard:
         self, estimator: Any, context: FitContext, *, metadata: dict[str, Any] | None = None
     ) -> None:
         """Writes the report, where one was due."""
+        report = metadata or {}
         for part in ("train", "valid"):
-            for name, value in (metadata or {}).get(part, {}).items():
-                self._writer.add_scalar(f"{part}/{name}", value, metadata["step"])
+            for name, value in report.get(part, {}).items():
+                self._writer.add_scalar(f"{part}/{name}", value, report["step"])
 
     def teardown(self, estimator: Any, context: FitContext) -> None:
         """Closes the log."""

@@ -8,9 +8,7 @@ import pytest
 from tests.bayes.posteriors import centred_schools, density_of, funnel, logistic, nearby_normal, normal
 
 from latlas.bayes.densities import NonCentring, find_non_centring
-from latlas.distributions.families import Affine
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
+from latlas.distributions.families import Affine, Diagonal
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +40,7 @@ def test_a_bijection_with_its_log_determinant(warp):
 def test_neals_funnel_becomes_a_normal():
     """du / dw of the others is exp(u_0 / 2), after which the density is a product of normals."""
     density = density_of(funnel, 6)
-    warp = find_non_centring(jr.key(0), density, Affine(np.zeros(6), np.ones(6)))
+    warp = find_non_centring(jr.key(0), density, Affine(np.zeros(6), Diagonal(np.ones(6))))
     assert warp.parents.tolist() == [0]
     np.testing.assert_allclose(warp.slopes, 0.5, atol=1e-6)
     hessian = density.warped(warp).hessian(np.random.default_rng(0).standard_normal((3, 6)))
@@ -50,7 +48,7 @@ def test_neals_funnel_becomes_a_normal():
 
 
 def test_centred_schools_name_their_scale():
-    guess = Affine(np.r_[4.0, 1.0, np.full(8, 4.0)], np.r_[3.0, 0.8, np.full(8, 3.0)])
+    guess = Affine(np.r_[4.0, 1.0, np.full(8, 4.0)], Diagonal(np.r_[3.0, 0.8, np.full(8, 3.0)]))
     warp = find_non_centring(jr.key(0), density_of(centred_schools, 10), guess)
     assert warp.parents.tolist() == [1]
     assert sorted(warp.children) == [0, *range(2, 10)]
@@ -61,15 +59,15 @@ def test_centred_schools_name_their_scale():
 
 def test_nothing_to_do_for_a_normal_or_a_logistic_regression():
     loc, factor = nearby_normal(4)
-    guess = Affine(loc, np.linalg.norm(factor, axis=1))
+    guess = Affine(loc, Diagonal(np.linalg.norm(factor, axis=1)))
     assert find_non_centring(jr.key(0), density_of(normal, 4, (loc, factor)), guess) is None
     rng = np.random.default_rng(0)
     x = rng.standard_normal((100, 4))
     y = (rng.uniform(size=100) < 0.5).astype(float)
-    guess = Affine(np.zeros(4), np.full(4, 0.2))
+    guess = Affine(np.zeros(4), Diagonal(np.full(4, 0.2)))
     assert find_non_centring(jr.key(0), density_of(logistic, 4, (x, y)), guess) is None
 
 
 def test_a_density_that_is_nowhere_finite_gives_none():
     density = density_of(lambda u: jnp.log(u[0] - 1e6) - u[1] ** 2, 2)
-    assert find_non_centring(jr.key(0), density, Affine(np.zeros(2), np.ones(2))) is None
+    assert find_non_centring(jr.key(0), density, Affine(np.zeros(2), Diagonal(np.ones(2)))) is None

@@ -15,7 +15,7 @@ from latlas.bayes.densities._anchor import Anchor, estimate, full_gradient
 from latlas.bayes.engines import Advi
 from latlas.bayes.targets import AbstractStochasticTarget, Suspects
 from latlas.core import RequestError, WorkError
-from latlas.distributions.families import Affine, FullRank, MeanField
+from latlas.distributions.families import Affine, FullRank, MeanField, Triangular
 
 MEAN = np.array([1.0, -2.0, 0.5])
 FACTOR = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.5, 0.3, 1.5]])
@@ -173,7 +173,7 @@ def test_estimates_are_unbiased_and_an_anchor_takes_their_noise_away():
 def test_minibatches_reach_the_posterior_of_all_rows():
     mode, covariance = newton()
     target = anchored(jr.key(2), Regression(drawn), np.zeros(NUM_WEIGHTS))
-    white = Affine(jnp.asarray(mode), jnp.linalg.cholesky(covariance))
+    white = Affine(jnp.asarray(mode), Triangular(jnp.linalg.cholesky(covariance)))
     density = Density(target).whitened(white)
     # on a few batches: the mode of all rows, and about their curvature
     np.testing.assert_allclose(density.value_and_grad(np.zeros(NUM_WEIGHTS))[1], 0.0, atol=0.02)

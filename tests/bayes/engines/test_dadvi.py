@@ -9,7 +9,7 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import DeterministicAdvi, MeanFieldResponse
 from latlas.core import RequestError, WorkError
-from latlas.distributions.families import Affine, FullRank, MeanField
+from latlas.distributions.families import Affine, Diagonal, FullRank, MeanField
 from latlas.distributions.families._family import AbstractApproximation
 from latlas.stats._normal_draws import fixed_draws
 
@@ -64,7 +64,9 @@ def test_linear_response_is_exact_for_a_normal_posterior(dim):
 def test_the_whitening_changes_units_only():
     precision, covariance, loc = correlated(5)
     scale = np.array([1e-3, 1.0, 50.0, 0.2, 7.0])
-    result = fit(normal(precision, loc).whitened(Affine(jnp.asarray(loc + 0.1), jnp.asarray(scale))))
+    result = fit(
+        normal(precision, loc).whitened(Affine(jnp.asarray(loc + 0.1), Diagonal(jnp.asarray(scale))))
+    )
     np.testing.assert_allclose(result.covariance * np.outer(scale, scale), covariance, rtol=1e-5, atol=1e-8)
 
 
@@ -162,7 +164,8 @@ def test_linear_response_refuses_a_funnel():
 
     result = fit(density_of(funnel, 10), max_draws=64)
     assert result.covariance is None
-    assert not result.converged or "funnel" in result.message
+    assert not result.converged
+    assert "as in a funnel" in result.message
     assert "no linear response" in result.message
 
 
@@ -228,7 +231,7 @@ def test_fixed_draws_have_the_moments_they_promise(num_draws, dim):
 def test_hessian_products_are_products_with_the_hessian(scale):
     density = density_of(lambda w: -jnp.exp(w[0]) * w[1] ** 2 - jnp.sin(w[0]), 2)
     if scale is not None:
-        density = density.whitened(Affine(jnp.ones(2), jnp.asarray(scale)))
+        density = density.whitened(Affine(jnp.ones(2), Diagonal(jnp.asarray(scale))))
     w, direction = np.random.default_rng(0).standard_normal((2, 3, 2))
     expected = np.einsum("bij,bj->bi", density.hessian(w), direction)
     np.testing.assert_allclose(density.hessian_product(w, direction), expected, rtol=1e-10)

@@ -12,7 +12,7 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Nuts
 from latlas.core import WorkError
-from latlas.distributions.families import Affine, FullRank
+from latlas.distributions.families import Affine, FullRank, Triangular
 from latlas.distributions.families._gaussian import FullGaussian
 
 MEAN = np.array([1.0, -2.0, 0.5])
@@ -65,7 +65,7 @@ def test_a_normal_comes_back_within_standard_errors():
 
 
 def test_draws_are_in_the_coordinates_of_the_density():
-    affine = Affine(jnp.asarray(MEAN), jnp.asarray(FACTOR))
+    affine = Affine(jnp.asarray(MEAN), Triangular(jnp.asarray(FACTOR)))
     density = density_of(normal, 3, (MEAN, FACTOR)).whitened(affine)
     result = Nuts()(jr.key(0), density, FullRank(), tolerance=0.1)
     draws = result.draws.reshape(-1, 3)

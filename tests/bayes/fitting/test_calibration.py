@@ -77,12 +77,14 @@ def test_halved_sds_are_a_u():
     assert not found.passed
     # z of a truth is N(0, 4), cut off by 99 draws at about 2.6
     assert ((found.dispersion > 1.4) & (found.dispersion < 2.1)).all()
+    assert set(found.findings) == set(found.names)
     assert all("overconfident" in text for text in found.findings.values())
 
 
 def test_doubled_sds_are_a_hump():
     found = calibrated(Distorted(scale=2.0))
     np.testing.assert_allclose(found.dispersion, 0.5, atol=4 * 0.5 / np.sqrt(2 * 30))
+    assert set(found.findings) == set(found.names)
     assert all("too wide" in text for text in found.findings.values())
 
 

@@ -15,9 +15,10 @@ from tests.bayes.densities.test_density import compiling
 from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, normal, two_normals
 
 from latlas import bayes
+from latlas.bayes.engines._names import FAMILIES
+from latlas.bayes.fitting._fit import _pair
 from latlas.core import RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 Y = np.array([1.2, 0.7, 2.9, 1.6, 0.1, 1.9])
 COLUMNS = {"mean", "sd", "q05", "q50", "q95", "mcse"}
 
@@ -206,6 +207,12 @@ def test_an_engine_by_name_or_by_itself(plain_fit, engine):
     assert fit.verdict.kind == "trust"
     assert fit.posterior.correction == "none"
     np.testing.assert_allclose(fit.mean, nearby_normal(3)[0], atol=0.05)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_alone_gets_the_cheapest_engine_that_fits_it(family):
+    engine, _ = _pair("auto", family)
+    assert engine.name == {"flow": "advi", "mixture": "inclusive"}.get(family, "dadvi")
 
 
 def test_laplace_by_name_is_not_trusted_where_it_is_wrong():

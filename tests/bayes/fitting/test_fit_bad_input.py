@@ -12,7 +12,6 @@ import pytest
 from latlas import bayes
 from latlas.core import DataError, RequestError, WorkError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 Y = np.array([1.0, 2.0, 0.5])
 
 
@@ -88,8 +87,8 @@ def test_what_cannot_be_fitted_is_named(model, data, error, match):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"engine": "magic"}, "engine is 'magic'; known are laplace"),
-        ({"family": "magic"}, "family is 'magic'; known are mean-field"),
+        ({"engine": "magic"}, "no engine 'magic'. Choose one of laplace"),
+        ({"family": "magic"}, "no family 'magic'. Choose one of mean-field"),
         ({"engine": "laplace", "family": "mean-field"}, "laplace fits full-rank; got the family mean-field"),
         ({"tolerance": 0.0}, "tolerance is 0.0"),
         ({"tolerance": 1.5}, "tolerance is 1.5"),

@@ -322,7 +322,10 @@ def test_the_thread_that_holds_a_run_may_take_it_again(run):
 def test_a_lock_file_full_of_nonsense_is_harmless(run):
     (run.path / ".lock").write_bytes(b'{"pid": "\\u001b[31m"' * 1000)
     with run.lock():
-        pass
+        # it is held like any other
+        with ThreadPoolExecutor(1) as other, pytest.raises(RunInUseError):
+            other.submit(run.lock().__enter__).result()
+    assert run.verify() == []
 
 
 # --- where a run may be made -----------------------------------------------------------------------

@@ -16,8 +16,6 @@ from latlas.bayes.targets import coordinates_of, dependence_of_model
 from latlas.core import RequestError
 from latlas.distributions.families import Block, FullRank, LowRank, MeanField, Mixture, Structured
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 DIM = 5
 FUNNEL = (((2, 3), (0,)), ((4,), (2, 1)))
 GAUSSIANS = {
@@ -205,3 +203,8 @@ def test_what_does_not_fit_is_refused(family, text):
 def test_families_have_names():
     assert all(family_named(name).name == name for name in FAMILIES)
     assert set(FAMILIES) >= {"low-rank", "block", "structured", "mixture", "flow"}
+
+
+def test_families_know_what_a_rotation_would_destroy():
+    aligned = {name for name in FAMILIES if family_named(name).is_axis_aligned}
+    assert aligned == {"mean-field", "block", "structured"}

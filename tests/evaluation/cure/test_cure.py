@@ -36,9 +36,7 @@ from latlas.evaluation.diagnosis import check_support
 from latlas.models import VAE, AbstractPrior, GaussianRecognition, StandardNormal
 from latlas.networks import MLP
 from latlas.objectives import Elbo
-from latlas.training import Adam, Schedule, Trainer
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
+from latlas.training import Adam, Reports, Schedule, Trainer
 
 KEY = jr.key(3)
 FEATURES, LATENT = 8, 2
@@ -60,8 +58,8 @@ class Useless(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = ("posterior_collapse",)
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course):
-        return replace(course, trainer=replace(course.trainer, optimizer=Adam(1e-9)))
+    def apply(self, setup):
+        return replace(setup, trainer=replace(setup.trainer, optimizer=Adam(1e-9)))
 
 
 class Signal:
@@ -100,7 +98,7 @@ def trainer(beta=1.0):
     # long enough, and with a rate that falls: a run that ends before its plateau is not healthy
     rate = Schedule("cosine_decay_schedule", init_value=1e-2, decay_steps=STEPS)
     bound = Elbo(Constant(jnp.float32(beta)))
-    return Trainer(bound, Adam(rate), num_steps=STEPS, batch_size=100, report_every=20)
+    return Trainer(bound, Adam(rate), num_steps=STEPS, batch_size=100, reports=Reports(20))
 
 
 def same(one, other):
@@ -140,12 +138,12 @@ def test_a_beta_that_collapses_the_posterior_is_found_named_and_treated(collapse
     assert collapsed.attempt == 1
     assert collapsed.diagnosis.healthy
     assert collapsed.first_diagnosis.findings[0].name == "posterior_collapse"
-    assert collapsed.course.trainer.objective.beta(1.0) == 1.0
+    assert collapsed.setup.trainer.objective.beta(1.0) == 1.0
 
 
 def test_the_cured_fit_is_what_the_treated_set_up_gives_alone(collapsed, rows):
-    course = collapsed.course
-    alone = course.trainer.fit(course.key, course.model, course.data, valid=rows[1])
+    setup = collapsed.setup
+    alone = setup.trainer.fit(setup.key, setup.model, setup.data, valid=rows[1])
     assert same(alone.state, collapsed.result.state)
 
 

@@ -14,7 +14,7 @@ from latlas.evaluation.diagnosis import QUICK_CHECKS
 from latlas.models import VAE, GaussianRecognition, StandardNormal
 from latlas.networks import MLP, small_output_init, with_output_bias
 from latlas.objectives import Elbo
-from latlas.training import Adam, Trainer
+from latlas.training import Adam, Reports, Trainer
 
 LATENT, HIDDEN, BATCH = 3, 32, 50
 
@@ -40,7 +40,7 @@ def trained(train, valid, *, beta=1.0, epochs):
         Adam(jnp.float32(3e-3)),
         num_epochs=epochs,
         batch_size=BATCH,
-        report_every=max(1, epochs * (len(train) // BATCH) // 40),
+        reports=Reports(max(1, epochs * (len(train) // BATCH) // 40)),
     )
     result = trainer.fit(run_key, model, Example(train), valid=Example(valid))
     return result.state.model, result.history

@@ -4,6 +4,7 @@ import math
 import pytest
 
 from latlas.evaluation import Diagnosis, Finding
+from latlas.evaluation.diagnosis import FindingCheck
 
 
 def finding(severity, measured=1.0):
@@ -24,4 +25,13 @@ def test_a_finding_is_plain_json_even_where_it_is_infinite():
 
 def test_a_name_that_no_document_explains_is_refused():
     with pytest.raises(ValueError, match="posterior_collapse"):
-        Finding("collapse", "note", 1.0, 0.5, "It did.", "Warm up.")
+        FindingCheck("collapse", lambda measured: None)
+
+
+def test_a_diagnosis_is_read_as_it_was_written():
+    written = Diagnosis.of([finding("note"), finding("serious", math.inf)])
+    assert [found.severity for found in written.findings] == ["serious", "note"]
+    assert Diagnosis.from_dict(json.loads(json.dumps(written.to_dict()))) == written
+    for junk in (None, [], {"findings": 3}, {"findings": [None]}, {"findings": [{"measured": "high"}]}):
+        with pytest.raises(ValueError, match="got"):
+            Diagnosis.from_dict(junk)

@@ -1,6 +1,7 @@
 """Brackets of log p(x) where it is known: both sides on their side, and called what they are."""
 
 import json
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -20,12 +21,10 @@ from latlas.evaluation import (
     renyi_bound,
     simulated_bracket,
 )
-from latlas.evaluation.evidence import EvidencePerExample, chi_bracket
+from latlas.evaluation.evidence import BracketSummary, EvidencePerExample, SameExamples, chi_bracket
 from latlas.models import PPCA, VAE, AbstractRecognition, GaussianRecognition, StandardNormal, WithRecognition
 from latlas.networks import MLP
 from latlas.sampling import HMC
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 SHORT = Annealing(num_temperatures=120, num_chains=16, transition=HMC(num_leapfrog=5))
 
@@ -104,6 +103,13 @@ def test_an_exact_log_evidence_is_used_and_said(ppca, batch):
     assert written["exact"] == pytest.approx(truth.mean(), rel=1e-5)
     assert written["lower"]["value"] == pytest.approx(found.lower.log_evidence.mean(), rel=1e-5)
     assert {"value", "standard_error"} <= set(written["upper"])
+    assert BracketSummary.from_dict(written) == found.summary()
+    same = SameExamples(Estimate(-9.0, 0.5), found.lower.summary(), 4)
+    beside = replace(found.summary(), same_examples=same)
+    assert BracketSummary.from_dict(json.loads(json.dumps(beside.to_dict()))) == beside
+    for junk in (None, {}, written | {"lower": 3}, written | {"width": {"value": "wide"}}):
+        with pytest.raises(ValueError, match="got"):
+            BracketSummary.from_dict(junk)
 
 
 def test_a_bracket_of_one_example_has_no_spread_and_still_is_json():
@@ -113,6 +119,9 @@ def test_a_bracket_of_one_example_has_no_spread_and_still_is_json():
     assert found["simulated_width"] == {"value": 0.1, "standard_error": None}
     assert found["lower"]["pareto_k"] is None
     json.dumps(found, allow_nan=False)
+    again = BracketSummary.from_dict(found)
+    assert (again.lower.value, again.width.value) == (-3.0, 0.0)
+    assert np.isnan([again.width.standard_error, again.lower.pareto_k]).all()
 
 
 def test_conditions_must_be_as_many_as_examples(ppca):

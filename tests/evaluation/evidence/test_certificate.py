@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from latlas.core import Example
 from latlas.distributions import diagonal_normal
 from latlas.evaluation import Bracket, certificate, elbo
-from latlas.evaluation.evidence import ElboPerExample, EvidencePerExample
+from latlas.evaluation.evidence import CertificateSummary, ElboPerExample, EvidencePerExample
 from latlas.models import PPCA, AbstractRecognition, WithRecognition
 
 
@@ -72,6 +72,9 @@ def test_figures_are_those_of_pinsker():
     np.testing.assert_allclose(high, [np.sqrt(0.5), 1.5, 0.5])
     written = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert (written["num_vacuous"], written["basis"], written["reliable"]) == (1, "bound", True)
+    again = CertificateSummary.from_dict(written)
+    assert again.to_dict() | {"meaning": written["meaning"]} == written
+    assert (again.kl.median, again.vacuous) == (0.5, 1 / 3)
     assert "over 2 of 3 examples; for the other 1 the bound is above 1: vacuous" in written["meaning"]
 
 

@@ -1,5 +1,7 @@
 """Refined posteriors against probabilistic PCA, where the best member of a family is known in closed form."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -17,10 +19,9 @@ from latlas.evaluation import (
     importance_log_evidence,
     refine,
 )
+from latlas.evaluation.inference import GapSummary, Stationarity
 from latlas.latent import encode, posterior_scale, reconstruct
 from latlas.models import PPCA, AbstractLatentModel, AbstractRecognition, WithRecognition
-
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 LATENT = 3
 
@@ -138,6 +139,7 @@ def test_a_summary_is_plain_values(diagonal):
     assert set(found["total"]) == {"value", "standard_error"}
     assert found["num_examples"] == 24
     assert found["amortization"]["value"] == pytest.approx(diagonal.amortization.mean())
+    assert GapSummary.from_dict(json.loads(json.dumps(found))) == diagonal.summary()
 
 
 def test_refined_posteriors_stand_wherever_a_posterior_does(ppca, x, exact, full):
@@ -199,13 +201,24 @@ def test_a_posterior_without_a_row_number_is_refused(full, x):
         ({"max_steps": 0}, "max_steps of a Refinement must be at least 1; got 0"),
         ({"num_draws": 0}, "num_draws of a Refinement must be at least 1; got 0"),
         ({"learning_rate": 0.0}, "learning_rate of a Refinement must be positive"),
-        ({"decay": 1.5}, "decay of a Refinement must lie between 0 and 1"),
-        ({"tolerance": -1.0}, "tolerance of a Refinement must not be negative"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Refinement(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 0}, "window of a Stationarity must be at least 1; got 0"),
+        ({"decay": 1.5}, "decay of a Stationarity must lie between 0 and 1"),
+        ({"tolerance": -1.0}, "tolerance of a Stationarity must not be negative"),
+    ],
+)
+def test_a_test_of_stationarity_that_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Stationarity(**options)
 
 
 def test_evidence_of_another_number_of_examples_is_refused(ppca, x):

@@ -1,4 +1,5 @@
 import json
+from operator import attrgetter
 
 import jax
 import numpy as np
@@ -24,8 +25,8 @@ def test_all_scores_of_good_codes_are_high_and_lower_for_rotated_ones(few_factor
     # squares make modularity forgiving: it hardly falls
     for name, margin in (("mig", 0.3), ("irs", 0.05), ("modularity", 0.01)):
         assert getattr(scores, name) > getattr(rotated, name) + margin, name
-    for name in ("sap", "dci_disentanglement", "dci_completeness", "factor_vae"):
-        good, bad = getattr(scores, name), getattr(rotated, name)
+    for name in ("sap", "dci.disentanglement", "dci.completeness", "factor_vae"):
+        good, bad = attrgetter(name)(scores), attrgetter(name)(rotated)
         assert good.value > bad.value + 3 * np.hypot(good.standard_error, bad.standard_error), name
 
 
@@ -35,15 +36,14 @@ def test_what_draws_nothing_is_the_function_itself(few_factors, blurred, scores)
 
 
 def test_random_scores_have_the_error_of_their_draws(scores):
-    found = [
-        getattr(scores, name) for name in ("sap", "explicitness", "dci_informativeness", "dci_completeness")
-    ]
+    found = [scores.sap, scores.explicitness, scores.dci.informativeness, scores.dci.completeness]
     assert all(isinstance(score, Estimate) and 0 < score.standard_error < 0.05 for score in found)
 
 
 def test_scores_become_json(scores):
     found = json.loads(json.dumps(scores.to_dict()))
     assert found["mig"] == scores.mig
+    assert found["dci_completeness"]["value"] == scores.dci.completeness.value
     assert found["beta_vae"] == {
         "value": scores.beta_vae.value,
         "standard_error": scores.beta_vae.standard_error,

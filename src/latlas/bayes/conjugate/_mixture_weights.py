@@ -87,6 +87,7 @@ class StickBreakingWeights(AbstractMixtureWeights):
         return jnp.append(broken, 0.0) + jnp.append(0.0, jnp.cumsum(left))
 
     def kl_to(self, other):
+        assert isinstance(other, StickBreakingWeights)  # prior and posterior are of one kind
         return jnp.sum(dist.kl_divergence(self._shares(), other._shares()))
 
     def mean(self):

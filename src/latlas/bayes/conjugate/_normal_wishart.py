@@ -114,7 +114,7 @@ class NormalWishart(eqx.Module):
     ]:
         """Means and precision matrices, drawn together."""
         precision_key, mean_key = jr.split(key)
-        precisions = self.precisions().sample(precision_key, (num_samples,))
+        precisions = jnp.asarray(self.precisions().sample(precision_key, (num_samples,)))
         tril = jnp.linalg.cholesky(self.mean_precision[:, None, None] * precisions)
         noise = jr.normal(mean_key, (num_samples, *self.loc.shape), self.loc.dtype)
         away = solve_triangular(jnp.swapaxes(tril, -1, -2), noise[..., None], lower=False)[..., 0]

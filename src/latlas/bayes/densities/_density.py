@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Scalar
 
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import MAX_ROWS, in_float64, map_batches
-from latlas.distributions.families import AbstractWarp, Affine, Composed, pulled_back
+from latlas.distributions.families import AbstractWarp, Affine, Composed
 
 _IN_CACHE = (
     1 << 18
@@ -52,7 +52,9 @@ class Density:
 
     def whitened(self, affine: Affine) -> "Density":
         """The same density in coordinates w with (coordinates of self) = affine(w)."""
-        return Density(self.target, self.warp, _after(self.affine, affine), self.count)
+        affine = affine.on_host()
+        affine = affine if self.affine is None else self.affine.after(affine)
+        return Density(self.target, self.warp, affine, self.count)
 
     def warped(self, warp: AbstractWarp) -> "Density":
         """The target in coordinates u = warp(w), without this density's own whitening and warp."""
@@ -87,7 +89,7 @@ class Density:
         value, grad = self._on_batches(_value_and_grad, w)
         if self.affine is not None:
             with np.errstate(invalid="ignore"):  # an infinite score stays one that nobody can use
-                grad = pulled_back(self.affine, grad)
+                grad = self.affine.factor.transpose_times(grad)
         return value + self._shift, grad
 
     def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:
@@ -95,33 +97,25 @@ class Density:
         hessian = self._on_batches(_hessian, w, counts=self.dim)
         if self.affine is None:
             return hessian
-        factor = np.asarray(self.affine.scale_tril)
-        return hessian * np.outer(factor, factor) if factor.ndim == 1 else factor.T @ hessian @ factor
+        # L^T H L: H being symmetric, the rows of H L, and then its columns
+        columns = self.affine.factor.transpose_times(hessian)
+        return self.affine.factor.transpose_times(np.swapaxes(columns, 1, 2))
 
     def hessian_product(
         self, w: Float[np.ndarray, "b n"], direction: Float[np.ndarray, "b n"]
     ) -> Float[np.ndarray, "b n"]:
         """The Hessian of log p~ with respect to w of each row, times the same row of `direction`."""
-        factor = None if self.affine is None else np.asarray(self.affine.scale_tril)
-        if factor is not None:
-            direction = direction * factor if factor.ndim == 1 else direction @ factor.T
-        product = self._on_batches(_hessian_product, w, direction)
-        if factor is None:
-            return product
-        return product * factor if factor.ndim == 1 else product @ factor
+        if self.affine is None:
+            return self._on_batches(_hessian_product, w, direction)
+        product = self._on_batches(_hessian_product, w, self.affine.factor.times(direction))
+        return self.affine.factor.transpose_times(product)
 
     @property
     def _shift(self):
-        if self.affine is None:
-            return 0.0
-        factor = np.asarray(self.affine.scale_tril)
-        return float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
+        return 0.0 if self.affine is None else float(np.sum(np.log(self.affine.factor.diagonal)))
 
     def _unwhitened(self, w):
-        if self.affine is None:
-            return np.atleast_2d(w)
-        factor = np.asarray(self.affine.scale_tril)
-        return np.asarray(self.affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
+        return np.atleast_2d(w) if self.affine is None else self.affine(w)
 
     @in_float64
     def _on_batches(self, program, w, *others, counts=1):
@@ -143,14 +137,6 @@ def _rows_a_call(target, rows):
         return _MIN_ROWS
     longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
     return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_ROWS)
-
-
-def _after(outer, inner):
-    if outer is None:
-        return inner
-    if outer.scale_tril.ndim == inner.scale_tril.ndim == 1:
-        return Affine(outer(inner.loc), outer.scale_tril * inner.scale_tril)
-    return Affine(outer(inner.loc), outer.dense @ inner.dense)
 
 
 def _log_prob(parts, v):

@@ -11,7 +11,7 @@ from scipy.special import logsumexp, ndtr
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._lbfgs import minimise, negative_log_prob
 from latlas.core import host_rng
-from latlas.distributions.families import Affine
+from latlas.distributions.families import Affine, Triangular
 
 RADIUS = 2.0  # starts lie within this of the given one, as Stan's do
 FAR = (
@@ -50,7 +50,7 @@ class Mode:
     @property
     def whitening(self) -> Affine:
         """Coordinates in which the density is a standard normal to second order at the mode."""
-        return Affine(self.location, self.scale_tril)
+        return Affine(self.location, Triangular(self.scale_tril))
 
 
 class Lost(enum.Enum):

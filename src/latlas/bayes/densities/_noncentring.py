@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from latlas.bayes.densities._density import Density
 from latlas.core import host_rng
-from latlas.distributions.families import AbstractWarp, Affine
+from latlas.distributions.families import AbstractWarp, Affine, Diagonal
 
 NUM_DRAWS = 128
 _MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts
@@ -73,7 +73,7 @@ def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> Non
         density: in its own unconstrained coordinates.
         guess: a diagonal normal about the posterior.
     """
-    loc, scale = np.asarray(guess.loc), np.asarray(guess.diagonal)
+    loc, scale = np.asarray(guess.loc), np.asarray(guess.factor.diagonal)
     noise = host_rng(key).standard_normal((NUM_DRAWS, len(loc)))
     precision = -density.hessian(loc + scale * noise)
     usable = np.isfinite(precision).all(axis=(1, 2))
@@ -113,13 +113,13 @@ def look_into_neck(
     Returns:
         The new warp; the given one where nothing is found.
     """
-    centre, sd = np.array(guess.loc), np.array(guess.diagonal)
-    ranges = np.asarray(spread.diagonal)[warp.parents]
+    centre, sd = np.array(guess.loc), np.array(guess.factor.diagonal)
+    ranges = np.asarray(spread.factor.diagonal)[warp.parents]
     shift = -_DEEP * np.sign(warp.slopes.sum(axis=0)) * ranges
     centre[warp.parents] = np.asarray(spread.loc)[warp.parents] + shift
     sd[warp.parents] = 0.5 * ranges
     sd[warp.children] *= np.exp(warp.slopes @ shift)
-    found = find_non_centring(key, density, Affine(centre, sd))
+    found = find_non_centring(key, density, Affine(centre, Diagonal(sd)))
     return warp if found is None or set(found.parents) != set(warp.parents) else found
 
 

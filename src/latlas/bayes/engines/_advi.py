@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray, PyTree
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
 from latlas.bayes.densities._anchor import Anchor, AnchoredBatches, estimate, full_gradient
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import RequestError, WorkError, host_rng, keys_from, stop_gradient
 from latlas.distributions.families import AbstractFamily, AbstractTransport, FlowApproximation
 from latlas.training import Adam, global_norm
@@ -265,12 +266,30 @@ def _stretch(parts, state, static, witnesses, key, rate, batches, num_draws):
     return params, optimizer_state, average, seen, num_bad
 
 
-class _Estimated(eqx.Module):
-    """A stochastic target on one batch, as a density sees a target."""
+class _Estimated(AbstractTarget):
+    """A stochastic target on one batch."""
 
     target: AbstractStochasticTarget
     anchor: Anchor | None
-    batch: object
+    batch: PyTree[Array]
+
+    @property
+    def dim(self):
+        return self.target.dim
+
+    @property
+    def start(self):
+        return self.target.start
+
+    @property
+    def free_shapes(self):
+        return self.target.free_shapes
 
     def log_density(self, u):
         return estimate(self.target, self.anchor, u, self.batch)
+
+    def constrain(self, u):
+        return self.target.constrain(u)
+
+    def suspects(self, u):
+        return self.target.suspects(u)

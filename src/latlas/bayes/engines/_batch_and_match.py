@@ -66,6 +66,7 @@ class BatchAndMatch(AbstractEngine):
                 stretched = np.max(np.abs(np.log(scale / scale_before)))
                 converged = moved < 0.25 * tolerance and stretched < 0.5 * tolerance
             previous = settled
+        assert previous is not None  # there is one round at least
         loc, covariance = previous
         approximation = FullGaussian.of(jnp.asarray(loc), jnp.asarray(np.linalg.cholesky(covariance)))
         message = f"settled after {step} steps" if converged else f"still moving after {step} steps"

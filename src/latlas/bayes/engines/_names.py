@@ -11,7 +11,7 @@ from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.engines._pathfinder import Pathfinder
 from latlas.bayes.engines._renyi import Renyi
 from latlas.bayes.engines._svgd import Svgd
-from latlas.core import RequestError
+from latlas.core import checked_name
 from latlas.distributions.families import (
     AbstractFamily,
     Block,
@@ -65,6 +65,4 @@ def engine_named(engine: str | AbstractEngine) -> AbstractEngine:
 
 
 def _named(what, name, table):
-    if name not in table:
-        raise RequestError(f"{what} is {name!r}; known are {', '.join(table)}, or an object of your own.")
-    return table[name]()
+    return table[checked_name(what, name, table, or_else="an object of your own")]()

@@ -15,7 +15,13 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.core import RequestError, WorkError, host_rng, keys_from
-from latlas.distributions.families import AbstractApproximation, AbstractFamily, Affine, gaussian_of
+from latlas.distributions.families import (
+    AbstractApproximation,
+    AbstractFamily,
+    Affine,
+    Triangular,
+    gaussian_of,
+)
 from latlas.stats import smallest_effective_sample_size, worst_r_hat
 
 blackjax = lazy_loader.load("blackjax")
@@ -148,8 +154,8 @@ class _Chains:
     def begin_at(self, w, again=None):
         """Puts the chains at rows `w`, in the coordinates `again`, and the step size at its first guess."""
         n = self.density.dim
-        self.again = again or Affine(jnp.zeros(n), jnp.eye(n))
-        v = np.linalg.solve(np.asarray(self.again.scale_tril), (w - np.asarray(self.again.loc)).T).T
+        self.again = again or Affine(np.zeros(n), Triangular(np.eye(n)))
+        v = self.again.inverse_rows(w)
         inner = self.density.whitened(self.again)
         self.affine = inner.affine
         self.state = blackjax.mcmc.hmc.HMCState(
@@ -200,8 +206,7 @@ class _Chains:
         self.num_leapfrogs += int(leapfrogs)
         self.density.count.num_evaluations += int(leapfrogs)
         self.seconds_a_step = (time.monotonic() - began) / count
-        w = np.asarray(self.again.loc) + v @ np.asarray(self.again.scale_tril).T
-        return np.swapaxes(w, 0, 1)
+        return np.swapaxes(self.again(v), 0, 1)
 
 
 def _whitening(draws):
@@ -212,7 +217,7 @@ def _whitening(draws):
         covariance = np.diag(np.diagonal(covariance))
     # the weights of Stan's adaptation
     covariance = (count * covariance + 5.0 * np.eye(n)) / (count + 5.0)
-    return Affine(jnp.asarray(draws.mean(0)), jnp.asarray(np.linalg.cholesky(covariance)))
+    return Affine(draws.mean(0), Triangular(np.linalg.cholesky(covariance)))
 
 
 @functools.partial(jax.jit, static_argnames="max_doublings")

@@ -6,7 +6,7 @@ from typing import Any
 
 import lazy_loader
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Shaped
 
 from latlas.core import RequestError
 
@@ -14,15 +14,15 @@ xarray = lazy_loader.load("xarray")
 
 
 def to_datatree(
-    posterior: Mapping[str, Float[Array, "draws ..."]],
+    posterior: Mapping[str, Shaped[Array | np.ndarray, "_ ..."]],
     *,
     num_chains: int = 1,
-    sample_stats: Mapping[str, Array] | None = None,
-    log_likelihood: Mapping[str, Array] | None = None,
-    posterior_predictive: Mapping[str, Array] | None = None,
-    prior: Mapping[str, Array] | None = None,
-    prior_predictive: Mapping[str, Array] | None = None,
-    observed_data: Mapping[str, Array] | None = None,
+    sample_stats: Mapping[str, Array | np.ndarray] | None = None,
+    log_likelihood: Mapping[str, Array | np.ndarray] | None = None,
+    posterior_predictive: Mapping[str, Array | np.ndarray] | None = None,
+    prior: Mapping[str, Array | np.ndarray] | None = None,
+    prior_predictive: Mapping[str, Array | np.ndarray] | None = None,
+    observed_data: Mapping[str, Array | np.ndarray] | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> Any:
     """Draws as an `xarray.DataTree` in ArviZ's layout (arviz-devs, "InferenceData schema specification").
@@ -93,12 +93,13 @@ def _dataset(values, num_chains):
 
 def _num_draws(group, values):
     counts = {np.shape(array)[0] if np.ndim(array) else None for array in values.values()}
-    if len(counts) != 1 or counts & {None, 0}:
+    count = next(iter(counts)) if len(counts) == 1 else None
+    if not count:
         found = ", ".join(f"{name} {np.shape(array)}" for name, array in values.items()) or "nothing"
         raise RequestError(
             f"The group {group} needs the same number of draws along each first axis; it has {found}."
         )
-    return counts.pop()
+    return count
 
 
 def _require_xarray():

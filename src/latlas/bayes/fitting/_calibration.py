@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -211,7 +211,8 @@ def simulation_based_calibration(
         problems = _from_model(prior_key, model, data_or_init, observed, num_simulations)
     else:
         problems = _from_density(prior_key, model, data_or_init, simulate, bijections, num_simulations)
-    ranks, ties, seconds, failures, names = [], [], [], [], None
+    ranks, ties, seconds, failures = [], [], [], []
+    names: tuple[str, ...] | None = None
     for done, ((truth, arguments), one_key, sample_key) in enumerate(
         zip(problems, keys_from(fit_key), keys_from(draw_key), strict=False), 1
     ):
@@ -234,6 +235,7 @@ def simulation_based_calibration(
         ties.append((drawn == values).sum(axis=0))
         if progress is not None:
             progress(done, seconds[-1])
+    assert names is not None  # nine fits in ten did not fail
     # a truth among equal draws has any of their ranks
     rng = host_rng(break_key)
     broken = np.array(ranks) + rng.integers(0, np.array(ties) + 1)
@@ -255,7 +257,7 @@ class _Conditioned:
             self.model(*args, **kwargs)
 
 
-def _from_model(key, model, data, observed, num_simulations):
+def _from_model(key, model, data, observed, num_simulations) -> Iterator[tuple[PyTree, tuple[Any, ...]]]:
     sites = tuple(observed_values(model, data)) if observed is None else tuple(observed)
     if not sites:
         raise RequestError("No site of the model has data; name those that stand for data: observed=('y',).")
@@ -270,7 +272,9 @@ def _from_model(key, model, data, observed, num_simulations):
         yield one, (conditioned, (data, {site: one[site] for site in sites}))
 
 
-def _from_density(key, function, init, simulate, bijections, num_simulations):
+def _from_density(
+    key, function, init, simulate, bijections, num_simulations
+) -> Iterator[tuple[PyTree, tuple[Any, ...]]]:
     for one_key in itertools.islice(keys_from(key), num_simulations):
         truth, data = simulate(one_key)
         yield truth, (from_log_density(function, init, bijections=bijections, data=data),)

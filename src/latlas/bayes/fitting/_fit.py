@@ -14,8 +14,10 @@ from jaxtyping import PRNGKeyArray, PyTree
 from latlas.bayes.densities._anchor import anchored
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import LazySearch
+from latlas.bayes.engines._advi import Advi
 from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine
+from latlas.bayes.engines._inclusive import Inclusive
 from latlas.bayes.engines._names import engine_named, family_named
 from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.fitting._assessment import LazyAssessment
@@ -30,11 +32,10 @@ from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._posterior import constrained
 from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
-from latlas.distributions.families import AbstractFamily, Affine, FullRank, Structured
+from latlas.distributions.families import AbstractFamily, Affine, Diagonal, FullRank, Structured
 
-# Families that mean something about the user's own coordinates: no whitening may rotate these.
-_AXIS_ALIGNED = ("mean-field", "block", "structured")
-_ENGINE_OF_FAMILY = {"mixture": "inclusive", "flow": "advi"}  # else deterministic ADVI
+# what fits a family where the user names no engine: the first of these that can
+_CHEAPEST_FIRST = (DeterministicAdvi, Advi, Inclusive)
 
 
 class _Keys(NamedTuple):
@@ -167,7 +168,8 @@ def _nuts_draws(key, found, tolerance):
 def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
     if isinstance(engine, str) and engine == "auto":
         family = family_named(family)
-        engine = _ENGINE_OF_FAMILY.get(family.name, "dadvi")
+        able = [kind for kind in _CHEAPEST_FIRST if family.name in kind.families]
+        engine = (able or _CHEAPEST_FIRST)[0]()
     engine = engine_named(engine)
     family = family_named(engine.families[0] if family is None else family)
     if family.name not in engine.families:
@@ -181,14 +183,16 @@ def _pair(engine: Any, family: Any) -> tuple[AbstractEngine, AbstractFamily]:
 def _whitened(engine: AbstractEngine, family: AbstractFamily, search: LazySearch) -> Density:
     """Coordinates that a mode, or where there is none the largest mean-field ELBO, makes round."""
     density, start = search.density, search.start
-    if isinstance(engine, DeterministicAdvi) and family.name in _AXIS_ALIGNED:
-        return density.whitened(Affine(start, np.ones(density.dim)))  # it finds the scales by itself
+    if isinstance(engine, DeterministicAdvi) and family.is_axis_aligned:
+        return density.whitened(
+            Affine(start, Diagonal(np.ones(density.dim)))
+        )  # it finds the scales by itself
     if not search.found.modes:
         return density.whitened(elbo_start(host_rng(search.key), density, np.asarray(start, np.float64)))
     mode = search.found.modes[0]
-    if family.name in _AXIS_ALIGNED:
+    if family.is_axis_aligned:
         # the best factorised normal has the precision's diagonal
         inverse = np.linalg.inv(mode.scale_tril)
         precision = np.sum(inverse**2, axis=0)
-        return density.whitened(Affine(mode.location, 1.0 / np.sqrt(precision)))
+        return density.whitened(Affine(mode.location, Diagonal(1.0 / np.sqrt(precision))))
     return density.whitened(mode.whitening)

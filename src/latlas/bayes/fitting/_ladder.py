@@ -24,14 +24,7 @@ from latlas.bayes.verdict._moments import Moments, deviations
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
 from latlas.core import PARETO_K_LIMIT, Estimate, WorkError, host_rng, keys_from
-from latlas.distributions.families import (
-    Affine,
-    DiagonalGaussian,
-    FullGaussian,
-    FullRank,
-    MeanField,
-    MixtureApproximation,
-)
+from latlas.distributions.families import FullGaussian, FullRank, MeanField, MixtureApproximation
 from latlas.sampling import R_HAT_LIMIT
 from latlas.stats import rank_normalised_r_hat
 
@@ -224,11 +217,7 @@ class _Ladder:
         if self.coordinates is None:
             return
         density, approximation = self.coordinates
-        if isinstance(approximation, DiagonalGaussian):
-            factor = np.exp(approximation.log_scale)
-        else:
-            factor = np.asarray(approximation.scale_tril)
-        density = density.whitened(Affine(np.asarray(approximation.loc), factor))
+        density = density.whitened(approximation.affine)
         self._attempt("nuts", density, lambda: self._run(Nuts(max_seconds=_NUTS_SECONDS), density))
 
     def _run(self, engine: AbstractEngine, density):

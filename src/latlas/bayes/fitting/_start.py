@@ -7,7 +7,7 @@ from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._lbfgs import minimise
 from latlas.bayes.targets._coordinates import coordinate_names
 from latlas.core import DataError, RequestError, host_rng, in_float64
-from latlas.distributions.families import Affine
+from latlas.distributions.families import Affine, Diagonal
 
 _HALF = 16  # antithetic pairs of fixed draws
 _BEGIN = -1.0  # log standard deviations at the beginning: small steps into the unknown
@@ -46,7 +46,8 @@ def elbo_start(
 
     begin = np.concatenate([start, np.full(n, _BEGIN)])
     found = minimise(loss, begin, max_iterations=max_iterations, change=1e-9, history=_HISTORY).x
-    return Affine(found[:n], np.exp(np.clip(found[n:], -_MAX_LOG_SCALE, _MAX_LOG_SCALE)))
+    scale = np.exp(np.clip(found[n:], -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
+    return Affine(found[:n], Diagonal(scale))
 
 
 NUM_TRIES = 100

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import MAX_ROWS, map_batches
@@ -63,7 +63,7 @@ def coordinates_of(target: AbstractTarget) -> dict[str, tuple[int, ...]]:
     return {name: tuple(found) for name, found in places.items()}
 
 
-def flat_parameters(target: AbstractTarget, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
+def flat_parameters(target: AbstractTarget, u: Float[Array | np.ndarray, "b n"]) -> Float[np.ndarray, "b m"]:
     """Every entry of every constrained parameter, one row per draw."""
     return map_batches(lambda rows: _flat(target, rows), u, min_rows=MAX_ROWS)
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -96,7 +97,7 @@ def as_target(
 @in_float64
 def _is_numpyro(function, given):
     """Whether a run of the function meets a NumPyro primitive; it may fail later on, which is said elsewhere."""
-    calls = [((given,), {})]
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [((given,), {})]
     if given is None or isinstance(given, tuple):
         calls.insert(0, (tuple(given or ()), {}))
     elif isinstance(given, dict):

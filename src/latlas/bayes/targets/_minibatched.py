@@ -1,8 +1,6 @@
 """Minibatches for plain functions: a log prior, a log likelihood of rows, and data that may be larger than memory."""
 
-import mmap
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,71 +14,10 @@ from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import DensityTarget, Suspects
 from latlas.core import DataError, RequestError, in_float64
+from latlas.data import Rows
 
 RESIDENT_BYTES = 1 << 29  # up to here data are kept on the device as well, for exact evaluations
-SMALL_BYTES = 1 << 26  # a map of so few may stay in memory once it was read
-# a row brings up to 2 MiB of its neighbourhood, which counts as memory until it is given back
-ROWS_AT_ONCE = 128
-_GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
 CHUNK = 1 << 14  # rows of an exact evaluation that are computed at a time
-
-
-class Rows:
-    """Rows of a pytree of arrays or memory maps, read by number; equal to another by kind, whatever its rows hold.
-
-    It is a static part of targets, and no compiled program reads it.
-    """
-
-    def __init__(self, data: PyTree):
-        leaves, self._treedef = jax.tree.flatten(data, is_leaf=lambda node: isinstance(node, list))
-        self._leaves = [_array(leaf) for leaf in leaves]
-        lengths = {leaf.shape[0] if leaf.ndim else None for leaf in self._leaves}
-        if len(lengths) != 1 or lengths & {None, 0}:
-            shapes = ", ".join(str(leaf.shape) for leaf in self._leaves) or "none"
-            raise DataError(
-                f"The arrays of the data have the shapes {shapes}; all need the same number of rows along their first axis."
-            )
-        self.num_rows: int = lengths.pop()
-        self._kind = (self._treedef, tuple((leaf.dtype.str, leaf.shape[1:]) for leaf in self._leaves))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rows) and self._kind == other._kind
-
-    def __hash__(self) -> int:
-        return hash(self._kind)
-
-    @property
-    def on_file(self) -> bool:
-        """Whether any of the arrays is a memory map."""
-        return any(isinstance(leaf, np.memmap) for leaf in self._leaves)
-
-    @property
-    def num_bytes(self) -> int:
-        """Of all arrays."""
-        return sum(leaf.nbytes for leaf in self._leaves)
-
-    def read(self, numbers: Any) -> PyTree[np.ndarray]:
-        """The rows of these numbers, copied."""
-        return jax.tree.unflatten(self._treedef, [_rows_of(leaf, numbers) for leaf in self._leaves])
-
-
-def _rows_of(array, numbers):
-    if not _can_give_back(array):
-        return np.array(array[numbers])
-    pieces = [numbers]
-    if not isinstance(numbers, slice):
-        pieces = [numbers[i : i + ROWS_AT_ONCE] for i in range(0, len(numbers), ROWS_AT_ONCE)]
-    rows = []
-    for few in pieces:
-        rows.append(np.array(array[few]))
-        array.base.madvise(_GIVE_BACK)
-    return np.concatenate(rows)
-
-
-def _can_give_back(array):
-    # of a private map (mode "c") what was written would be lost
-    whole_map = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.mode != "c"
-    return whole_map and array.nbytes > SMALL_BYTES and _GIVE_BACK is not None
 
 
 class MinibatchTarget(AbstractStochasticTarget):
@@ -207,7 +144,7 @@ def minibatched(
         raise DataError(
             "There are no data to take batches of; for a log density alone use `from_log_density`."
         )
-    source = Rows(data)
+    source = Rows(*jax.tree.flatten(data, is_leaf=lambda node: isinstance(node, list)))
     if not isinstance(batch_size, int) or not 1 <= batch_size <= source.num_rows:
         raise RequestError(
             f"batch_size is {batch_size!r}; give an integer from 1 to the {source.num_rows} rows of the data."
@@ -244,13 +181,6 @@ def _refuse_wrong_likelihood(target):
             f"log_likelihood returns shape {getattr(value, 'shape', type(value).__name__)} for {target.batch_size} rows; it "
             "must return one number for each row, unsummed."
         )
-
-
-def _array(leaf):
-    array = np.asanyarray(leaf)  # a memory map stays one
-    if array.dtype.kind not in "biufc":
-        raise DataError(f"The data hold {array.dtype} values; give arrays of numbers.")
-    return array
 
 
 def _in_float64(rows):

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
 from numpyro import handlers
 
 from latlas.bayes.targets._arguments import holes_of
-from latlas.bayes.targets._numpyro_program import Program, require_funsor
+from latlas.bayes.targets._numpyro_program import PlateRows, Program, require_funsor
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget, Suspects
@@ -101,7 +101,7 @@ class SubsampledTarget(AbstractStochasticTarget):
         """Shape of each latent site's values."""
         return {site.name: site.shape for site in self.program.anatomy.latent}
 
-    def draw_batch(self, generator: np.random.Generator) -> dict[str, Int[np.ndarray, " b"]]:
+    def draw_batch(self, generator: np.random.Generator) -> dict[str, Int[np.ndarray, " _"]]:
         """Row numbers for each plate."""
         plates = self.program.anatomy.subsampled
         return {
@@ -111,7 +111,7 @@ class SubsampledTarget(AbstractStochasticTarget):
     def sweep(self) -> None:
         """There is none: rows of several plates have no common order, and `log_density` takes them all."""
 
-    def log_density_on(self, u: Float[Array, " n"], batch: dict[str, Int[Array, " b"]]) -> Scalar:
+    def log_density_on(self, u: Float[Array, " n"], batch: PlateRows) -> Scalar:
         """The model's log density on those rows, each plate scaled by NumPyro to its full size."""
         return self.program.log_density(u, batch)
 

@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import equinox as eqx
 import jax
@@ -19,6 +19,8 @@ from latlas.bayes.targets._numpyro_sites import Anatomy, call_of
 from latlas.core import RequestError
 
 enumeration = lazy_loader.load("numpyro.contrib.funsor", suppress_warning=True)
+
+PlateRows = Mapping[str, Int[Array | np.ndarray, " _"]]  # name of each plate that subsamples -> row numbers
 
 
 class Program(eqx.Module):
@@ -43,20 +45,18 @@ class Program(eqx.Module):
         """Unconstrained numbers."""
         return sum(_size(site.free_shape) for site in self.anatomy.latent)
 
-    def log_density(self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]) -> Scalar:
+    def log_density(self, u: Float[Array, " n"], rows: PlateRows) -> Scalar:
         """log p(theta(u), data) + log |d theta / d u|, discrete sites summed out, on these rows of its plates."""
         return self._run(u, rows, jax.random.key(0), sum_out=bool(self.anatomy.discrete))[0]
 
-    def constrain(self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]) -> OrderedDict[str, Array]:
+    def constrain(self, u: Float[Array, " n"], rows: PlateRows) -> OrderedDict[str, Array]:
         """Latent sites in the model's order, then deterministic ones."""
         record = self._run(u, rows, jax.random.key(0), sum_out=False)[1]
         # ordered: jax sorts the keys of a plain dict
         names = [site.name for site in self.anatomy.latent] + list(self.deterministic)
         return OrderedDict((name, jnp.asarray(record[name]["value"])) for name in names)
 
-    def site_log_densities(
-        self, u: Float[Array, " n"], rows: dict[str, Int[Array, " b"]]
-    ) -> dict[str, Scalar]:
+    def site_log_densities(self, u: Float[Array, " n"], rows: PlateRows) -> dict[str, Scalar]:
         """The log density of each site at `u`; discrete latent ones at a draw from the prior."""
         record = self._run(u, rows, jax.random.key(0), sum_out=False)[1]
         sites = {name: site for name, site in record.items() if site["type"] == "sample"}
@@ -83,7 +83,7 @@ class Program(eqx.Module):
         if sum_out:
             model = enumeration.enum(enumeration.config_enumerate(model), -self.anatomy.nesting - 1)
         with handlers.trace() as record:
-            energy = potential_energy(model, args, kwargs, self._unravel(u), enum=sum_out)
+            energy = jnp.asarray(potential_energy(model, args, kwargs, self._unravel(u), enum=sum_out))
         return -energy, record
 
     def _unravel(self, u):
@@ -94,7 +94,7 @@ class Program(eqx.Module):
             start = stop
         return values
 
-    def depends_on_discrete(self, u: Float[Array, " n"]) -> set[str]:
+    def depends_on_discrete(self, u: Float[Array | np.ndarray, " n"]) -> set[str]:
         """Deterministic sites that a summed-out site decides about; these have no value at a given u."""
 
         def drawn(key: PRNGKeyArray):
@@ -119,7 +119,8 @@ class OnRows(handlers.substitute):
     def process_message(self, msg):
         super().process_message(msg)
         if msg["type"] == "plate" and msg["name"] in self.data:
-            msg["args"] = (msg["args"][0], len(self.data[msg["name"]]))
+            rows = len(self.data[msg["name"]])  # pyright: ignore[reportOptionalSubscript]  # NumPyro: or a function in place
+            msg["args"] = (msg["args"][0], rows)
 
 
 def all_rows(plates: tuple[tuple[str, int, int], ...]) -> dict[str, Int[np.ndarray, " n"]]:

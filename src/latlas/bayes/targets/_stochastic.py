@@ -3,7 +3,6 @@
 import abc
 from collections.abc import Iterator
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,14 +16,12 @@ class AbstractStochasticTarget(AbstractTarget):
 
     Over the randomness of `draw_batch`, the mean of `log_density_on(u, batch)` is `log_density(u)`, and the same holds for
     gradients. A batch is a pytree of arrays whose shapes never change, so that one compiled program serves all.
-
-    Attributes:
-        dim: unconstrained entries.
-        start: where the user began, or None.
-        is_exact: whether `log_density` can be evaluated at all, and not only estimated.
     """
 
-    is_exact: eqx.AbstractVar[bool]
+    @property
+    @abc.abstractmethod
+    def is_exact(self) -> bool:
+        """Whether `log_density` can be evaluated at all, and not only estimated."""
 
     @abc.abstractmethod
     def draw_batch(self, generator: np.random.Generator) -> PyTree[np.ndarray]:

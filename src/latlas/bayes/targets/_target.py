@@ -30,14 +30,17 @@ class AbstractTarget(eqx.Module):
 
     Data are leaves of this pytree and code is static, so that a program compiled for one target serves every other with
     the same code and the shapes of its data.
-
-    Attributes:
-        dim: unconstrained entries.
-        start: where the user began, `(n,)`, or None where nothing was given.
     """
 
-    dim: eqx.AbstractVar[int]
-    start: eqx.AbstractVar[Array | None]
+    @property
+    @abc.abstractmethod
+    def dim(self) -> int:
+        """Unconstrained entries."""
+
+    @property
+    @abc.abstractmethod
+    def start(self) -> Float[Array, " n"] | None:
+        """Where the user began, or None where nothing was given."""
 
     @property
     @abc.abstractmethod
@@ -105,19 +108,24 @@ class DensityTarget(AbstractTarget):
         bijections: NumPyro transforms from the unconstrained by parameter name; where there is none, every real number
             is valid.
         data: holds the function's second argument, or None where it has only one.
-        start: unconstrained parameters that the user began with.
+        init: unconstrained parameters that the user began with.
     """
 
     function: Callable = eqx.field(static=True)
     layout: Layout
     bijections: dict[str, Transform]
     data: Arguments | None
-    start: Float[Array, " n"]
+    init: Float[Array, " n"]
 
     @property
     def dim(self) -> int:
         """Unconstrained entries."""
         return self.layout.size
+
+    @property
+    def start(self) -> Float[Array, " n"]:
+        """Unconstrained parameters that the user began with."""
+        return self.init
 
     @property
     def free_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -22,7 +22,7 @@ from latlas.bayes.verdict._verdict import (
     judge,
 )
 from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from
-from latlas.distributions.families import AbstractApproximation, affine_of, inverse_rows, on_rows
+from latlas.distributions.families import AbstractApproximation, affine_of
 from latlas.sampling import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
@@ -65,9 +65,9 @@ def walk_on(
     if not probabilities.sum() > 0:
         probabilities = usable.astype(float)
     chosen = host_rng(choose_key).choice(len(usable), NUM_CHAINS, p=probabilities / probabilities.sum())
-    begin = inverse_rows(inner, importance.draws[chosen])
+    begin = inner.inverse_rows(importance.draws[chosen])
     chains = short_chains(walk_key, density.whitened(inner).value_and_grad, begin, tolerance=tolerance)
-    chains = replace(chains, draws=on_rows(inner, chains.draws))
+    chains = replace(chains, draws=inner(chains.draws))
     draws = chains.draws
     return Diagnostics(importance, chains, _upper(density, approximation, draws))
 

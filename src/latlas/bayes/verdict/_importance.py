@@ -7,12 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, host_rng
+from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, host_rng, in_float64
 from latlas.distributions.families import AbstractApproximation, AbstractTransport
-from latlas.stats import fixed_draws, pareto_k, psis_log_weights
+from latlas.stats import (
+    effective_sample_size,
+    fixed_draws,
+    log_mean_exp,
+    log_mean_exp_standard_error,
+    pareto_k,
+    psis_log_weights,
+)
 
 NUM_DRAWS = 4096
 
@@ -44,17 +50,15 @@ class ImportanceDraws:
     @property
     def log_evidence(self) -> Evidence:
         """log of the mean ratio: an estimate of log Z, from below in the mean."""
-        n = len(self.log_ratios)
-        value = logsumexp(self.log_ratios) - np.log(n)
-        weights = np.exp(self.log_ratios - value)
-        error = float(np.std(weights, ddof=1) / np.sqrt(n))
+        value, error = _log_mean(self.log_ratios)
         reliable = bool(self.pareto_k < PARETO_K_LIMIT)
-        return Evidence(float(value), error, n, self.effective_sample_size, self.pareto_k, reliable)
+        n = len(self.log_ratios)
+        return Evidence(float(value), float(error), n, self.effective_sample_size, self.pareto_k, reliable)
 
     @property
     def effective_sample_size(self) -> float:
         """1 / sum of the squared smoothed weights."""
-        return float(np.exp(-logsumexp(2.0 * self.log_weights)))
+        return float(_effective_sample_size(self.log_weights))
 
     @property
     def total_variation(self) -> float:
@@ -109,6 +113,16 @@ def _transported_and_scored(approximation, noise):
 def _drawn_and_scored(approximation, key, num_draws):
     draws = approximation.sample(key, num_draws)
     return draws, jax.vmap(approximation.log_prob)(draws)
+
+
+@in_float64
+def _log_mean(log_ratios):
+    return log_mean_exp(log_ratios), log_mean_exp_standard_error(log_ratios)
+
+
+@in_float64
+def _effective_sample_size(log_weights):
+    return effective_sample_size(log_weights)
 
 
 @jax.jit

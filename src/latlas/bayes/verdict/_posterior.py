@@ -88,7 +88,7 @@ class Posterior:
         )
 
 
-def constrained(target: AbstractTarget, u: Float[Array, "draws n"]) -> PyTree[Array]:
+def constrained(target: AbstractTarget, u: Float[Array | np.ndarray, "draws n"]) -> PyTree[Array]:
     """The user's parameters at each row, each with the draws as its leading axis."""
     return _constrained(target, jnp.asarray(u))
 

@@ -4,5 +4,6 @@ from latlas.core.storage._arrays import read_arrays as read_arrays
 from latlas.core.storage._arrays import write_arrays as write_arrays
 from latlas.core.storage._files import write_atomically as write_atomically
 from latlas.core.storage._json import read_json as read_json
+from latlas.core.storage._json import strict_json as strict_json
 from latlas.core.storage._json import write_json as write_json
 from latlas.core.storage._run_directory import RunDirectory as RunDirectory

@@ -7,6 +7,7 @@ file can come apart from it. Any safetensors reader still opens them.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,7 +71,9 @@ def pack_arrays(
 
 
 def write_arrays(
-    path: str | Path, arrays: Mapping[str, np.ndarray | np.generic], metadata: Mapping[str, Any] | None = None
+    path: str | os.PathLike,
+    arrays: Mapping[str, np.ndarray | np.generic],
+    metadata: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes a sealed safetensors file atomically and returns its digest.
 
@@ -83,7 +86,7 @@ def write_arrays(
     return sealed
 
 
-def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_arrays(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the metadata of a file that `write_arrays` wrote; executes nothing.
 
     A name that ends in `-DIGEST.safetensors` (16 hexadecimal digits or more) must agree with the content too.

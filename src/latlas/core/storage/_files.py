@@ -24,7 +24,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
+def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     """Replaces a file by these bytes, so that at every moment the old or the new file is there, whole.
 
     The bytes go to a file beside it, to the disk (`fsync`), and then under the final name; a symbolic link
@@ -70,7 +70,7 @@ def write_error(path: Path, error: OSError) -> WorkError:
 
 
 @contextmanager
-def open_regular(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
+def open_regular(path: str | os.PathLike) -> Iterator[tuple[BinaryIO, int]]:
     """Opens a file for reading, with its size; refuses links, pipes, devices and folders.
 
     Raises:
@@ -96,7 +96,7 @@ def open_regular(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
         ) from error
 
 
-def read_limited(path: str | Path, max_bytes: int) -> bytes:
+def read_limited(path: str | os.PathLike, max_bytes: int) -> bytes:
     """All bytes of a regular file, if they are no more than `max_bytes`.
 
     Raises:
@@ -132,7 +132,7 @@ def _lives(pid: str) -> bool:
     return True
 
 
-def _irregular(path: str | Path) -> CorruptFileError:
+def _irregular(path: str | os.PathLike) -> CorruptFileError:
     return CorruptFileError(
         f"{path} is not a regular file (a symbolic link, a folder, a pipe), and latlas follows none of "
         f"these. "

@@ -7,8 +7,8 @@ Sealed: a file ends with the SHA-256 of all that stands before, so that no damag
 
 import json
 import math
+import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,21 +34,34 @@ def parse_json(data: bytes, source: str) -> dict[str, Any]:
     Raises:
         CorruptFileError: if it is not strict JSON, nested more than 64 deep, or not an object.
     """
-    _check_depth(data, source)
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite_float,
-            parse_int=_integer,
-        )
+        return strict_json(data)
     except ValueError as error:
         raise CorruptFileError(
             f"{source} is not valid JSON ({error}). Restore the file from a copy, or write it again."
         ) from error
+
+
+def strict_json(data: bytes) -> dict[str, Any]:
+    """The object in these bytes, whoever wrote them.
+
+    Args:
+        data: UTF-8 text of one JSON object.
+
+    Raises:
+        ValueError: with the reason, if it is not strict JSON (NaN, infinity, a key twice, an integer beyond 64 bits),
+            nested more than 64 deep, or not an object.
+    """
+    _check_depth(data)
+    value = json.loads(
+        data.decode("utf-8"),
+        object_pairs_hook=_unique,
+        parse_constant=_refuse_constant,
+        parse_float=_finite_float,
+        parse_int=_integer,
+    )
     if not isinstance(value, dict):
-        raise CorruptFileError(f"{source} holds a JSON {type(value).__name__}, where an object was expected.")
+        raise ValueError(f"it holds a JSON {type(value).__name__}, where an object was expected")  # noqa: TRY004 - bytes of the right type
     return value
 
 
@@ -73,7 +86,7 @@ def dump_json(value: dict, source: str, *, indent: int | None = None) -> bytes:
     return data
 
 
-def write_json(path: str | Path, value: dict) -> None:
+def write_json(path: str | os.PathLike, value: dict) -> None:
     """Writes an object with its seal, atomically.
 
     Raises:
@@ -88,7 +101,7 @@ def write_json(path: str | Path, value: dict) -> None:
     write_atomically(path, seal(body, SEAL))
 
 
-def read_json(path: str | Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+def read_json(path: str | os.PathLike, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """The object that `write_json` wrote, without its seal.
 
     Raises:
@@ -120,13 +133,13 @@ def unseal(data: bytes, frame: tuple[bytes, bytes], source: str) -> bytes:
     return body
 
 
-def _check_depth(data: bytes, source: str) -> None:
+def _check_depth(data: bytes) -> None:
     depth = 0
     for token in _TOKEN.finditer(data):
         first = token.group()[:1]
         depth += (first in b"[{") - (first in b"]}")
         if depth > MAX_DEPTH:
-            raise CorruptFileError(f"{source} nests more than {MAX_DEPTH} levels deep and was not parsed.")
+            raise ValueError(f"it nests more than {MAX_DEPTH} levels deep and was not parsed")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

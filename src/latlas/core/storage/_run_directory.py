@@ -58,7 +58,7 @@ class RunDirectory:
 
     @classmethod
     def create(
-        cls, path: str | Path, config: Mapping[str, Any], *, overwrite: bool = False
+        cls, path: str | os.PathLike, config: Mapping[str, Any], *, overwrite: bool = False
     ) -> "RunDirectory":
         """A new run directory, with its configuration.
 
@@ -93,7 +93,7 @@ class RunDirectory:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> "RunDirectory":
+    def open(cls, path: str | os.PathLike) -> "RunDirectory":
         """The run in a folder, its configuration checked.
 
         Raises:

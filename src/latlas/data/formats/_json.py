@@ -1,12 +1,12 @@
 """JSON objects of numbers and lists of numbers."""
 
-import json
+import codecs
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from latlas.core import DataError
+from latlas.core import DataError, strict_json
 
 
 def read_values(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dict[str, Any]:
@@ -18,18 +18,12 @@ def read_values(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dic
     if size > max_bytes:
         raise DataError(f"{path} has {size:,} bytes, and at most {max_bytes:,} are read: write it as .npz.")
     try:
-        found = json.loads(
-            file.read().decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_unique
-        )
-    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError
+        found = strict_json(file.read().removeprefix(codecs.BOM_UTF8))  # some programs mark their text by it
+    except ValueError as error:  # also UnicodeDecodeError
         raise DataError(
-            f"{path} is not JSON ({str(error).rstrip('.')[:200]}): write it again with json.dump, with finite numbers only."
+            f"{path} is not JSON of named values ({str(error).rstrip('.')[:200]}): write an object such as "
+            '{"J": 8, "y": [28.0, 8.0]} with json.dump, with finite numbers only.'
         ) from error
-    if not isinstance(found, dict):
-        raise DataError(
-            f"{path} holds a JSON {type(found).__name__}, where an object was expected, such as "
-            '{"J": 8, "y": [28.0, 8.0]}.'
-        )
     return {name: _value(path, name, value) for name, value in found.items()}
 
 
@@ -79,14 +73,3 @@ def _said(value: Any) -> str:
 
 
 _JSON = {dict: "object", list: "list"}
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found

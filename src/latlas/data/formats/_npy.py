@@ -3,7 +3,7 @@
 import math
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -15,12 +15,12 @@ from latlas.data.formats._parts import Parts
 MAGIC = b"\x93NUMPY"
 
 
-def read_npy(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: int) -> Parts:
+def read_npy(path: Path, file: IO[bytes], size: int, *, array: str, max_bytes: int) -> Parts:
     """The one array of the file; `array` is a name, which it has none of."""
     return Parts(read_stream(path, file, size, max_bytes=max_bytes))
 
 
-def read_stream(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> np.ndarray:
+def read_stream(path: Path, file: IO[bytes], size: int, *, max_bytes: int) -> np.ndarray:
     """The array in a stream of `size` bytes in `.npy` form.
 
     Raises:
@@ -52,7 +52,7 @@ def read_stream(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> np.
     return flat.reshape(shape, order="F" if fortran else "C").copy()
 
 
-def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -35,7 +35,7 @@ def read_npz(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: in
         label = next((key for key in LABELS if key in members), None)
         mask = next((key for key in MASKS if key in members), None)
         arrays = _arrays(path, archive, {key: members[key] for key in (name, label, mask) if key}, max_bytes)
-        return Parts(arrays[name], arrays.get(label), arrays.get(mask))
+        return Parts(arrays[name], arrays[label] if label else None, arrays[mask] if mask else None)
 
     return _opened(path, file, chosen)
 

@@ -1,43 +1,60 @@
-"""One door for every format: the suffix says which reader, and the file's first bytes must agree."""
+"""One door for every format: the suffix says which reader, and the file's first bytes must agree.
+
+A table is one array of examples; named values are what a model of any kind takes as its data. Nothing of a file is
+executed.
+"""
 
 import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
 
 from latlas.core import DataError
 from latlas.data._table import Table
-from latlas.data.formats import _csv, _npy, _npz
+from latlas.data.formats import _csv, _json, _npy, _npz
 from latlas.data.formats._check import checked_label, checked_values
 from latlas.data.formats._parts import Parts
 
 MAX_BYTES = 8 * 2**30
 
 T = TypeVar("T")
+Named = dict[str, np.ndarray | float | int | bool]
 
 
 @dataclass(frozen=True)
 class _Format:
-    """A reader, and the first bytes of its files (`None` for text, which has no mark)."""
+    """How files of a suffix are read.
 
-    read: Callable[..., Parts]
+    Attributes:
+        magic: their first bytes; `None` for text, which has no mark.
+        table: reader of one table; `None` where such a file holds none.
+        values: reader of named values; `None` likewise.
+    """
+
     magic: bytes | None
+    table: Callable[..., Parts] | None
+    values: Callable[..., dict[str, Any]] | None
 
 
-# Exactly one table; longer suffixes come first.
+# longer suffixes come first
 _FORMATS = {
-    ".csv.gz": _Format(_csv.read_csv, _csv.GZIP_MAGIC),
-    ".csv": _Format(_csv.read_csv, None),
-    ".npy": _Format(_npy.read_npy, _npy.MAGIC),
-    ".npz": _Format(_npz.read_npz, _npz.MAGIC),
+    ".csv.gz": _Format(_csv.GZIP_MAGIC, _csv.read_csv, _csv.read_columns),
+    ".csv": _Format(None, _csv.read_csv, _csv.read_columns),
+    ".json": _Format(None, None, _json.read_values),
+    ".npy": _Format(_npy.MAGIC, _npy.read_npy, None),
+    ".npz": _Format(_npz.MAGIC, _npz.read_npz, _npz.read_all),
 }
+_TABLES = tuple(sorted(suffix for suffix, format_ in _FORMATS.items() if format_.table is not None))
+_VALUES = tuple(sorted(suffix for suffix, format_ in _FORMATS.items() if format_.values is not None))
 
 
 def suffixes() -> tuple[str, ...]:
     """The suffixes that `read` knows."""
-    return tuple(sorted(_FORMATS))
+    return _TABLES
 
 
 def read(
@@ -59,41 +76,61 @@ def read(
         DataError: in one sentence, with the file, what is wrong and the cure.
     """
     path = Path(path)
-    suffix, format_ = _format(path)
+    suffix = _suffix(path, _TABLES)
+    if suffix is None:
+        raise DataError(
+            f"{path} has no suffix that latlas can read: give it a file that ends in {', '.join(_TABLES)}."
+        )
 
     def parts(file: BinaryIO, size: int) -> Parts:
-        return format_.read(path, file, size, array=array, max_bytes=max_bytes)
+        return _FORMATS[suffix].table(path, file, size, array=array, max_bytes=max_bytes)
 
-    found = open_checked(path, parts, suffix=suffix, magic=format_.magic, suffixes=suffixes())
-    return _table(path, found, missing)
+    return _table(path, _open_checked(path, suffix, parts, _TABLES), missing)
 
 
-def open_checked(
-    path: Path,
-    read: Callable[[BinaryIO, int], T],
-    *,
-    suffix: str,
-    magic: bytes | None,
-    suffixes: tuple[str, ...],
-) -> T:
-    """What `read` makes of a regular file that is there, is not empty and begins as its suffix says.
+def read_named(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES) -> Named:
+    """The values in a file by their names; executes nothing.
 
     Args:
-        path: the file.
-        read: of the open file and its size.
-        suffix: of the file.
-        magic: its first bytes; None for text.
-        suffixes: all that are known, for the messages.
+        path: `.json`, an object of numbers and of lists of numbers; `.npz`, an array per name; `.csv` or `.csv.gz` with a
+            line of names, an array per column.
+        max_bytes: largest size of the values.
+
+    Returns:
+        Name -> array; a single number is a Python number, since a model may build its shapes from it. Whole numbers are
+        integers, all others 64-bit floats; what an `.npz` holds keeps its type.
 
     Raises:
-        DataError: in one sentence.
+        DataError: in one sentence, with the file, what is wrong and the cure.
     """
+    path = Path(path)
+    suffix = _suffix(path, _VALUES)
+    if suffix is None:
+        raise DataError(
+            f"{path} has no suffix of named values: give it a file that ends in {', '.join(_VALUES)}."
+        )
+
+    def named(file: BinaryIO, size: int) -> dict[str, Any]:
+        return _FORMATS[suffix].values(path, file, size, max_bytes=max_bytes)
+
+    found = _open_checked(path, suffix, named, _VALUES)
+    return {name: value.item() if _is_single(value) else value for name, value in found.items()}
+
+
+def _suffix(path: Path, known: tuple[str, ...]) -> str | None:
+    return next((s for s in _FORMATS if s in known and path.name.lower().endswith(s)), None)
+
+
+def _open_checked(
+    path: Path, suffix: str, read: Callable[[BinaryIO, int], T], suffixes: tuple[str, ...]
+) -> T:
+    """What `read` makes of a regular file that is there, is not empty and begins as its suffix says."""
     size = _size(path, suffixes)
     try:
         with path.open("rb") as file:
             head = file.read(8)
             file.seek(0)
-            _check_head(path, suffix, magic, head)
+            _check_head(path, suffix, head)
             return read(file, size)
     except OSError as error:
         raise DataError(
@@ -116,15 +153,6 @@ def _table(path: Path, parts: Parts, missing: bool) -> Table:
     return Table(x, checked_label(path, parts.label, len(x)), observed, parts.columns, path.name)
 
 
-def _format(path: Path) -> tuple[str, _Format]:
-    for suffix, format_ in _FORMATS.items():
-        if path.name.lower().endswith(suffix):
-            return suffix, format_
-    raise DataError(
-        f"{path} has no suffix that latlas can read: give it a file that ends in {', '.join(suffixes())}."
-    )
-
-
 def _size(path: Path, suffixes: tuple[str, ...]) -> int:
     try:
         status = path.stat()
@@ -139,10 +167,15 @@ def _size(path: Path, suffixes: tuple[str, ...]) -> int:
     return status.st_size
 
 
-def _check_head(path: Path, suffix: str, magic: bytes | None, head: bytes) -> None:
+def _check_head(path: Path, suffix: str, head: bytes) -> None:
+    magic = _FORMATS[suffix].magic
     if magic is not None and not head.startswith(magic):
         actual = next(
             (name for name, other in _FORMATS.items() if other.magic and head.startswith(other.magic)), None
         )
         hint = f"it is a {actual} file, rename it" if actual else "write it again, or give it its true suffix"
         raise DataError(f"{path} is not the {suffix} file that its name says: {hint}.")
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 0

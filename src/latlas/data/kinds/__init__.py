@@ -2,6 +2,7 @@
 
 from latlas.data.kinds._choice import Choice as Choice
 from latlas.data.kinds._choice import choose_likelihood as choose_likelihood
+from latlas.data.kinds._summary import Grid as Grid
 from latlas.data.kinds._summary import Summary as Summary
 from latlas.data.kinds._summary import summarise as summarise
 from latlas.data.kinds._units import AbstractUnits as AbstractUnits

@@ -44,6 +44,7 @@ def _chosen(summary: Summary) -> Choice:
     if summary.integer and low >= 0 and high <= 1:
         return Choice("bernoulli", "The data hold nothing but 0 and 1, so each entry is a yes or a no.")
     if _is_scale(summary):
+        assert summary.step is not None  # a scale has one
         kind = "whole numbers" if summary.step == 1 else f"multiples of 1/{round(1 / summary.step)}"
         levels = 256 if summary.dtype == "uint8" and high > 127 else summary.num_levels
         return Choice(
@@ -71,5 +72,5 @@ def _is_scale(summary: Summary) -> bool:
         return False
     if summary.step != 1 or (summary.dtype == "uint8" and len(summary.shape) > 2):
         return True
-    common = summary.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
-    return common and summary.top >= 0.5 * summary.below_top
+    common = summary.grid.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
+    return common and summary.grid.top >= 0.5 * summary.grid.below_top

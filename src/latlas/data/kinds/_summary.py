@@ -12,6 +12,22 @@ _DENOMINATORS = (1, 3, 4, 7, 8, 10, 15, 16, 31, 32, 63, 64, 100, 127, 128, 255)
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Equal steps that entries lie on, and how many lie at their upper end.
+
+    Attributes:
+        step: distance of neighbouring levels: 1 for whole numbers, 1/255 for bytes scaled to [0, 1]; `None` where the
+            entries lie on no such grid.
+        top: how many entries hold the maximum.
+        below_top: how many entries hold the level below the maximum (0 without a grid).
+    """
+
+    step: float | None
+    top: int
+    below_top: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """What kind of data an array holds.
 
@@ -21,10 +37,7 @@ class Summary:
         minimum: smallest entry.
         maximum: largest entry.
         integer: whether every entry is a whole number.
-        step: distance of neighbouring levels: 1 for whole numbers, 1/255 for bytes scaled to [0, 1]; `None` where the
-            entries lie on no such grid.
-        top: how many entries hold the maximum.
-        below_top: how many entries hold the level below the maximum (0 without a grid).
+        grid: of the levels that the entries lie on.
         constant: how many columns hold one value only.
     """
 
@@ -33,10 +46,13 @@ class Summary:
     minimum: float
     maximum: float
     integer: bool
-    step: float | None
-    top: int
-    below_top: int
+    grid: Grid
     constant: int
+
+    @property
+    def step(self) -> float | None:
+        """Distance of neighbouring levels; `None` where there are none."""
+        return self.grid.step
 
     @property
     def num_levels(self) -> int | None:
@@ -72,9 +88,11 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
         minimum=minimum,
         maximum=maximum,
         integer=integer,
-        step=step,
-        top=int(np.sum(x == x.max())),
-        below_top=int(np.sum(np.abs(x.astype(np.float32, copy=False) - below) < near)) if step else 0,
+        grid=Grid(
+            step,
+            top=int(np.sum(x == x.max())),
+            below_top=int(np.sum(np.abs(x.astype(np.float32, copy=False) - below) < near)) if step else 0,
+        ),
         constant=int(np.sum(x.min(axis=0) == x.max(axis=0))),
     )
 

@@ -4,11 +4,11 @@ from latlas.distributions.families._bijection import AbstractWarp as AbstractWar
 from latlas.distributions.families._bijection import Affine as Affine
 from latlas.distributions.families._bijection import Composed as Composed
 from latlas.distributions.families._bijection import affine_of as affine_of
-from latlas.distributions.families._bijection import inverse_rows as inverse_rows
-from latlas.distributions.families._bijection import on_rows as on_rows
-from latlas.distributions.families._bijection import pulled_back as pulled_back
 from latlas.distributions.families._block import Block as Block
 from latlas.distributions.families._block import BlockGaussian as BlockGaussian
+from latlas.distributions.families._factor import AbstractFactor as AbstractFactor
+from latlas.distributions.families._factor import Diagonal as Diagonal
+from latlas.distributions.families._factor import Triangular as Triangular
 from latlas.distributions.families._family import AbstractApproximation as AbstractApproximation
 from latlas.distributions.families._family import AbstractFamily as AbstractFamily
 from latlas.distributions.families._family import AbstractTransport as AbstractTransport

@@ -3,10 +3,11 @@
 import abc
 
 import equinox as eqx
-import jax.numpy as jnp
+import jax
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, Scalar
+
+from latlas.distributions.families._factor import AbstractFactor, Diagonal, Triangular
 
 
 class AbstractWarp(eqx.Module):
@@ -26,39 +27,39 @@ class AbstractWarp(eqx.Module):
 
 
 class Affine(AbstractWarp):
-    """u = loc + scale_tril w.
+    """u = loc + L w.
 
     Attributes:
         loc: shape `(n,)`.
-        scale_tril: lower triangular with a positive diagonal, `(n, n)`; or `(n,)`, a diagonal alone.
+        factor: L, diagonal or triangular.
     """
 
     loc: Float[Array, " n"]
-    scale_tril: Float[Array, "n n"] | Float[Array, " n"]
+    factor: AbstractFactor
 
-    def __call__(self, w: Float[Array, " n"]) -> Float[Array, " n"]:
-        """u at `w`."""
-        return self.loc + (self.scale_tril * w if self.scale_tril.ndim == 1 else self.scale_tril @ w)
+    def __call__(self, w: Float[Array, "... n"]) -> Float[Array, "... n"]:
+        """u at `w`, or of each of its rows where all are NumPy arrays."""
+        return self.loc + self.factor.times(w)
 
     def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """By substitution."""
-        if self.scale_tril.ndim == 1:
-            return (u - self.loc) / self.scale_tril
-        return solve_triangular(self.scale_tril, u - self.loc, lower=True)
+        return self.factor.solve(u - self.loc)
 
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
         """The same everywhere."""
-        return jnp.sum(jnp.log(self.diagonal))
+        return self.factor.log_det
 
-    @property
-    def diagonal(self) -> Float[Array, " n"]:
-        """Of the factor."""
-        return self.scale_tril if self.scale_tril.ndim == 1 else jnp.diagonal(self.scale_tril)
+    def after(self, inner: "Affine") -> "Affine":
+        """The affine map that applies the inner one first."""
+        return Affine(self(inner.loc), self.factor.after(inner.factor))
 
-    @property
-    def dense(self) -> Float[Array, "n n"]:
-        """The factor as a matrix."""
-        return np.diag(self.scale_tril) if self.scale_tril.ndim == 1 else self.scale_tril
+    def inverse_rows(self, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+        """w of each row, on the host."""
+        return self.factor.solve_rows(u - np.asarray(self.loc))
+
+    def on_host(self) -> "Affine":
+        """The same with NumPy arrays."""
+        return jax.tree.map(np.asarray, self)
 
 
 class Composed(AbstractWarp):
@@ -87,24 +88,7 @@ def affine_of(draws: Float[np.ndarray, "draws n"]) -> Affine:
     """The map from the standard normal to one with the draws' mean and covariance, or variances where the draws are few."""
     loc, n = draws.mean(0), draws.shape[1]
     if len(draws) < _MIN_DRAWS * n:
-        return Affine(loc, np.maximum(draws.std(0), 1e-300))
+        return Affine(loc, Diagonal(np.maximum(draws.std(0), 1e-300)))
     covariance = np.atleast_2d(np.cov(draws.T))
-    return Affine(loc, np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) / n * np.eye(n)))
-
-
-def on_rows(affine: Affine, w: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "... n"]:
-    """u of each row, on the host."""
-    factor = np.asarray(affine.scale_tril)
-    return np.asarray(affine.loc) + (w * factor if factor.ndim == 1 else w @ factor.T)
-
-
-def inverse_rows(affine: Affine, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
-    """w of each row, on the host."""
-    factor, apart = np.asarray(affine.scale_tril), u - np.asarray(affine.loc)
-    return apart / factor if factor.ndim == 1 else np.linalg.solve(factor, apart.T).T
-
-
-def pulled_back(affine: Affine, grad: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
-    """Gradients with respect to w from those with respect to u, of each row, on the host."""
-    factor = np.asarray(affine.scale_tril)
-    return grad * factor if factor.ndim == 1 else grad @ factor
+    covariance += 1e-12 * np.trace(covariance) / n * np.eye(n)
+    return Affine(loc, Triangular(np.linalg.cholesky(covariance)))

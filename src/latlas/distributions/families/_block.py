@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Estimate, RequestError
 from latlas.distributions.families._family import AbstractFamily, AbstractTransport
-from latlas.distributions.families._gaussian import FullRank, MeanField
+from latlas.distributions.families._gaussian import DiagonalGaussian, FullGaussian, FullRank, MeanField
 
 
 class BlockGaussian(AbstractTransport):
@@ -21,7 +21,7 @@ class BlockGaussian(AbstractTransport):
         groups: the coordinates of each; together every coordinate once.
     """
 
-    blocks: tuple[AbstractTransport, ...]
+    blocks: tuple[DiagonalGaussian | FullGaussian, ...]
     groups: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     @property
@@ -55,7 +55,8 @@ class BlockGaussian(AbstractTransport):
 
     def log_prob(self, w: Float[Array, " n"]) -> Scalar:
         """Log density in nats: the sum over blocks."""
-        return sum(b.log_prob(w[jnp.array(g)]) for b, g in zip(self.blocks, self.groups, strict=True))
+        parts = (b.log_prob(w[jnp.array(g)]) for b, g in zip(self.blocks, self.groups, strict=True))
+        return sum(parts, jnp.asarray(0.0))
 
     def entropy(self, key: PRNGKeyArray) -> Estimate:
         """Exact: the sum over blocks."""
@@ -75,6 +76,7 @@ class Block(AbstractFamily):
     """
 
     name: ClassVar[str] = "block"
+    is_axis_aligned: ClassVar[bool] = True
     groups: tuple[tuple[int, ...], ...] = eqx.field(static=True, default=())
 
     @classmethod

@@ -42,9 +42,12 @@ class AbstractFamily(eqx.Module):
 
     Attributes:
         name: in words, for tables and messages, such as "full-rank".
+        is_axis_aligned: whether its members mean something about single coordinates, such as which are independent: another
+            choice of units leaves that as it is, and a rotation destroys it.
     """
 
     name: eqx.AbstractClassVar[str]
+    is_axis_aligned: eqx.AbstractClassVar[bool]
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray, dim: int) -> AbstractApproximation:

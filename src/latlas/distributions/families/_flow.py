@@ -73,6 +73,7 @@ class Flow(AbstractFamily):
     """
 
     name: ClassVar[str] = "flow"
+    is_axis_aligned: ClassVar[bool] = False
     num_layers: int = eqx.field(static=True, default=4)
     width: int = eqx.field(static=True, default=32)
     knots: int = eqx.field(static=True, default=0)
@@ -88,7 +89,7 @@ class Flow(AbstractFamily):
         if dim < 2:
             raise RequestError("A flow needs two coordinates or more; got one: take the family mixture.")
         try:
-            return FlowApproximation(_bijection(self, dim, jax.config.jax_enable_x64), dim)
+            return FlowApproximation(_bijection(self, dim, jax.config.read("jax_enable_x64")), dim)
         except ModuleNotFoundError as error:
             raise RequestError(
                 "The family flow needs FlowJAX, which is not installed: pip install latlas[bayes]"

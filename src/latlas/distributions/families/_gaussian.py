@@ -10,6 +10,8 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Estimate
+from latlas.distributions.families._bijection import Affine
+from latlas.distributions.families._factor import Diagonal, Triangular
 from latlas.distributions.families._family import AbstractFamily, AbstractTransport
 
 LOG_2PI = math.log(2.0 * math.pi)
@@ -30,6 +32,11 @@ class DiagonalGaussian(AbstractTransport):
     def dim(self) -> int:
         """n."""
         return self.loc.shape[0]
+
+    @property
+    def affine(self) -> Affine:
+        """From noise to w."""
+        return Affine(self.loc, Diagonal(jnp.exp(self.log_scale)))
 
     @property
     def mean(self) -> Float[Array, " n"]:
@@ -89,6 +96,11 @@ class FullGaussian(AbstractTransport):
         return jnp.tril(self.lower, -1) + jnp.diag(jnp.exp(self.log_diagonal))
 
     @property
+    def affine(self) -> Affine:
+        """From noise to w."""
+        return Affine(self.loc, Triangular(self.scale_tril))
+
+    @property
     def mean(self) -> Float[Array, " n"]:
         """loc."""
         return self.loc
@@ -120,6 +132,7 @@ class MeanField(AbstractFamily):
     """Independent normal coordinates: cheap at any size; blind to correlation, so its variances are too small."""
 
     name: ClassVar[str] = "mean-field"
+    is_axis_aligned: ClassVar[bool] = True
 
     def init(self, key: PRNGKeyArray, dim: int) -> DiagonalGaussian:
         """The standard normal."""
@@ -130,6 +143,7 @@ class FullRank(AbstractFamily):
     """A normal with any covariance: n (n + 3) / 2 numbers."""
 
     name: ClassVar[str] = "full-rank"
+    is_axis_aligned: ClassVar[bool] = False
 
     def init(self, key: PRNGKeyArray, dim: int) -> FullGaussian:
         """The standard normal."""

@@ -87,6 +87,7 @@ class LowRank(AbstractFamily):
     """
 
     name: ClassVar[str] = "low-rank"
+    is_axis_aligned: ClassVar[bool] = False
     rank: int | None = eqx.field(static=True, default=None)
 
     def init(self, key: PRNGKeyArray, dim: int) -> LowRankGaussian:

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from latlas.core import Estimate, RequestError
 from latlas.distributions.families._entropy import monte_carlo_entropy
 from latlas.distributions.families._family import AbstractApproximation, AbstractFamily
-from latlas.distributions.families._gaussian import FullRank, MeanField
-from latlas.distributions.families._low_rank import LowRank
+from latlas.distributions.families._gaussian import DiagonalGaussian, FullGaussian, FullRank, MeanField
+from latlas.distributions.families._low_rank import LowRank, LowRankGaussian
 
 # components at one place would stay there together
 _FIRST_SPREAD = 0.5
@@ -26,7 +26,7 @@ class MixtureApproximation(AbstractApproximation):
         logits: of the weights, `(K,)`; a constant added to all of them changes nothing.
     """
 
-    components: AbstractApproximation
+    components: DiagonalGaussian | FullGaussian | LowRankGaussian
     logits: Float[Array, " K"]
 
     @property
@@ -77,6 +77,7 @@ class Mixture(AbstractFamily):
     """
 
     name: ClassVar[str] = "mixture"
+    is_axis_aligned: ClassVar[bool] = False
     num_components: int = eqx.field(static=True, default=4)
     of: AbstractFamily = FullRank()
 

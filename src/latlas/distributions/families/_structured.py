@@ -93,6 +93,7 @@ class Structured(AbstractFamily):
     """
 
     name: ClassVar[str] = "structured"
+    is_axis_aligned: ClassVar[bool] = True
     dependence: Dependence = eqx.field(static=True, default=())
 
     def init(self, key: PRNGKeyArray, dim: int) -> ConditionalGaussian:

@@ -1,6 +1,7 @@
 """A head over standardised values whose log-densities are those of the data as they came."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, Scalar
 
 from latlas.distributions.heads._head import AbstractHead
@@ -19,7 +20,7 @@ class InDataUnits(AbstractHead):
     """
 
     head: AbstractHead
-    log_scale: Float[Array, "..."]
+    log_scale: Float[Array | np.ndarray, "..."]
 
     def param_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """That of the head."""

@@ -1,5 +1,6 @@
 """Mixed: a table's columns or several modalities, each under a head of its own."""
 
+import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Scalar
 
@@ -43,7 +44,8 @@ class Mixed(AbstractHead):
         if observed is None:
             observed = dict.fromkeys(self.heads)
         self._check("observed", observed)
-        return sum(head.log_prob(params[name], x[name], observed[name]) for name, head in self.heads.items())
+        parts = (head.log_prob(params[name], x[name], observed[name]) for name, head in self.heads.items())
+        return sum(parts, jnp.asarray(0.0))
 
     def sample(self, key: PRNGKeyArray, params: dict[str, PyTree]) -> dict[str, PyTree[Array]]:
         """One draw from each head."""

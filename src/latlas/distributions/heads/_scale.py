@@ -35,7 +35,7 @@ class FixedScale(AbstractScale):
     value: float | Float[Array, ""]
 
     def __check_init__(self) -> None:
-        if not eqx.is_array(self.value):  # an array may be traced, and then has no value yet
+        if not isinstance(self.value, Array):  # an array may be traced, and then has no value yet
             _check_positive("FixedScale", "value", self.value)
 
     def param_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

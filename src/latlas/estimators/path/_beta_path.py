@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from latlas.core import RequestError
 from latlas.estimators._atlas import Atlas
 from latlas.estimators._options import check_options
-from latlas.estimators._plan import Fit
+from latlas.estimators._plan import Plan
 from latlas.estimators._rows import checked_rows
 from latlas.estimators.path._fit import fit_path
 from latlas.estimators.path._store import check_place, read_path, write_path
@@ -54,7 +54,7 @@ class BetaPath(BaseEstimator):
         run: str | os.PathLike | None = None,
         overwrite: bool = False,
         callbacks: Sequence[Any] = (),
-    ) -> Self:
+    ) -> "BetaPath":
         """Fits one atlas per beta.
 
         Args:
@@ -75,7 +75,7 @@ class BetaPath(BaseEstimator):
         if run is not None:
             check_place(run, overwrite=overwrite)
         betas = checked_betas(np.sort(np.asarray(self.betas, np.float64), axis=None))
-        atlas = Atlas() if self.atlas is None else clone(self.atlas)
+        atlas = Atlas() if self.atlas is None else _clone(self.atlas)
         atlas.set_params(patience=None)
         options = atlas.get_params(deep=False)
         check_options(options)
@@ -87,11 +87,11 @@ class BetaPath(BaseEstimator):
                 )
         x, item_shape = checked_rows(atlas, X, None)
         names = [str(name) for name in getattr(atlas, "feature_names_in_", ())] or None
-        fit = Fit.planned(options, x, names)
-        records, self.curve_ = fit_path(fit, betas, callbacks)
+        plan = Plan.of(options, x, names)
+        records, self.curve_ = fit_path(plan, betas, callbacks)
         self.betas_, self.atlases_ = betas, []
         for beta, record in zip(betas, records, strict=True):
-            one = clone(atlas).set_params(beta=float(beta))
+            one = _clone(atlas).set_params(beta=float(beta))
             one.n_features_in_ = atlas.n_features_in_
             if names is not None:
                 one.feature_names_in_ = atlas.feature_names_in_
@@ -174,7 +174,11 @@ class BetaPath(BaseEstimator):
             CorruptFileError: if a file is damaged.
         """
         atlases, curve = read_path(path)
-        template = clone(atlases[0]).set_params(beta=Atlas().beta)
+        template = _clone(atlases[0]).set_params(beta=Atlas().beta)
         found = cls(template, betas=tuple(curve.betas.tolist()))
         found.atlases_, found.curve_, found.betas_ = atlases, curve, curve.betas
         return found
+
+
+def _clone(atlas: Atlas) -> Atlas:
+    return clone(atlas)  # pyright: ignore[reportReturnType]  # scikit-learn's `clone` also takes containers

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from latlas.core import Example, Stream
-from latlas.estimators._plan import Fit
+from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, arrays_of
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.evaluation import RateDistortionCurve, rate_distortion_curve
@@ -21,7 +21,7 @@ _DRAWS = 50
 
 
 def fit_path(
-    fit: Fit, betas: Float[np.ndarray, " betas"], callbacks: Sequence[Any]
+    plan: Plan, betas: Float[np.ndarray, " betas"], callbacks: Sequence[Any]
 ) -> tuple[list[FitRecord], RateDistortionCurve]:
     """Trains one model per beta as one program, and measures all of them on the rows kept apart.
 
@@ -29,21 +29,21 @@ def fit_path(
     same batches and the same noise.
 
     Args:
-        fit: the plan; its own beta is not looked at.
+        plan: of one fit; its own beta is not looked at.
         betas: positive and rising.
         callbacks: see `training.FitCallback`.
 
     Returns:
         One record per beta, and the curve (on the rows trained on, where none are kept apart).
     """
-    entry = LIKELIHOODS[fit.spec.likelihood]
-    key = jr.key(fit.seed)
+    entry = LIKELIHOODS[plan.spec.likelihood]
+    key = jr.key(plan.seed)
     model_key, run_key = jr.split(key)  # as fit_many does
-    train, valid = fit.split()
-    start = fit.initial(entry, train, model_key)
-    callbacks = [*callbacks, progress()] if fit.options["verbose"] else list(callbacks)
-    planned = replace(fit, options=fit.options | {"beta": betas})  # an array of betas: a schedule for each
-    trainer = planned.trainer(entry, len(train))
+    train, valid = plan.split()
+    start = plan.initial(entry, train, model_key)
+    callbacks = [*callbacks, progress()] if plan.options["verbose"] else list(callbacks)
+    of_path = replace(plan, options=plan.options | {"beta": betas})  # an array of betas: a schedule for each
+    trainer = of_path.trainer(entry, len(train))
     kept = _History()
     models, _ = trainer.fit_many(
         key, _Start(start), Example(train), objectives=trainer.objective, callbacks=[*callbacks, kept]
@@ -53,12 +53,12 @@ def fit_path(
     histories = [_history(kept.lines, i, curve if valid is not None else None) for i in range(len(betas))]
     records = [
         FitRecord(
-            spec=fit.spec,
-            units=fit.units,
+            spec=plan.spec,
+            units=plan.units,
             arrays=arrays_of(_nth(models, i)),
-            seed=fit.seed,
-            reason=fit.reason,
-            data=fit.data,
+            seed=plan.seed,
+            reason=plan.reason,
+            data=plan.data,
             history=history,
         )
         for i, history in enumerate(histories)

@@ -18,7 +18,7 @@ from latlas.evaluation.cure._record import NO_TREATMENTS as NO_TREATMENTS
 from latlas.evaluation.cure._record import Treatment as Treatment
 from latlas.evaluation.cure._record import kept_run as kept_run
 from latlas.evaluation.cure._remedy import AbstractRemedy as AbstractRemedy
-from latlas.evaluation.cure._remedy import Course as Course
+from latlas.evaluation.cure._remedy import FitSetup as FitSetup
 from latlas.evaluation.cure._run_remedies import LowerLearningRate as LowerLearningRate
 from latlas.evaluation.cure._run_remedies import MoreEncoderSteps as MoreEncoderSteps
 from latlas.evaluation.cure._run_remedies import MoreEpochs as MoreEpochs

@@ -33,7 +33,7 @@ from latlas.evaluation.cure._objective_remedies import (
     WarmUp,
 )
 from latlas.evaluation.cure._record import Record, Treatment
-from latlas.evaluation.cure._remedy import AbstractRemedy, Course
+from latlas.evaluation.cure._remedy import AbstractRemedy, FitSetup
 from latlas.evaluation.cure._run_remedies import LowerLearningRate, MoreEncoderSteps, MoreEpochs
 from latlas.evaluation.cure._watch import Judge, Watch
 from latlas.evaluation.diagnosis._finding import Diagnosis, Finding
@@ -72,7 +72,7 @@ class CuredFit:
         treatments: what was done, in order; empty where the first run was healthy.
         diagnosis: of the kept model.
         first_diagnosis: of the first attempt, at its end or where it was stopped.
-        course: the set-up that it came from.
+        setup: the set-up that it came from.
         attempt: its number; 0 is the fit as it was asked for.
         elbo: its mean ELBO on the validation rows, in nats.
     """
@@ -81,7 +81,7 @@ class CuredFit:
     treatments: tuple[Treatment, ...]
     diagnosis: Diagnosis
     first_diagnosis: Diagnosis
-    course: Course
+    setup: FitSetup
     attempt: int
     elbo: float
 
@@ -128,7 +128,7 @@ def fit_with_cure(
         raise RequestError(f"A fit needs at least one attempt; got max_attempts={max_attempts}.")
     with nullcontext() if run is None else run.lock():
         cure = _Cure(valid, tuple(remedies), max_attempts, Record(run), tuple(callbacks))
-        return cure.finish(Course(key, model, trainer, data))
+        return cure.finish(FitSetup(key, model, trainer, data))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class _Attempt:
     """One run and what became of it; `stopped` where the watch ended it, `error` where it failed."""
 
     number: int
-    course: Course
+    setup: FitSetup
     elbo: float
     diagnosis: Diagnosis
     step: int
@@ -156,9 +156,9 @@ class _Cure:
     record: Record
     callbacks: tuple[Any, ...]
 
-    def finish(self, course: Course) -> CuredFit:
-        course = self._supported(course)
-        first = best = self._watched(course)
+    def finish(self, setup: FitSetup) -> CuredFit:
+        setup = self._supported(setup)
+        first = best = self._watched(setup)
         tried: set[str] = set()
         for number in range(1, self.max_attempts):
             choice = self._choice(best, tried)
@@ -171,9 +171,10 @@ class _Cure:
             self._treated(finding, remedy, best, attempt)
             best = attempt if attempt.elbo > best.elbo else best
         if first.stopped and best.elbo < first.elbo + _CLOSE:
-            whole = self._run(0, course)  # it was stopped for less than it seemed
+            whole = self._run(0, setup)  # it was stopped for less than it seemed
             best = whole if best is first or whole.elbo >= best.elbo else best
         if best.result is None:
+            assert best.error is not None  # a run that was not stopped gave a result or failed
             raise best.error
         self.record.finish(best.number)
         treatments = tuple(self.record.treatments)
@@ -182,28 +183,28 @@ class _Cure:
             treatments=treatments,
             diagnosis=best.diagnosis,
             first_diagnosis=first.diagnosis,
-            course=best.course,
+            setup=best.setup,
             attempt=best.number,
             elbo=best.elbo,
         )
 
-    def _choice(self, best: _Attempt, tried: set[str]) -> tuple[Finding, AbstractRemedy, Course] | None:
+    def _choice(self, best: _Attempt, tried: set[str]) -> tuple[Finding, AbstractRemedy, FitSetup] | None:
         """The first remedy, for the most severe finding, that changes anything."""
         for finding in best.diagnosis.findings:
             for remedy in self.remedies if finding.severity != "note" else ():
                 if remedy.name not in tried and remedy.applies(finding):
-                    treated = remedy.apply(best.course)
+                    treated = remedy.apply(best.setup)
                     if treated is not None:
                         return finding, remedy, treated
         return None
 
-    def _supported(self, course: Course) -> Course:
-        """The course with a prior that the posterior can be held against."""
-        finding = support_finding(jr.fold_in(course.key, Stream.SUPPORT), course.model, prepared(course, 32))
+    def _supported(self, setup: FitSetup) -> FitSetup:
+        """The set-up with a prior that the posterior can be held against."""
+        finding = support_finding(jr.fold_in(setup.key, Stream.SUPPORT), setup.model, prepared(setup, 32))
         if finding is None:
-            return course
+            return setup
         for remedy in self.remedies:
-            treated = remedy.apply(course) if remedy.applies(finding) else None
+            treated = remedy.apply(setup) if remedy.applies(finding) else None
             if treated is not None:
                 outcome = "It was applied before the first step: without it there is nothing to compare with."
                 why = f"{finding.meaning} {remedy.sentence}"
@@ -214,37 +215,38 @@ class _Cure:
                 return treated
         raise refused(finding)
 
-    def _judge(self, course: Course) -> Judge:
-        valid = course.data if self.valid is None else self.valid
-        return Judge(jr.fold_in(course.key, Stream.JUDGE), course.data, valid, course.trainer.prepare)
+    def _judge(self, setup: FitSetup) -> Judge:
+        valid = setup.data if self.valid is None else self.valid
+        return Judge(jr.fold_in(setup.key, Stream.JUDGE), setup.data, valid, setup.trainer.prepare)
 
-    def _watched(self, course: Course) -> _Attempt:
+    def _watched(self, setup: FitSetup) -> _Attempt:
         """The first attempt: run to its end, or to the look that stops it."""
 
         def treatable(finding: Finding) -> bool:
             applying = (remedy for remedy in self.remedies if remedy.applies(finding))
-            return self.max_attempts > 1 and any(remedy.apply(course) is not None for remedy in applying)
+            return self.max_attempts > 1 and any(remedy.apply(setup) is not None for remedy in applying)
 
-        watch = Watch(self._judge(course), treatable, self.record.looks, self.record.look)
-        attempt = None if any(look.stop for look in watch.looks) else self._run(0, course, watch)
-        look = next((look for look in watch.looks if look.stop), None)
-        if look is None:
-            return attempt
-        return _Attempt(0, course, look.elbo, Diagnosis(look.findings), look.step)
+        watch = Watch(self._judge(setup), treatable, self.record.looks, self.record.look)
+        if not any(look.stop for look in watch.looks):  # looks of an earlier run that was interrupted
+            attempt = self._run(0, setup, watch)
+            if not any(look.stop for look in watch.looks):
+                return attempt
+        look = next(look for look in watch.looks if look.stop)
+        return _Attempt(0, setup, look.elbo, Diagnosis(look.findings), look.step)
 
-    def _run(self, number: int, course: Course, *watch: Watch) -> _Attempt:
+    def _run(self, number: int, setup: FitSetup, *watch: Watch) -> _Attempt:
         """One fit, from its start or from its last checkpoint, and its judgement."""
         run = self.record.directory(number)
         callbacks = [*self.callbacks, *watch]
         try:
-            result = course.fit(self.valid, run=run, callbacks=callbacks)
+            result = setup.fit(self.valid, run=run, callbacks=callbacks)
         except NonFiniteError as error:
-            return _Attempt(number, course, -np.inf, _failed(error), error.step, error=error)
-        judge, step = self._judge(course), result.history[-1]["step"]
+            return _Attempt(number, setup, -np.inf, _failed(error), error.step, error=error)
+        judge, step = self._judge(setup), result.history[-1]["step"]
         if any(look.stop for w in watch for look in w.looks):
-            return _Attempt(number, course, -np.inf, Diagnosis(()), step)  # judged by its last look
+            return _Attempt(number, setup, -np.inf, Diagnosis(()), step)  # judged by its last look
         diagnosis = judge.diagnosis(result.model, result.history)
-        return _Attempt(number, course, judge.elbo(result.model), diagnosis, step, result)
+        return _Attempt(number, setup, judge.elbo(result.model), diagnosis, step, result)
 
     def _treated(self, finding: Finding, remedy: AbstractRemedy, before: _Attempt, after: _Attempt) -> None:
         better = after.elbo > before.elbo

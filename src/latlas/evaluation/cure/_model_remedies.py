@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from latlas.core import Example, Stream, num_examples
 from latlas.distributions import FixedScale, LearnedScale
-from latlas.evaluation.cure._remedy import AbstractRemedy, Course, nodes, replaced
+from latlas.evaluation.cure._remedy import AbstractRemedy, FitSetup, nodes, replaced
 from latlas.models import AbstractPrior, AbstractRecognition, SoftenedPrior, WidenedRecognition
 from latlas.networks import AbstractNetwork, small_output_init
 
@@ -39,11 +39,11 @@ class LearnLikelihoodScale(AbstractRemedy):
     )
     keeps_structure: ClassVar[bool] = False
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with every `FixedScale` of the model as a `LearnedScale`."""
-        init = max(_standard_deviation(course), 2e-3)
-        model = replaced(course.model, FixedScale, lambda scale: LearnedScale(init=init))
-        return None if model is None else replace(course, model=model)
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with every `FixedScale` of the model as a `LearnedScale`."""
+        init = max(_standard_deviation(setup), 2e-3)
+        model = replaced(setup.model, FixedScale, lambda scale: LearnedScale(init=init))
+        return None if model is None else replace(setup, model=model)
 
 
 class SoftenPrior(AbstractRemedy):
@@ -62,16 +62,16 @@ class SoftenPrior(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = ("support_mismatch",)
     keeps_structure: ClassVar[bool] = False
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with every prior of the model that is a `Delta` softened."""
-        condition = first_example(course).condition
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with every prior of the model that is a `Delta` softened."""
+        condition = first_example(setup).condition
 
         def change(prior: AbstractPrior) -> AbstractPrior | None:
             point = isinstance(prior(condition), dist.Delta)
             return SoftenedPrior(prior, self.width) if point else None
 
-        model = replaced(course.model, AbstractPrior, change)
-        return None if model is None else replace(course, model=model)
+        model = replaced(setup.model, AbstractPrior, change)
+        return None if model is None else replace(setup, model=model)
 
 
 class WidenPosterior(AbstractRemedy):
@@ -90,9 +90,9 @@ class WidenPosterior(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = ("vanishing_posterior_variance",)
     keeps_structure: ClassVar[bool] = False
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with every recognition of a vector widened that is not so already."""
-        example = first_example(course)
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with every recognition of a vector widened that is not so already."""
+        example = first_example(setup)
 
         def change(recognition: AbstractRecognition) -> AbstractRecognition | None:
             if isinstance(recognition, WidenedRecognition):
@@ -100,11 +100,11 @@ class WidenPosterior(AbstractRemedy):
             mean = jax.eval_shape(lambda: recognition(example).mean)
             if not isinstance(mean, jax.ShapeDtypeStruct) or mean.ndim != 1:
                 return None
-            key = jr.fold_in(course.key, Stream.WIDENED_RECOGNITION)
+            key = jr.fold_in(setup.key, Stream.WIDENED_RECOGNITION)
             return WidenedRecognition(recognition, mean.shape[0], key=key, width=self.width, floor=self.floor)
 
-        model = replaced(course.model, AbstractRecognition, change)
-        return None if model is None else replace(course, model=model)
+        model = replaced(setup.model, AbstractRecognition, change)
+        return None if model is None else replace(setup, model=model)
 
 
 class SmallDecoderInit(AbstractRemedy):
@@ -123,28 +123,28 @@ class SmallDecoderInit(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = (*COLLAPSE, "unstable_gradients")
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with every network outside the recognition scaled, where it is not small already."""
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with every network outside the recognition scaled, where it is not small already."""
 
         def change(node: Any) -> Any | None:
             if isinstance(node, AbstractRecognition) or _is_small(node):
                 return None
             return small_output_init(node, self.scale)
 
-        model = replaced(course.model, AbstractRecognition | AbstractNetwork, change)
-        return None if model is None else replace(course, model=model)
+        model = replaced(setup.model, AbstractRecognition | AbstractNetwork, change)
+        return None if model is None else replace(setup, model=model)
 
 
-def first_example(course: Course) -> Example:
+def first_example(setup: FitSetup) -> Example:
     """The first row, as the model sees it."""
-    return jax.tree.map(lambda leaf: leaf[0], prepared(course, 1))
+    return jax.tree.map(lambda leaf: leaf[0], prepared(setup, 1))
 
 
-def prepared(course: Course, rows: int) -> Example:
+def prepared(setup: FitSetup, rows: int) -> Example:
     """The first rows, as the model sees them."""
-    batch = jax.tree.map(lambda leaf: jnp.asarray(leaf[:rows]), course.data)
-    prepare = course.trainer.prepare
-    return batch if prepare is None else prepare(jr.fold_in(course.key, Stream.FIRST_ROWS), batch)
+    batch = jax.tree.map(lambda leaf: jnp.asarray(leaf[:rows]), setup.data)
+    prepare = setup.trainer.prepare
+    return batch if prepare is None else prepare(jr.fold_in(setup.key, Stream.FIRST_ROWS), batch)
 
 
 def recognitions(model: Any) -> tuple[AbstractRecognition, ...]:
@@ -152,8 +152,8 @@ def recognitions(model: Any) -> tuple[AbstractRecognition, ...]:
     return tuple(nodes(model, AbstractRecognition))
 
 
-def _standard_deviation(course: Course) -> float:
-    x = prepared(course, min(_ROWS, num_examples(course.data))).x
+def _standard_deviation(setup: FitSetup) -> float:
+    x = prepared(setup, min(_ROWS, num_examples(setup.data))).x
     spreads = [jnp.sqrt(jnp.mean(jnp.var(leaf.astype(jnp.float32), axis=0))) for leaf in jax.tree.leaves(x)]
     return float(sum(spreads) / len(spreads))
 

@@ -9,7 +9,7 @@ import jax
 from latlas.core import AbstractSchedule, Constant, Cyclical, LinearWarmUp
 from latlas.distributions import kl_per_dimension
 from latlas.evaluation.cure._model_remedies import COLLAPSE, first_example
-from latlas.evaluation.cure._remedy import AbstractRemedy, Course, nodes, replaced
+from latlas.evaluation.cure._remedy import AbstractRemedy, FitSetup, nodes, replaced
 from latlas.objectives import CapacityPenalty, Constraint, Elbo, FreeBits, MinimumRate, Total
 
 # a schedule is read at so many places of the run's first half
@@ -43,8 +43,8 @@ class UnitBeta(AbstractRemedy):
     )
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with beta rising to 1 early, where it ended elsewhere or came late."""
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with beta rising to 1 early, where it ended elsewhere or came late."""
 
         def change(beta: AbstractSchedule) -> AbstractSchedule | None:
             # late: not half way up when half of the run is done
@@ -52,7 +52,7 @@ class UnitBeta(AbstractRemedy):
             there = abs(float(beta(1.0)) - 1.0) < 1e-3 and early > 0.5
             return None if there else LinearWarmUp(self.fraction)
 
-        return _with_betas(course, change)
+        return _with_betas(setup, change)
 
 
 class WarmUp(AbstractRemedy):
@@ -69,15 +69,15 @@ class WarmUp(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = (*COLLAPSE, "kl_underfitting")
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with a warm-up to the beta that was asked for, where it had a shorter one or none."""
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with a warm-up to the beta that was asked for, where it had a shorter one or none."""
 
         def change(beta: AbstractSchedule) -> AbstractSchedule | None:
             end = float(beta(1.0))
             slower = float(beta(0.5 * self.fraction)) <= 0.6 * end
             return None if slower else LinearWarmUp(self.fraction, end=end)
 
-        return _with_betas(course, change)
+        return _with_betas(setup, change)
 
 
 class CyclicalWarmUp(AbstractRemedy):
@@ -96,8 +96,8 @@ class CyclicalWarmUp(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = COLLAPSE
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with a cyclical schedule to the beta that was asked for, where it has none."""
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with a cyclical schedule to the beta that was asked for, where it has none."""
 
         def change(beta: AbstractSchedule) -> AbstractSchedule | None:
             return (
@@ -106,7 +106,7 @@ class CyclicalWarmUp(AbstractRemedy):
                 else Cyclical(self.num_cycles, self.fraction, end=float(beta(1.0)))
             )
 
-        return _with_betas(course, change)
+        return _with_betas(setup, change)
 
 
 class AddFreeBits(AbstractRemedy):
@@ -123,11 +123,11 @@ class AddFreeBits(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = (*COLLAPSE, "kl_underfitting")
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with the penalty added, where the rate is known for each dimension and it is not there yet."""
-        if nodes(course.trainer.objective, FreeBits) or not _factorises(course):
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with the penalty added, where the rate is known for each dimension and it is not there yet."""
+        if nodes(setup.trainer.objective, FreeBits) or not _factorises(setup):
             return None
-        return _with_penalty(course, FreeBits(self.nats_per_dimension), 1.0)
+        return _with_penalty(setup, FreeBits(self.nats_per_dimension), 1.0)
 
 
 class DemandRate(AbstractRemedy):
@@ -146,11 +146,11 @@ class DemandRate(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = COLLAPSE
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with the penalty added, where it is not there yet."""
-        if nodes(course.trainer.objective, MinimumRate):
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with the penalty added, where it is not there yet."""
+        if nodes(setup.trainer.objective, MinimumRate):
             return None
-        return _with_penalty(course, MinimumRate(self.nats), self.weight)
+        return _with_penalty(setup, MinimumRate(self.nats), self.weight)
 
 
 class AnnealCapacity(AbstractRemedy):
@@ -171,11 +171,11 @@ class AnnealCapacity(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = COLLAPSE
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with beta 0 and the capacity's penalty in its place, where it is not there yet."""
-        if nodes(course.trainer.objective, CapacityPenalty):
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with beta 0 and the capacity's penalty in its place, where it is not there yet."""
+        if nodes(setup.trainer.objective, CapacityPenalty):
             return None
-        free = _with_betas(course, lambda beta: Constant(0.0))
+        free = _with_betas(setup, lambda beta: Constant(0.0))
         if free is None:
             return None
         penalty = CapacityPenalty(LinearWarmUp(self.fraction, end=self.nats), self.weight)
@@ -196,35 +196,35 @@ class ConstrainRate(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = COLLAPSE
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with the constraint on the term `kl`, where it has none yet."""
-        if course.constraints or not nodes(course.trainer.objective, Elbo):
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with the constraint on the term `kl`, where it has none yet."""
+        if setup.constraints or not nodes(setup.trainer.objective, Elbo):
             return None
-        return replace(course, constraints=(Constraint("kl", self.nats, at_least=True),))
+        return replace(setup, constraints=(Constraint("kl", self.nats, at_least=True),))
 
 
-def _factorises(course: Course) -> bool:
+def _factorises(setup: FitSetup) -> bool:
     """Whether KL(q || p) is known for each dimension."""
-    example, model = first_example(course), course.model
+    example, model = first_example(setup), setup.model
     return (
         jax.eval_shape(lambda: kl_per_dimension(model.posterior(example), model.prior(example.condition)))
         is not None
     )
 
 
-def _with_penalty(course: Course, penalty: FreeBits | MinimumRate | CapacityPenalty, weight: float) -> Course:
-    objective = Total((course.trainer.objective, penalty), (1.0, weight))
-    return replace(course, trainer=replace(course.trainer, objective=objective))
+def _with_penalty(
+    setup: FitSetup, penalty: FreeBits | MinimumRate | CapacityPenalty, weight: float
+) -> FitSetup:
+    objective = Total((setup.trainer.objective, penalty), (1.0, weight))
+    return replace(setup, trainer=replace(setup.trainer, objective=objective))
 
 
 def _with_betas(
-    course: Course, change: Callable[[AbstractSchedule], AbstractSchedule | None]
-) -> Course | None:
+    setup: FitSetup, change: Callable[[AbstractSchedule], AbstractSchedule | None]
+) -> FitSetup | None:
     def at(bound: Elbo) -> Elbo | None:
         beta = change(bound.beta)
         return None if beta is None else replace(bound, beta=beta)
 
-    objective = replaced(course.trainer.objective, Elbo, at)
-    return (
-        None if objective is None else replace(course, trainer=replace(course.trainer, objective=objective))
-    )
+    objective = replaced(setup.trainer.objective, Elbo, at)
+    return None if objective is None else replace(setup, trainer=replace(setup.trainer, objective=objective))

@@ -4,9 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from latlas.core import RunDirectory
+from latlas.core import RunDirectory, finite_or_none
 from latlas.evaluation.cure._watch import Look
 
 # the record of a cured fit that has done nothing yet
@@ -37,7 +35,7 @@ class Treatment:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, ready for JSON; an infinite number is `None`."""
-        return asdict(self) | {"measured": self.measured if np.isfinite(self.measured) else None}
+        return asdict(self) | {"measured": finite_or_none(self.measured)}
 
 
 class Record:

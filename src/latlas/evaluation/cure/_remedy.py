@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Any
 
 import equinox as eqx
@@ -14,7 +15,7 @@ from latlas.objectives import Constraint, constrained_fit
 from latlas.training import FitResult, Trainer
 
 
-class Course(eqx.Module):
+class FitSetup(eqx.Module):
     """The set-up of a fit as one value: what `trainer.fit(key, model, data)` is called with.
 
     Attributes:
@@ -35,6 +36,7 @@ class Course(eqx.Module):
     def num_steps(self) -> int:
         """Steps of the whole run."""
         if self.trainer.num_epochs is None:
+            assert self.trainer.num_steps is not None  # a run has one length
             return self.trainer.num_steps
         rows, batch_size = num_examples(self.data), self.trainer.batch_size
         return self.trainer.num_epochs * (1 if batch_size is None else rows // min(batch_size, rows))
@@ -79,11 +81,11 @@ class AbstractRemedy(eqx.Module):
         return finding.name in self.findings
 
     @abc.abstractmethod
-    def apply(self, course: Course) -> Course | None:
+    def apply(self, setup: FitSetup) -> FitSetup | None:
         """The treated set-up, or `None` where there is nothing to change."""
 
 
-def replaced(tree: PyTree, kind: type, change: Callable[[Any], Any | None]) -> PyTree | None:
+def replaced(tree: PyTree, kind: type | UnionType, change: Callable[[Any], Any | None]) -> PyTree | None:
     """The tree with every node of a kind changed, wherever it stands; `None` where none was.
 
     Remedies find what they change by its type, so that they work on any composition of models and objectives.

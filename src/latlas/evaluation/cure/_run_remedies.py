@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from latlas.evaluation.cure._model_remedies import COLLAPSE, recognitions
-from latlas.evaluation.cure._remedy import AbstractRemedy, Course, nodes, replaced
+from latlas.evaluation.cure._remedy import AbstractRemedy, FitSetup, nodes, replaced
 from latlas.training import AbstractOptimizer, Adam, Interleaved, Partitioned, Schedule
 
 _LENGTHS = ("decay_steps", "transition_steps", "warmup_steps")
@@ -32,14 +32,14 @@ class MoreEncoderSteps(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = (*COLLAPSE, "amortization_gap")
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with an `Interleaved` optimizer for all but the recognitions, where the model has any."""
-        optimizer = course.trainer.optimizer
-        if nodes(optimizer, Partitioned) or not recognitions(course.model):
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with an `Interleaved` optimizer for all but the recognitions, where the model has any."""
+        optimizer = setup.trainer.optimizer
+        if nodes(optimizer, Partitioned) or not recognitions(setup.model):
             return None
-        until = max(1, round(self.fraction * course.num_steps))
+        until = max(1, round(self.fraction * setup.num_steps))
         rest = Interleaved(optimizer, self.every, until)
-        return _with_optimizer(course, Partitioned(recognitions, optimizer, rest))
+        return _with_optimizer(setup, Partitioned(recognitions, optimizer, rest))
 
 
 class LowerLearningRate(AbstractRemedy):
@@ -56,8 +56,8 @@ class LowerLearningRate(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = ("unstable_gradients",)
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with the rate of every `Adam` lowered; an Optax transformation keeps its own."""
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with the rate of every `Adam` lowered; an Optax transformation keeps its own."""
 
         def change(adam: Adam) -> Adam | None:
             rate = adam.learning_rate
@@ -65,8 +65,8 @@ class LowerLearningRate(AbstractRemedy):
                 return replace(adam, learning_rate=_scaled(rate, _RATES, lambda value: self.factor * value))
             return None if callable(rate) else replace(adam, learning_rate=self.factor * rate)
 
-        optimizer = replaced(course.trainer.optimizer, Adam, change)
-        return None if optimizer is None else _with_optimizer(course, optimizer)
+        optimizer = replaced(setup.trainer.optimizer, Adam, change)
+        return None if optimizer is None else _with_optimizer(setup, optimizer)
 
 
 class MoreEpochs(AbstractRemedy):
@@ -83,9 +83,9 @@ class MoreEpochs(AbstractRemedy):
     findings: ClassVar[tuple[str, ...]] = ("too_few_epochs", "kl_underfitting", "amortization_gap")
     keeps_structure: ClassVar[bool] = True
 
-    def apply(self, course: Course) -> Course | None:
-        """The course with a longer run; schedules of the objective are shares of the run and follow by themselves."""
-        trainer = course.trainer
+    def apply(self, setup: FitSetup) -> FitSetup | None:
+        """The set-up with a longer run; schedules of the objective are shares of the run and follow by themselves."""
+        trainer = setup.trainer
         longer = {
             name: None if (value := getattr(trainer, name)) is None else self.factor * value
             for name in ("num_steps", "num_epochs")
@@ -95,11 +95,11 @@ class MoreEpochs(AbstractRemedy):
             return _scaled(schedule, _LENGTHS, lambda value: self.factor * value)
 
         optimizer = replaced(trainer.optimizer, Schedule, change) or trainer.optimizer
-        return replace(course, trainer=replace(trainer, optimizer=optimizer, **longer))
+        return replace(setup, trainer=replace(trainer, optimizer=optimizer, **longer))
 
 
-def _with_optimizer(course: Course, optimizer: AbstractOptimizer) -> Course:
-    return replace(course, trainer=replace(course.trainer, optimizer=optimizer))
+def _with_optimizer(setup: FitSetup, optimizer: AbstractOptimizer) -> FitSetup:
+    return replace(setup, trainer=replace(setup.trainer, optimizer=optimizer))
 
 
 def _scaled(schedule: Schedule, names: tuple[str, ...], scale: Callable[[Any], Any]) -> Schedule:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, num_examples
+from latlas.core import Example, finite_or_none, num_examples
 from latlas.evaluation.diagnosis._diagnose import QUICK_CHECKS, diagnose
 from latlas.evaluation.diagnosis._finding import Diagnosis, Finding
 from latlas.evaluation.evidence._elbo import elbo
@@ -38,10 +38,9 @@ class Look:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; an infinite number is `None`."""
-        finite = self.elbo if np.isfinite(self.elbo) else None
         return {
             "step": self.step,
-            "elbo": finite,
+            "elbo": finite_or_none(self.elbo),
             "stop": self.stop,
             "findings": [f.to_dict() for f in self.findings],
         }
@@ -49,7 +48,7 @@ class Look:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Look":
         """The inverse of `to_dict`."""
-        findings = tuple(finding_from(finding) for finding in values["findings"])
+        findings = tuple(Finding.from_dict(finding) for finding in values["findings"])
         value = -np.inf if values["elbo"] is None else values["elbo"]
         return cls(values["step"], value, findings, values["stop"])
 
@@ -140,9 +139,3 @@ def spread(rows: Example, most: int) -> Example:
         return rows
     index = np.linspace(0, n - 1, most).round().astype(int)
     return jax.tree.map(lambda leaf: leaf[index], rows)
-
-
-def finding_from(values: dict[str, Any]) -> Finding:
-    """The inverse of `Finding.to_dict`."""
-    numbers = {name: np.inf if values[name] is None else values[name] for name in ("measured", "threshold")}
-    return Finding(**{**values, **numbers})

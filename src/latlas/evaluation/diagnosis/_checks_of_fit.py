@@ -19,9 +19,9 @@ _SMALLEST_GAP = 0.5
 
 def find_unreliable_evidence(m: Measurements) -> Finding | None:
     """Importance weights with so heavy a tail that their mean, the evidence, is too low by an unknown amount."""
-    if m.pareto_k is None or m.num_samples < _FEWEST_SAMPLES:
+    if m.bound.pareto_k is None or m.bound.num_samples < _FEWEST_SAMPLES:
         return None
-    share = float(np.mean(m.pareto_k >= PARETO_K_LIMIT))
+    share = float(np.mean(m.bound.pareto_k >= PARETO_K_LIMIT))
     if share <= UNRELIABLE_SHARE:
         return None
     return Finding(
@@ -30,7 +30,7 @@ def find_unreliable_evidence(m: Measurements) -> Finding | None:
         share,
         UNRELIABLE_SHARE,
         f"For {share:.0%} of the examples the importance weights have a tail with Pareto k above {PARETO_K_LIMIT} (median "
-        f"{np.median(m.pareto_k):.2g}): log p(x) of these is too low, and its error bar too small.",
+        f"{np.median(m.bound.pareto_k):.2g}): log p(x) of these is too low, and its error bar too small.",
         "Refine the posteriors, take more samples, or measure with annealed importance sampling "
         "(`latlas evaluate --bound ais`); compare models by a bracket and not by this number.",
     )
@@ -38,11 +38,11 @@ def find_unreliable_evidence(m: Measurements) -> Finding | None:
 
 def find_amortization_gap(m: Measurements) -> Finding | None:
     """A posterior of its own for each example is much better than the one that the encoder guesses for it."""
-    gains = m.amortization
+    gains = m.bound.amortization
     if gains is None or len(gains) < 2 or not np.isfinite(gains).all():
         return None
     gain, error = float(np.mean(gains)), float(np.std(gains, ddof=1) / np.sqrt(len(gains)))
-    threshold = max(_SMALLEST_GAP, AMORTIZATION_SHARE * float(np.mean(m.rate)))
+    threshold = max(_SMALLEST_GAP, AMORTIZATION_SHARE * float(np.mean(m.bound.rate)))
     if gain <= threshold or gain <= _STANDARD_ERRORS * error:
         return None
     return Finding(
@@ -63,11 +63,11 @@ SCALE_RATIO = 2.0
 
 def find_wrong_likelihood_scale(m: Measurements) -> Finding | None:
     """Data lie further from the reconstruction than the likelihood's own draws, or nearer."""
-    off = {name: max(ratio, 1.0 / ratio) for name, ratio in m.residual_ratio.items() if ratio > 0}
+    off = {name: max(ratio, 1.0 / ratio) for name, ratio in m.decoder.residual_ratio.items() if ratio > 0}
     if not off or max(off.values()) <= SCALE_RATIO:
         return None
     worst = max(off, key=lambda name: off[name])
-    ratio = m.residual_ratio[worst]
+    ratio = m.decoder.residual_ratio[worst]
     where = "" if len(off) == 1 else f" of {worst}"
     if ratio > 1:
         said = (
@@ -101,16 +101,16 @@ _SMALLEST_GAP = 0.5
 
 def find_overfitting(m: Measurements) -> Finding | None:
     """The ELBO of the training data is well above that of held-out data."""
-    if m.train_elbo is None:
+    if m.training.elbo is None:
         return None
-    held_out = m.elbo
-    if not (np.isfinite(held_out).all() and np.isfinite(m.train_elbo).all()):
+    held_out = m.bound.elbo
+    if not (np.isfinite(held_out).all() and np.isfinite(m.training.elbo).all()):
         return None
-    if min(len(held_out), len(m.train_elbo)) < 2:
+    if min(len(held_out), len(m.training.elbo)) < 2:
         return None
-    gap = float(np.mean(m.train_elbo) - np.mean(held_out))
-    error = float(np.sqrt(sum(np.var(part, ddof=1) / len(part) for part in (held_out, m.train_elbo))))
-    won = float(np.mean(m.train_elbo)) - m.constant_log_likelihood
+    gap = float(np.mean(m.training.elbo) - np.mean(held_out))
+    error = float(np.sqrt(sum(np.var(part, ddof=1) / len(part) for part in (held_out, m.training.elbo))))
+    won = float(np.mean(m.training.elbo)) - m.training.constant_log_likelihood
     threshold = max(_SMALLEST_GAP, OVERFITTING_SHARE * won if np.isfinite(won) else 0.0)
     if gap <= threshold or gap <= _STANDARD_ERRORS * error:
         return None
@@ -119,9 +119,9 @@ def find_overfitting(m: Measurements) -> Finding | None:
         "warning",
         gap,
         threshold,
-        f"The ELBO is {gap:.3g} +- {error:.2g} nats per example higher on the training data ({np.mean(m.train_elbo):.4g}) "
-        f"than on held-out data ({np.mean(held_out):.4g}). Of the {won:.3g} nats that the model wins over one prediction "
-        "for all, that much was learnt by heart.",
+        f"The ELBO is {gap:.3g} +- {error:.2g} nats per example higher on the training data "
+        f"({np.mean(m.training.elbo):.4g}) than on held-out data ({np.mean(held_out):.4g}). Of the {won:.3g} nats that the "
+        "model wins over one prediction for all, that much was learnt by heart.",
         "Stop early on validation data (validation_fraction, patience), take a smaller network or more data, or weight "
         "decay; figures are those of held-out data only.",
     )

@@ -14,15 +14,16 @@ COLLAPSE_LAYER_RATE = 0.01
 
 def find_posterior_collapse(m: Measurements) -> Finding | None:
     """The posterior of every example is about the same: z says nothing about x."""
-    if not m.information < COLLAPSE_INFORMATION:
+    latent = m.latent
+    if not latent.information < COLLAPSE_INFORMATION:
         return None
     return Finding(
         "posterior_collapse",
         "serious",
-        max(m.information, 0.0),
+        max(latent.information, 0.0),
         COLLAPSE_INFORMATION,
-        f"The latent holds {max(m.information, 0.0):.2g} nats about the example it came from and {m.active} of "
-        f"{m.latent_dim} dimensions are active: all examples get the same place on the map, and the model is no more "
+        f"The latent holds {max(latent.information, 0.0):.2g} nats about the example it came from and {latent.active} of "
+        f"{latent.latent_dim} dimensions are active: all examples get the same place on the map, and the model is no more "
         "than a distribution over all of them.",
         'Fit again with cure="auto", or with a longer KL warm-up (warm_up=0.5) or free bits; a beta of at most 1; a '
         "smaller decoder learns to use the latent more easily.",
@@ -31,16 +32,17 @@ def find_posterior_collapse(m: Measurements) -> Finding | None:
 
 def find_collapsed_dimensions(m: Measurements) -> Finding | None:
     """A part of the dimensions does not move with the data; of a healthy model they are the surplus."""
-    unused = m.latent_dim - m.active
-    if unused == 0 or m.active == 0:
+    latent = m.latent
+    unused = latent.latent_dim - latent.active
+    if unused == 0 or latent.active == 0:
         return None
     return Finding(
         "collapsed_dimensions",
         "note",
         unused,
         0,
-        f"{unused} of {m.latent_dim} latent dimensions do not move with the data (variance of the posterior's mean "
-        f"below {ACTIVE_SHARE:g} of the prior's): the data were explained with {m.active}, and the others were pruned.",
+        f"{unused} of {latent.latent_dim} latent dimensions do not move with the data (variance of the posterior's mean "
+        f"below {ACTIVE_SHARE:g} of the prior's): the data were explained with {latent.active}, and the others were pruned.",
         "Nothing has to be done. A smaller latent_dim gives the same map; if more dimensions were expected, try a "
         "longer KL warm-up or free bits.",
     )
@@ -48,14 +50,14 @@ def find_collapsed_dimensions(m: Measurements) -> Finding | None:
 
 def find_collapsed_layer(m: Measurements) -> Finding | None:
     """A layer of a hierarchy that the data do not move, or that adds nothing to the layer before."""
-    if len(m.layers) < 2:
+    if len(m.latent.layers) < 2:
         return None
     unused = [
         layer
-        for layer in m.layers
+        for layer in m.latent.layers
         if np.all(layer.unit_variance <= ACTIVE_SHARE) or abs(layer.rate) < COLLAPSE_LAYER_RATE
     ]
-    if not unused or len(unused) == len(m.layers):
+    if not unused or len(unused) == len(m.latent.layers):
         return None
     names = " and ".join(layer.name for layer in unused)
     return Finding(
@@ -82,7 +84,7 @@ _REMEDY = (
 
 def find_decoder_ignores_latent(m: Measurements) -> Finding | None:
     """Log p(x | z) is about the same with the example's own z and with another's."""
-    difference = m.own[:, None] - m.others
+    difference = m.decoder.own[:, None] - m.decoder.others
     if not np.isfinite(difference).all():
         return None
     moved, gain = float(np.mean(np.abs(difference))), np.mean(difference, axis=1)
@@ -94,11 +96,11 @@ def find_decoder_ignores_latent(m: Measurements) -> Finding | None:
         return Finding("decoder_ignores_latent", "serious", moved, DECODER_GAIN, meaning, _REMEDY)
     error = np.std(gain) / np.sqrt(len(gain))
     mean = float(np.mean(gain))
-    if m.information < COLLAPSE_INFORMATION or mean - _STANDARD_ERRORS * error >= DECODER_GAIN:
+    if m.latent.information < COLLAPSE_INFORMATION or mean - _STANDARD_ERRORS * error >= DECODER_GAIN:
         return None
     meaning = (
         f"The data of an example are {mean:.2g} nats likelier with its own latent than with another's, though the "
-        f"latent holds {m.information:.2g} nats about the example: the decoder does not use what the encoder says."
+        f"latent holds {m.latent.information:.2g} nats about the example: the decoder does not use what the encoder says."
     )
     return Finding("decoder_ignores_latent", "serious", mean, DECODER_GAIN, meaning, _REMEDY)
 
@@ -112,9 +114,9 @@ VANISHED_SCALE = 1e-4
 
 def find_vanishing_posterior_variance(m: Measurements) -> Finding | None:
     """The posterior of at least one dimension is becoming a point."""
-    if np.isnan(m.rate).all():  # without a prior the posterior is a point on purpose
+    if np.isnan(m.bound.rate).all():  # without a prior the posterior is a point on purpose
         return None
-    scales = np.concatenate([layer.scale for layer in m.layers])
+    scales = np.concatenate([layer.scale for layer in m.latent.layers])
     scales = scales[np.isfinite(scales)]
     if scales.size == 0 or scales.min() >= VANISHING_SCALE:
         return None
@@ -135,7 +137,8 @@ def find_vanishing_posterior_variance(m: Measurements) -> Finding | None:
 
 def find_support_mismatch(m: Measurements) -> Finding | None:
     """The prior has no density where the posterior has mass, or the likelihood none where the data lie."""
-    if m.point_prior:
+    support = m.support
+    if support.point_prior:
         return Finding(
             "support_mismatch",
             "serious",
@@ -146,36 +149,36 @@ def find_support_mismatch(m: Measurements) -> Finding | None:
             "Soften the prior: a normal with a small but positive scale in place of the Dirac (for a latent that is to "
             "be constant, leave it out of the model).",
         )
-    if m.outside_prior > 0:
+    if support.outside_prior > 0:
         return Finding(
             "support_mismatch",
             "serious",
             float("inf"),
             0.0,
-            f"For {m.outside_prior:.1%} of the latents that the posterior gives, the prior's density is zero: the KL is "
-            "infinite and there is no ELBO.",
+            f"For {support.outside_prior:.1%} of the latents that the posterior gives, the prior's density is zero: the KL "
+            "is infinite and there is no ELBO.",
             "Take a prior that is positive everywhere the posterior can go (a normal in place of a uniform), or a "
             "posterior with the prior's support.",
         )
-    if m.outside_data > 0:
+    if support.outside_data > 0:
         return Finding(
             "support_mismatch",
             "serious",
-            m.outside_data,
+            support.outside_data,
             0.0,
-            f"{m.outside_data:.2%} of the entries of the data lie where the likelihood gives no probability (a negative or "
-            "broken count, a value outside [0, 1], a level that there is not): log p(x) is minus infinity, whatever its "
-            "formula says.",
+            f"{support.outside_data:.2%} of the entries of the data lie where the likelihood gives no probability (a "
+            "negative or broken count, a value outside [0, 1], a level that there is not): log p(x) is minus infinity, "
+            "whatever its formula says.",
             "Choose a likelihood whose support holds the data (poisson for counts, gaussian or student_t for real numbers), "
             "or correct those entries or mark them as not observed.",
         )
-    if m.outside_likelihood > 0:
+    if support.outside_likelihood > 0:
         return Finding(
             "support_mismatch",
             "serious",
             float("inf"),
             0.0,
-            f"For {m.outside_likelihood:.1%} of the examples log p(x | z) is minus infinity or not a number: the "
+            f"For {support.outside_likelihood:.1%} of the examples log p(x | z) is minus infinity or not a number: the "
             "likelihood gives density zero to data that were seen, or its parameters are not numbers.",
             "Look for values that are not finite in the data and in the model; a run that diverged needs a lower learning "
             "rate.",
@@ -191,7 +194,7 @@ AGGREGATE_KL = 2.0
 
 def find_aggregate_posterior_mismatch(m: Measurements) -> Finding | None:
     """The codes of the data leave much of the prior empty, or lie outside it."""
-    kl = m.aggregate_kl
+    kl = m.latent.aggregate_kl
     if kl is None or kl.value - _STANDARD_ERRORS * kl.standard_error <= AGGREGATE_KL:
         return None
     share = float(np.exp(-min(kl.value, 700.0)))

@@ -27,7 +27,7 @@ _SKIPPED_SHARE = 1e-4
 
 def find_too_few_epochs(m: Measurements) -> Finding | None:
     """The ELBO was still rising when the run ended, or the warm-up of the KL had not ended."""
-    curves = m.curves
+    curves = m.training.curves
     if curves is None:
         return None
     remedy = "Train longer (epochs, num_epochs), or with a larger learning rate; with validation data the best model is "
@@ -70,14 +70,16 @@ def find_too_few_epochs(m: Measurements) -> Finding | None:
 
 def find_kl_underfitting(m: Measurements) -> Finding | None:
     """Once beta was constant the ELBO rose by a smaller KL alone, while the reconstruction stood still or fell."""
-    curves = m.curves
-    terms = None if curves is None else [curves.judged(name) for name in ("elbo", "log_likelihood", "kl")]
-    if terms is None or any(term is None for term in terms):
+    curves = m.training.curves
+    if curves is None:
         return None
-    settled = _constant_beta(curves, len(terms[0]))
+    elbo, log_likelihood, kl = (curves.judged(name) for name in ("elbo", "log_likelihood", "kl"))
+    if elbo is None or log_likelihood is None or kl is None:
+        return None
+    settled = _constant_beta(curves, len(elbo))
     if settled.sum() < _FEWEST_REPORTS:
         return None
-    elbo, log_likelihood, kl = (term[settled] for term in terms)
+    elbo, log_likelihood, kl = elbo[settled], log_likelihood[settled], kl[settled]
     gains = [_settled(term) - term[0] for term in (elbo, log_likelihood)]
     left = _settled(kl) / kl[0] if kl[0] > 0 else np.inf
     noise = np.std(np.diff(elbo[len(elbo) // 2 :]))
@@ -100,7 +102,7 @@ def find_kl_underfitting(m: Measurements) -> Finding | None:
 
 def find_unstable_gradients(m: Measurements) -> Finding | None:
     """Steps that were not finite, or gradients that grow or jump late in the run."""
-    curves = m.curves
+    curves = m.training.curves
     if curves is None:
         return None
     remedy = "Lower the learning rate, clip the gradient, warm the learning rate up, and look at the data for values far "

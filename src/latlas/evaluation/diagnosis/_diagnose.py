@@ -30,7 +30,7 @@ from latlas.evaluation.diagnosis._checks_of_run import (
     find_too_few_epochs,
     find_unstable_gradients,
 )
-from latlas.evaluation.diagnosis._finding import Diagnosis, Finding
+from latlas.evaluation.diagnosis._finding import FINDINGS, Diagnosis, Finding
 from latlas.evaluation.diagnosis._measurements import (
     OTHERS,
     REFINEMENT,
@@ -44,7 +44,7 @@ from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling
 
 
 @dataclass(frozen=True)
-class Check:
+class FindingCheck:
     """One line of the table of checks.
 
     Attributes:
@@ -58,17 +58,21 @@ class Check:
     find: Callable[[Measurements], Finding | None]
     needs: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Refuses a name that no document explains."""
+        if self.name not in FINDINGS:
+            raise ValueError(f"A check is for one of the findings {', '.join(FINDINGS)}; got {self.name!r}.")
+
 
 # enough for means over hundreds of examples; importance weights need more
 _QUICK_SAMPLES = 16
-_SEVERITIES = ("serious", "warning", "note")
 
 
-def _check(name: str, find: Callable[[Measurements], Finding | None], *needs: str) -> Check:
-    return Check(name, find, frozenset(needs))
+def _check(name: str, find: Callable[[Measurements], Finding | None], *needs: str) -> FindingCheck:
+    return FindingCheck(name, find, frozenset(needs))
 
 
-ALL_CHECKS: tuple[Check, ...] = (
+ALL_CHECKS: tuple[FindingCheck, ...] = (
     _check("posterior_collapse", find_posterior_collapse, OTHERS),
     _check("collapsed_dimensions", find_collapsed_dimensions),
     _check("collapsed_layer", find_collapsed_layer),
@@ -85,7 +89,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     _check("unstable_gradients", find_unstable_gradients),
 )
 
-QUICK_CHECKS: tuple[Check, ...] = tuple(
+QUICK_CHECKS: tuple[FindingCheck, ...] = tuple(
     check for check in ALL_CHECKS if not check.needs & {WEIGHTS, REFINEMENT}
 )
 
@@ -100,7 +104,7 @@ def diagnose(
     num_samples: int = 300,
     max_examples: int = 500,
     chunk_size: int = 500,
-    checks: Sequence[Check] = ALL_CHECKS,
+    checks: Sequence[FindingCheck] = ALL_CHECKS,
     prepare: Prepare | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
@@ -143,7 +147,7 @@ def diagnose(
             progress=progress,
         )
         findings = [finding for check in checks if (finding := check.find(measured)) is not None]
-    return Diagnosis(tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))))
+    return Diagnosis.of(findings)
 
 
 def _thinned(key: PRNGKeyArray, batch: Example, max_examples: int) -> Example:

@@ -1,10 +1,14 @@
 """What a diagnosis says: findings with stable names, each a measurement, its meaning and its remedy."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from latlas.core import finite_or_none, number_or_nan, object_of
+
 Severity = Literal["note", "warning", "serious"]
+SEVERITIES = ("serious", "warning", "note")  # the worst first
 
 # The names are an interface: scripts read them. Each is explained in docs/guides/diagnosis.md.
 FINDINGS = (
@@ -46,16 +50,29 @@ class Finding:
     meaning: str
     remedy: str
 
-    def __post_init__(self) -> None:
-        """Refuses a name that no document explains."""
-        if self.name not in FINDINGS:
-            raise ValueError(f"A finding has one of the names {', '.join(FINDINGS)}; got {self.name!r}.")
-
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, ready for JSON; an infinite number is `None`."""
-        values = asdict(self)
-        numbers = {name: float(values[name]) for name in ("measured", "threshold")}
-        return values | {name: x if abs(x) < float("inf") else None for name, x in numbers.items()}
+        return asdict(self) | {
+            name: finite_or_none(getattr(self, name)) for name in ("measured", "threshold")
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Finding":
+        """The inverse of `to_dict`; a number that is `None` is infinite. A later version may know more names.
+
+        Raises:
+            ValueError: if it is no object, or a number is something else.
+        """
+        values = object_of(values)
+        numbers = (values.get(name) for name in ("measured", "threshold"))
+        severity = values.get("severity")
+        return cls(
+            str(values.get("name") or "unnamed"),
+            severity if severity in SEVERITIES else "note",
+            *(math.inf if number is None else number_or_nan(number) for number in numbers),
+            str(values.get("meaning") or ""),
+            str(values.get("remedy") or ""),
+        )
 
 
 @dataclass(frozen=True)
@@ -76,3 +93,20 @@ class Diagnosis:
     def to_dict(self) -> dict[str, Any]:
         """`findings` and `healthy` as plain values, ready for JSON."""
         return {"findings": [finding.to_dict() for finding in self.findings], "healthy": self.healthy}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Diagnosis":
+        """The inverse of `to_dict`, the most severe first.
+
+        Raises:
+            ValueError: if it has another form.
+        """
+        found = object_of(values).get("findings")
+        if not isinstance(found, list | tuple):
+            raise ValueError(f"A diagnosis has a list of findings; got {found!r}.")  # noqa: TRY004 - a file's content
+        return cls.of(Finding.from_dict(finding) for finding in found)
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding]) -> "Diagnosis":
+        """Of these findings, brought into the order of their severity."""
+        return cls(tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))))

@@ -29,11 +29,11 @@ def layers(distribution: Any, z: PyTree[Array]) -> dict[str, tuple[Any, PyTree[A
 
 def log_density(distribution: Any, z: PyTree[Array]) -> Scalar:
     """Its log density, and -inf outside its support, where NumPyro continues the formula without a word."""
-    value = distribution.log_prob(z)
+    value: Scalar = distribution.log_prob(z)
     if not isinstance(distribution, dist.Distribution) or is_point(distribution):
         return value
     try:
-        inside = jnp.all(distribution.support(z))
+        inside = jnp.all(distribution.support(z))  # pyright: ignore[reportOptionalCall]  # NumPyro: None in the base class
     except NotImplementedError:
         return value
     return jnp.where(inside, value, -jnp.inf)

@@ -48,59 +48,50 @@ class Layer:
     rate: float
 
 
+# Burda et al. 2016 (arXiv:1509.00519, section 5.2), here as a share of the prior's variance, so that a prior of another
+# scale changes nothing
+ACTIVE_SHARE = 0.01
+
+
 @dataclass(frozen=True)
-class Measurements:
-    """A model on held-out examples, measured; in nats per example. What could not be measured is nan or `None`.
+class OfBound:
+    """The ELBO of each example, and how far it may lie below log p(x).
 
     Attributes:
         num_samples: draws per example.
         log_likelihood: E_q[log p(x | z)] of each example.
         rate: KL(q || p) of each example, exact where it has a closed form; nan without a prior.
         kl_per_dimension: its mean per dimension, where q and p factorise.
-        layers: the named parts of the latent.
-        information: estimated mutual information of an example and its z under q, at most `log(examples)`.
-        own: log p(x | z) of each example with one z of its own.
-        others: log p(x | z) of each example with z of other examples.
-        outside_prior: share of the draws of q where the prior's density is zero.
-        outside_likelihood: share of the examples with log p(x | z) minus infinity or not a number.
-        point_prior: whether the prior or a layer of it is a point (Dirac).
-        point_posterior: whether the posterior or a layer of it is.
-        outside_data: share of the observed entries outside the support of their head.
-        residual_ratio: name of an array of x -> (mean absolute residual of the data over that of the likelihood's own
-            draws) squared: a ratio of variances.
         pareto_k: of each example's importance weights; `None` without a prior.
-        aggregate_kl: KL(aggregate posterior || prior) from below, where there is one prior for all.
         amortization: what refining gains in ELBO, of a few examples.
-        train_elbo: the ELBO of each training example.
-        constant_log_likelihood: of the training examples under the best prediction without z, mean.
-        curves: the history of the training.
     """
 
     num_samples: int
     log_likelihood: Float[np.ndarray, " examples"]
     rate: Float[np.ndarray, " examples"]
     kl_per_dimension: Float[np.ndarray, " latent"] | None
-    layers: Sequence[Layer]
-    information: float
-    own: Float[np.ndarray, " examples"]
-    others: Float[np.ndarray, "examples others"]
-    outside_prior: float
-    outside_likelihood: float
-    point_prior: bool
-    point_posterior: bool
-    outside_data: float
-    residual_ratio: Mapping[str, float]
     pareto_k: Float[np.ndarray, " examples"] | None
-    aggregate_kl: Estimate | None
     amortization: Float[np.ndarray, " few"] | None
-    train_elbo: Float[np.ndarray, " examples"] | None
-    constant_log_likelihood: float
-    curves: Curves | None
 
     @property
     def elbo(self) -> Float[np.ndarray, " examples"]:
         """E_q[log p(x | z)] - KL(q || p) of each example."""
         return self.log_likelihood - self.rate
+
+
+@dataclass(frozen=True)
+class OfLatent:
+    """What the latent holds.
+
+    Attributes:
+        layers: its named parts.
+        information: estimated mutual information of an example and its z under q, at most `log(examples)`.
+        aggregate_kl: KL(aggregate posterior || prior) from below, where there is one prior for all.
+    """
+
+    layers: Sequence[Layer]
+    information: float
+    aggregate_kl: Estimate | None
 
     @property
     def active(self) -> int:
@@ -113,9 +104,73 @@ class Measurements:
         return sum(layer.unit_variance.size for layer in self.layers)
 
 
-# Burda et al. 2016 (arXiv:1509.00519, section 5.2), here as a share of the prior's variance, so that a prior of another
-# scale changes nothing
-ACTIVE_SHARE = 0.01
+@dataclass(frozen=True)
+class OfDecoder:
+    """What the decoder makes of a latent.
+
+    Attributes:
+        own: log p(x | z) of each example with one z of its own.
+        others: log p(x | z) of each example with z of other examples.
+        residual_ratio: name of an array of x -> (mean absolute residual of the data over that of the likelihood's own
+            draws) squared: a ratio of variances.
+    """
+
+    own: Float[np.ndarray, " examples"]
+    others: Float[np.ndarray, "examples others"]
+    residual_ratio: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class OfSupport:
+    """Where one distribution has no density and another has mass.
+
+    Attributes:
+        outside_prior: share of the draws of q where the prior's density is zero.
+        outside_likelihood: share of the examples with log p(x | z) minus infinity or not a number.
+        outside_data: share of the observed entries outside the support of their head.
+        point_prior: whether the prior or a layer of it is a point (Dirac).
+        point_posterior: whether the posterior or a layer of it is.
+    """
+
+    outside_prior: float
+    outside_likelihood: float
+    outside_data: float
+    point_prior: bool
+    point_posterior: bool
+
+
+@dataclass(frozen=True)
+class OfTraining:
+    """What the training data and the run say.
+
+    Attributes:
+        elbo: of each training example; `None` without them.
+        constant_log_likelihood: of the training examples under the best prediction without z, mean.
+        curves: the history of the training.
+    """
+
+    elbo: Float[np.ndarray, " examples"] | None
+    constant_log_likelihood: float
+    curves: Curves | None
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """A model on held-out examples, measured; in nats per example. What could not be measured is nan or `None`.
+
+    Attributes:
+        bound: the ELBO of each example, and how far it may lie below log p(x).
+        latent: what the latent holds.
+        decoder: what the decoder makes of it.
+        support: where densities are zero.
+        training: what the training data and the run say.
+    """
+
+    bound: OfBound
+    latent: OfLatent
+    decoder: OfDecoder
+    support: OfSupport
+    training: OfTraining
 
 
 def measure(
@@ -164,26 +219,28 @@ def measure(
     per_dimension = found["kl_per_dimension"]
     one_prior = with_prior and batch.condition is None
     return Measurements(
-        num_samples=sampling.num_samples,
-        log_likelihood=found["log_likelihood"],
-        rate=found["rate"],
-        kl_per_dimension=None if per_dimension is None else np.mean(per_dimension, axis=0),
-        layers=tuple(_layer(name, stats) for name, stats in found["layers"].items()),
-        information=_information(log_q),
-        own=found["own"],
-        others=others,
-        outside_prior=float(np.mean(found["outside_prior"])),
-        outside_likelihood=float(np.mean(~np.isfinite(found["log_likelihood"]))),
-        point_prior=bool(found["point_prior"].any()),
-        point_posterior=bool(found["point_posterior"].any()),
-        outside_data=float(np.mean(found["outside_data"])),
-        residual_ratio=_ratios(found["residuals"]),
-        pareto_k=found["pareto_k"] if with_prior and WEIGHTS in needs else None,
-        aggregate_kl=aggregate_kl(_codes(found), found["log_prior"], log_q) if one_prior else None,
-        amortization=amortization,
-        train_elbo=train_elbo,
-        constant_log_likelihood=constant,
-        curves=Curves.of(history),
+        OfBound(
+            sampling.num_samples,
+            found["log_likelihood"],
+            found["rate"],
+            None if per_dimension is None else np.mean(per_dimension, axis=0),
+            found["pareto_k"] if with_prior and WEIGHTS in needs else None,
+            amortization,
+        ),
+        OfLatent(
+            tuple(_layer(name, stats) for name, stats in found["layers"].items()),
+            _information(log_q),
+            aggregate_kl(_codes(found), found["log_prior"], log_q) if one_prior else None,
+        ),
+        OfDecoder(found["own"], others, _ratios(found["residuals"])),
+        OfSupport(
+            outside_prior=float(np.mean(found["outside_prior"])),
+            outside_likelihood=float(np.mean(~np.isfinite(found["log_likelihood"]))),
+            outside_data=float(np.mean(found["outside_data"])),
+            point_prior=bool(found["point_prior"].any()),
+            point_posterior=bool(found["point_posterior"].any()),
+        ),
+        OfTraining(train_elbo, constant, Curves.of(history)),
     )
 
 

@@ -55,7 +55,9 @@ class OfDraws(eqx.Module):
         draws = self._all(one_draw)
         first = jax.tree.map(lambda leaf: leaf[0], draws["z"])
         likelihood = model.likelihood(first, example.condition)
-        log_q, log_p = (sum(layer["log_density"] for layer in draws[side].values()) for side in "qp")
+        log_q, log_p = (
+            sum((layer["log_density"] for layer in draws[side].values()), jnp.asarray(0.0)) for side in "qp"
+        )
         points = [
             any(is_point(link) for link, _ in layers(d, first).values()) if d is not None else False
             for d in (q, p)

@@ -1,6 +1,6 @@
 """Data against their likelihood: are they where it has mass, and as far from its mean as its own draws are?"""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,20 @@ from latlas.distributions import (
     Poisson,
 )
 
-# (name, head, parameters, x, observed, spread)
-Part = tuple[str, AbstractHead, PyTree, Array, Bool[Array, "..."], PyTree]
+
+class Part(NamedTuple):
+    """One array of x under its head."""
+
+    name: str
+    head: AbstractHead
+    params: PyTree
+    x: Array
+    observed: Bool[Array, "..."]
+    spread: PyTree
 
 
 def parts(likelihood: Any, x: PyTree, observed: PyTree | None, spread: PyTree) -> list[Part]:
-    """(name, head, parameters, x, observed, spread) of each array of x; of a likelihood of another kind, none."""
+    """Each array of x; of a likelihood of another kind, none."""
     if not isinstance(likelihood, Likelihood):
         return []
     head, params = likelihood.head, likelihood.params
@@ -33,11 +41,13 @@ def parts(likelihood: Any, x: PyTree, observed: PyTree | None, spread: PyTree) -
             for name, part in head.heads.items()
         ]
         found = [(name, part) for name, one, x_, o in inner for part in parts(one, x_, o, spread[name])]
-        return [(name if own == "x" else f"{name}.{own}", *rest) for name, (own, *rest) in found]
+        return [
+            part._replace(name=name if part.name == "x" else f"{name}.{part.name}") for name, part in found
+        ]
     if not isinstance(x, jax.Array):
         return []
     mask = jnp.ones(x.shape, bool) if observed is None else observed
-    return [("x", head, params, x, mask, spread)]
+    return [Part("x", head, params, x, mask, spread)]
 
 
 def spread_of_entries(batch: Example) -> PyTree[Float[Array, "..."]]:
@@ -73,7 +83,7 @@ def residuals(
     """
     found = {}
     for name, head, params, x_, mask, scale in parts(likelihood, x, observed, spread):
-        mean = head.mean(params)
+        mean, scale = head.mean(params), jnp.asarray(scale)
         if isinstance(_innermost(head), Bernoulli | Categorical) or mean.shape != x_.shape:
             continue
         weight = jnp.where(mask & (scale > 0), 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)

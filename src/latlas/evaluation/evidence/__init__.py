@@ -4,10 +4,14 @@ from latlas.evaluation.evidence._annealing import Annealing as Annealing
 from latlas.evaluation.evidence._annealing import SigmoidTemperatures as SigmoidTemperatures
 from latlas.evaluation.evidence._annealing import annealed_log_evidence as annealed_log_evidence
 from latlas.evaluation.evidence._bracket import Bracket as Bracket
+from latlas.evaluation.evidence._bracket import BracketSummary as BracketSummary
+from latlas.evaluation.evidence._bracket import SameExamples as SameExamples
 from latlas.evaluation.evidence._bracket import bracket as bracket
 from latlas.evaluation.evidence._bracket import chi_bracket as chi_bracket
 from latlas.evaluation.evidence._bracket import simulated_bracket as simulated_bracket
 from latlas.evaluation.evidence._certificate import Certificate as Certificate
+from latlas.evaluation.evidence._certificate import CertificateSummary as CertificateSummary
+from latlas.evaluation.evidence._certificate import OverExamples as OverExamples
 from latlas.evaluation.evidence._certificate import certificate as certificate
 from latlas.evaluation.evidence._elbo import ElboPerExample as ElboPerExample
 from latlas.evaluation.evidence._elbo import RateDistortion as RateDistortion

@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import AbstractSchedule, Example, Progress
-from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.sampling import HMC, AbstractTransition, GeometricPath
-from latlas.stats import pareto_k
+from latlas.stats import WeightStatistics, pareto_k, weight_statistics
 
 
 class SigmoidTemperatures(AbstractSchedule):
@@ -194,7 +194,7 @@ def annealed_log_evidence(
     model: AbstractLatentModel,
     batch: Example,
     *,
-    annealing: Annealing = Annealing(),  # noqa: B008 - frozen
+    annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     prepare: Prepare | None = None,
     progress: Progress | None = None,
@@ -213,7 +213,7 @@ def annealed_log_evidence(
         key: draws all; example i sees `fold_in(key, i)`.
         model: any latent-variable model; for HMC of continuous latents.
         batch: examples with a leading axis, on the host or on a device.
-        annealing: chains, temperatures, transition, and how many examples at once.
+        annealing: chains, temperatures, transition, and how many examples at once; `Annealing()` by default.
         proposal: example -> r, where the walk begins; the model's prior by default, `model.posterior` for q.
         prepare: `(key, batch) -> batch` as in training, applied to each example by itself.
         progress: called with the examples done and the examples in all.
@@ -228,6 +228,7 @@ def annealed_log_evidence(
         Neal 2001, Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda, Salakhutdinov and Grosse 2017,
         arXiv:1611.04273.
     """
+    annealing = annealing or Annealing()
     measure = _MeasureAnnealed(annealing, proposal)
     statistics, log_weights = map_examples(measure, key, model, batch, annealing.sampling, prepare, progress)
     return annealed_evidence(statistics, log_weights)
@@ -238,7 +239,9 @@ def annealed_evidence(
 ) -> EvidencePerExample:
     """The result of all examples, with the tail of their pooled weights."""
     return EvidencePerExample(
-        *statistics, num_samples=log_weights.shape[1], pooled_pareto_k=pooled_pareto_k(log_weights)
+        *map(np.asarray, statistics),
+        num_samples=log_weights.shape[1],
+        pooled_pareto_k=pooled_pareto_k(log_weights),
     )
 
 

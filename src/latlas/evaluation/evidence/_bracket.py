@@ -11,14 +11,24 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import Estimate, Example, Progress, num_examples
+from latlas.core import (
+    Estimate,
+    Evidence,
+    Example,
+    Progress,
+    finite_or_none,
+    num_examples,
+    number_or_nan,
+    object_of,
+)
 from latlas.evaluation.evidence._annealing import AnnealedChains, Annealing, annealed_evidence
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._exact import exact_log_evidence, exact_model
-from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics, weight_statistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, map_examples
 from latlas.models import AbstractLatentModel
+from latlas.stats import WeightStatistics, weight_statistics
 
 
 @dataclass(frozen=True)
@@ -46,16 +56,102 @@ class Bracket:
         """Mean of upper - lower, and its standard error; it may fall below zero by chance."""
         return mean_estimate(np.asarray(self.upper.log_evidence) - np.asarray(self.lower.log_evidence))
 
+    def summary(self) -> "BracketSummary":
+        """Means over the examples."""
+        return BracketSummary(
+            self.lower.summary(),
+            self.upper.summary(),
+            self.width,
+            self.upper_is_bound,
+            self.simulated_width,
+            None if self.exact is None else float(np.mean(self.exact, dtype=np.float64)),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Means over the examples as plain values, ready for JSON; what is not finite or not known is `None`."""
+        """The summary as plain values, ready for JSON; what is not finite or not known is `None`."""
+        return self.summary().to_dict()
+
+
+@dataclass(frozen=True)
+class SameExamples:
+    """Other estimates on the examples of a bracket, which can be held against it.
+
+    Attributes:
+        elbo: from below.
+        importance: importance-weighted log p(x).
+        num_examples: how many examples these are.
+    """
+
+    elbo: Estimate
+    importance: Evidence
+    num_examples: int
+
+
+@dataclass(frozen=True)
+class BracketSummary:
+    """Between which figures the mean log p(x) lies, in nats per example.
+
+    Attributes:
+        lower: the lower side.
+        upper: the upper side.
+        width: mean of upper - lower.
+        upper_is_bound: false on real data, where the upper side is an estimate.
+        simulated_width: of the bracket on data drawn from the model, where both sides are bounds; `None` if it was not
+            measured.
+        exact: log p(x) itself, where the model knows it; else `None`.
+        same_examples: other estimates on the same examples; `None` if there are none.
+    """
+
+    lower: Evidence
+    upper: Evidence
+    width: Estimate
+    upper_is_bound: bool
+    simulated_width: Estimate | None = None
+    exact: float | None = None
+    same_examples: SameExamples | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON, in one object; what is not finite or not known is `None`."""
+        beside = self.same_examples
+        same = (
+            {}
+            if beside is None
+            else {"elbo": beside.elbo.to_dict(), "importance": beside.importance.to_dict()}
+        )
+        same |= {} if beside is None else {"num_examples": beside.num_examples}
         return {
-            "lower": _side(self.lower),
-            "upper": _side(self.upper),
-            "width": _estimate(self.width),
+            "lower": self.lower.to_dict(),
+            "upper": self.upper.to_dict(),
+            "width": self.width.to_dict(),
             "upper_is_bound": self.upper_is_bound,
-            "simulated_width": None if self.simulated_width is None else _estimate(self.simulated_width),
-            "exact": None if self.exact is None else _number(np.mean(self.exact, dtype=np.float64)),
-        }
+            "simulated_width": None if self.simulated_width is None else self.simulated_width.to_dict(),
+            "exact": None if self.exact is None else finite_or_none(self.exact),
+        } | same
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "BracketSummary":
+        """The inverse of `to_dict`; a number that is `None` becomes nan.
+
+        Raises:
+            ValueError: if a part has another form.
+        """
+        values = object_of(values)
+        simulated, exact, same = values.get("simulated_width"), values.get("exact"), None
+        if values.get("elbo") is not None:  # files of before these were kept have none
+            same = SameExamples(
+                Estimate.from_dict(values["elbo"]),
+                Evidence.from_dict(values.get("importance")),
+                int(values.get("num_examples") or 0),
+            )
+        return cls(
+            Evidence.from_dict(values.get("lower")),
+            Evidence.from_dict(values.get("upper")),
+            Estimate.from_dict(values.get("width")),
+            values.get("upper_is_bound") is True,
+            None if simulated is None else Estimate.from_dict(simulated),
+            None if exact is None else number_or_nan(exact),
+            same,
+        )
 
 
 def chi_bracket(evidence: EvidencePerExample) -> Bracket:
@@ -89,7 +185,7 @@ def simulated_bracket(
     *,
     num_examples: int = 100,
     condition: PyTree[Array] | None = None,
-    annealing: Annealing = Annealing(),  # noqa: B008 - frozen
+    annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     progress: Progress | None = None,
 ) -> Bracket:
@@ -107,7 +203,7 @@ def simulated_bracket(
         model: any latent-variable model.
         num_examples: how many examples are drawn.
         condition: for a conditional model, one condition per example along the leading axis.
-        annealing: chains, temperatures, transition.
+        annealing: chains, temperatures, transition; `Annealing()` by default.
         proposal: example -> where the walk begins; the prior by default.
         progress: called with the examples done and the examples in all.
 
@@ -126,6 +222,7 @@ def simulated_bracket(
         )
     # of an example only its condition is looked at; what x is comes from the model
     batch = Example(np.zeros(num_examples, np.float32), condition=condition)
+    annealing = annealing or Annealing()
     measure = _MeasureSimulated(annealing, proposal)
     return _bracket(map_examples(measure, key, model, batch, annealing.sampling, None, progress), True)
 
@@ -135,7 +232,7 @@ def bracket(
     model: AbstractLatentModel,
     batch: Example,
     *,
-    annealing: Annealing = Annealing(),  # noqa: B008 - frozen
+    annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     num_simulated: int = 32,
     prepare: Prepare | None = None,
@@ -155,7 +252,7 @@ def bracket(
         key: draws all; example i sees `fold_in(key, i)`.
         model: any latent-variable model.
         batch: examples with a leading axis, on the host or on a device.
-        annealing: chains, temperatures, transition.
+        annealing: chains, temperatures, transition; `Annealing()` by default.
         proposal: example -> where the walk begins; the prior by default, `model.posterior` for q.
         num_simulated: examples drawn from the model for the width there; 0 for none.
         prepare: `(key, batch) -> batch` as in training, applied to each example by itself.
@@ -169,6 +266,7 @@ def bracket(
     """
     total = num_examples(batch)
     real_key, simulated_key = jr.split(key)
+    annealing = annealing or Annealing()
     measure = _MeasureBracket(annealing, proposal)
     step = _offset(progress, 0, total + num_simulated)
     found = map_examples(measure, real_key, model, batch, annealing.sampling, prepare, step)
@@ -249,26 +347,13 @@ def _sides(model, example, forward: AnnealedChains, reverse: AnnealedChains) -> 
 def _bracket(found: _Sides, upper_is_bound: bool, width: Estimate | None = None) -> Bracket:
     upper = found.upper._replace(log_evidence=-found.upper.log_evidence)
     return Bracket(
-        annealed_evidence(found.lower, found.log_weights),
-        annealed_evidence(upper, found.minus_reverse),
+        annealed_evidence(found.lower, np.asarray(found.log_weights)),
+        annealed_evidence(upper, np.asarray(found.minus_reverse)),
         upper_is_bound,
-        found.exact,
+        None if found.exact is None else np.asarray(found.exact),
         width,
     )
 
 
 def _offset(progress: Progress | None, done_before: int, total: int) -> Progress | None:
     return None if progress is None else lambda done, _: progress(done_before + done, total)
-
-
-def _side(evidence: EvidencePerExample) -> dict[str, Any]:
-    found = evidence.summary().to_dict()
-    return {name: _number(x) if isinstance(x, float) else x for name, x in found.items()}
-
-
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    return {name: _number(x) for name, x in estimate.to_dict().items()}
-
-
-def _number(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None

@@ -1,11 +1,13 @@
 """Certificates: how far q can be from the posterior, from the ELBO and an upper estimate of log p(x)."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from latlas.core import finite_or_none, number_or_nan, object_of
 from latlas.evaluation.evidence._bracket import Bracket
 from latlas.evaluation.evidence._elbo import ElboPerExample
 from latlas.evaluation.evidence._importance import EvidencePerExample
@@ -79,21 +81,129 @@ class Certificate:
         doubt = "" if self.reliable else " The weights of the upper side are unreliable, and so is all this."
         return f"{found} Here {_MEANING[self.basis]}.{doubt}"
 
+    def figures(self) -> "CertificateSummary":
+        """The same over the examples, in numbers."""
+        low, high = self.total_variation_within()
+        return CertificateSummary(
+            OverExamples.of(self.kl, _rms(self.kl_standard_error)),
+            OverExamples.of(self.total_variation),
+            (OverExamples.of(low), OverExamples.of(high)),
+            int(np.sum(self.vacuous)),
+            len(self.kl),
+            self.basis,
+            self.reliable,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Figures over the examples as plain values, ready for JSON; `meaning` is the summary."""
-        low, high = self.total_variation_within()
+        return self.figures().to_dict() | {"meaning": self.summary()}
+
+
+@dataclass(frozen=True)
+class OverExamples:
+    """One number per example, in short.
+
+    Attributes:
+        mean: over the examples; infinite ones make it so.
+        median: of them.
+        largest: of them.
+        standard_error: of the mean; nan where it was not estimated.
+    """
+
+    mean: float
+    median: float
+    largest: float
+    standard_error: float = math.nan
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, " examples"], standard_error: float = math.nan) -> "OverExamples":
+        """Of these numbers."""
+        return cls(float(np.mean(values)), float(np.median(values)), float(np.max(values)), standard_error)
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Plain values; `value` is the mean, what is not finite `None`, and an error that was not estimated left out."""
+        figures = {"value": self.mean, "median": self.median, "largest": self.largest}
+        figures |= {} if math.isnan(self.standard_error) else {"standard_error": self.standard_error}
+        return {name: finite_or_none(x) for name, x in figures.items()}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "OverExamples":
+        """The inverse of `to_dict`; of a file that has a mean alone, this stands for the median too.
+
+        Raises:
+            ValueError: if it has another form.
+        """
+        values = {} if values is None else object_of(values)
+        mean, largest, error = (number_or_nan(values.get(n)) for n in ("value", "largest", "standard_error"))
+        return cls(mean, number_or_nan(values["median"]) if "median" in values else mean, largest, error)
+
+
+@dataclass(frozen=True)
+class CertificateSummary:
+    """How far q can be from the posterior, over the examples.
+
+    Attributes:
+        kl: bound on KL(q || posterior), nats.
+        total_variation: bound on the total variation distance.
+        within: the same bound at two standard errors of the KL below and above.
+        num_vacuous: for how many examples it is above 1 and says nothing.
+        num_examples: how many examples there are; 0 in a file that does not say it.
+        basis: what it rests on.
+        reliable: whether the errors mean what they say.
+    """
+
+    kl: OverExamples
+    total_variation: OverExamples
+    within: tuple[OverExamples, OverExamples]
+    num_vacuous: int
+    num_examples: int
+    basis: Basis
+    reliable: bool
+
+    @property
+    def vacuous(self) -> float:
+        """Share of the examples of which it says nothing; of a file without their number, whether the mean is above 1."""
+        return (
+            self.num_vacuous / self.num_examples
+            if self.num_examples
+            else float(self.total_variation.mean > 1)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; `vacuous` says where the mean lies."""
         return {
-            "kl": _over_examples(self.kl) | {"standard_error": _finite(_rms(self.kl_standard_error))},
-            "total_variation": _over_examples(self.total_variation),
-            "total_variation_low": _over_examples(low),
-            "total_variation_high": _over_examples(high),
-            "vacuous": bool(np.mean(self.total_variation) > 1),
-            "num_vacuous": int(np.sum(self.vacuous)),
-            "num_examples": len(self.kl),
+            "kl": self.kl.to_dict(),
+            "total_variation": self.total_variation.to_dict(),
+            "total_variation_low": self.within[0].to_dict(),
+            "total_variation_high": self.within[1].to_dict(),
+            "vacuous": self.total_variation.mean > 1,
+            "num_vacuous": self.num_vacuous,
+            "num_examples": self.num_examples,
             "basis": self.basis,
             "reliable": self.reliable,
-            "meaning": self.summary(),
         }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "CertificateSummary":
+        """The inverse of `to_dict`; a number that is `None` becomes nan.
+
+        Raises:
+            ValueError: if a part has another form.
+        """
+        values = object_of(values)
+        basis = values.get("basis")
+        return cls(
+            OverExamples.from_dict(values.get("kl")),
+            OverExamples.from_dict(values.get("total_variation")),
+            (
+                OverExamples.from_dict(values.get("total_variation_low")),
+                OverExamples.from_dict(values.get("total_variation_high")),
+            ),
+            int(values.get("num_vacuous") or 0),
+            int(values.get("num_examples") or 0),
+            basis if basis in _MEANING else "estimate",
+            values.get("reliable") is not False,
+        )
 
 
 def certificate(elbo: ElboPerExample, upper: EvidencePerExample | Bracket) -> Certificate:
@@ -122,16 +232,6 @@ def certificate(elbo: ElboPerExample, upper: EvidencePerExample | Bracket) -> Ce
     return Certificate(kl, np.hypot(error, elbo.standard_error), basis, reliable)
 
 
-def _over_examples(values: Float[np.ndarray, " examples"]) -> dict[str, float | None]:
-    """Mean (`value`), median and largest; `None` for what is not finite."""
-    figures = {"value": np.mean(values), "median": np.median(values), "largest": np.max(values)}
-    return {name: _finite(x) for name, x in figures.items()}
-
-
 def _rms(errors: Float[np.ndarray, " examples"]) -> float:
     """Standard error of the mean over the examples, whose Monte Carlo errors are independent."""
     return float(np.sqrt(np.mean(np.square(errors)) / len(errors)))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -83,8 +83,10 @@ def elbo_terms(q: Any, p: Any, terms: SampledTerms) -> ElboTerms:
 def elbo_per_example(found: ElboTerms) -> ElboPerExample:
     """The arrays of all examples as a result."""
     per_dimension = found.kl_per_dimension
-    mean = None if per_dimension is None else np.mean(per_dimension, axis=0, dtype=np.float64)
-    return ElboPerExample(found.rate, found.distortion, mean, found.standard_error)
+    mean = None if per_dimension is None else np.asarray(np.mean(per_dimension, axis=0, dtype=np.float64))
+    return ElboPerExample(
+        np.asarray(found.rate), np.asarray(found.distortion), mean, np.asarray(found.standard_error)
+    )
 
 
 def elbo(

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+from jaxtyping import Float, PRNGKeyArray
 
 from latlas.core import PARETO_K_LIMIT, Evidence, Example, Progress
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
-from latlas.stats import effective_sample_size, log_mean_exp, log_mean_exp_standard_error, pareto_k
+from latlas.stats import weight_statistics
 
 # nats: the log of a mean with a relative error of a half is about an eighth too low
 _LARGEST_ERROR = 0.5
@@ -69,25 +69,6 @@ class EvidencePerExample:
             pareto_k=worst,
             reliable=bool(tame),
         )
-
-
-class WeightStatistics(NamedTuple):
-    """What the log-weights of one example say."""
-
-    log_evidence: Scalar
-    standard_error: Scalar
-    effective_sample_size: Scalar
-    pareto_k: Scalar
-
-
-def weight_statistics(log_weights: Float[Array, " samples"]) -> WeightStatistics:
-    """Evidence, its error, and the state of the weights, of one example."""
-    return WeightStatistics(
-        log_mean_exp(log_weights),
-        log_mean_exp_standard_error(log_weights),
-        effective_sample_size(log_weights),
-        pareto_k(log_weights),
-    )
 
 
 def importance_log_evidence(

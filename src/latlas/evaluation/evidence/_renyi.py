@@ -7,10 +7,11 @@ import equinox as eqx
 from jaxtyping import PRNGKeyArray
 
 from latlas.core import Example, Progress
-from latlas.evaluation.evidence._importance import EvidencePerExample, WeightStatistics
+from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.stats import (
+    WeightStatistics,
     effective_sample_size,
     log_mean_exp_standard_error,
     pareto_k,

@@ -66,10 +66,10 @@ class Sampling(eqx.Module):
 
 
 def map_examples(
-    fn: Callable[[PRNGKeyArray, Any, Example], PyTree[Array]],
+    fn: Callable[[PRNGKeyArray, Any, Any], PyTree[Array]],
     key: PRNGKeyArray,
     model: Any,
-    batch: Example,
+    batch: PyTree,
     sampling: Sampling,
     prepare: Prepare | None,
     progress: Progress | None,

@@ -4,7 +4,7 @@ log p(x) - ELBO(q) = [log p(x) - ELBO(q*)] + [ELBO(q*) - ELBO(q)]: what the best
 (approximation), and what the encoder's q misses of q* (amortisation).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -13,13 +13,21 @@ import numpy as np
 from jax import random as jr
 from jaxtyping import Float, PRNGKeyArray, Scalar
 
-from latlas.core import PARETO_K_LIMIT, Estimate, Example, Progress, num_examples
+from latlas.core import (
+    PARETO_K_LIMIT,
+    Estimate,
+    Example,
+    Progress,
+    num_examples,
+    number_or_nan,
+    object_of,
+)
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._exact import exact_log_evidence
-from latlas.evaluation.evidence._importance import WeightStatistics, weight_statistics
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.evaluation.inference._refine import Refined, Refinement, refine
 from latlas.models import AbstractLatentModel
+from latlas.stats import WeightStatistics, weight_statistics
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,7 @@ class GapSummary:
         total: log p(x) - ELBO(q): the mean of KL(q || posterior).
         approximation: log p(x) - ELBO(q*): a richer family shrinks it.
         amortization: ELBO(q*) - ELBO(q): a better encoder, or refining, shrinks it.
-        log_evidence: log p(x).
-        elbo: of the model's own posteriors.
-        refined_elbo: of the refined ones.
+        between: the figures that these are differences of.
         num_examples: how many examples were measured.
         converged: share of them whose refinement ended by itself.
         reliable: whether log p(x) is exact, or estimated from weights that are tame enough; where it is not, it and
@@ -42,19 +48,55 @@ class GapSummary:
     total: Estimate
     approximation: Estimate
     amortization: Estimate
-    log_evidence: Estimate
-    elbo: Estimate
-    refined_elbo: Estimate
+    between: "GapBounds"
     num_examples: int
     converged: float
     reliable: bool
 
-    def to_dict(self) -> dict:
-        """The same as plain values, ready for JSON."""
-        return {
-            name: value.to_dict() if isinstance(value, Estimate) else value
-            for name, value in vars(self).items()
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON, in one object; what is not finite is `None`."""
+        estimates = {name: getattr(self, name) for name in _DIFFERENCES} | vars(self.between)
+        return {name: estimate.to_dict() for name, estimate in estimates.items()} | {
+            "num_examples": self.num_examples,
+            "converged": self.converged,
+            "reliable": self.reliable,
         }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "GapSummary":
+        """The inverse of `to_dict`; a number that is `None` becomes nan.
+
+        Raises:
+            ValueError: if a part has another form.
+        """
+        values = object_of(values)
+        differences = (Estimate.from_dict(values.get(name)) for name in _DIFFERENCES)
+        bounds = (Estimate.from_dict(values.get(field.name)) for field in fields(GapBounds))
+        return cls(
+            *differences,
+            GapBounds(*bounds),
+            int(values.get("num_examples") or 0),
+            number_or_nan(values.get("converged")),
+            values.get("reliable") is not False,
+        )
+
+
+@dataclass(frozen=True)
+class GapBounds:
+    """The figures that a gap lies between, means over the examples in nats.
+
+    Attributes:
+        log_evidence: log p(x).
+        elbo: of the model's own posteriors.
+        refined_elbo: of the refined ones.
+    """
+
+    log_evidence: Estimate
+    elbo: Estimate
+    refined_elbo: Estimate
+
+
+_DIFFERENCES = ("total", "approximation", "amortization")
 
 
 @dataclass(frozen=True)
@@ -92,10 +134,10 @@ class Gap:
 
     def summary(self) -> GapSummary:
         """The means over the examples with their standard errors: the spread over examples, Monte Carlo noise within."""
-        names = ("total", "approximation", "amortization", "log_evidence", "elbo", "refined_elbo")
         worst = -np.inf if self.pareto_k is None else np.quantile(self.pareto_k, 0.95, method="higher")
         return GapSummary(
-            **{name: mean_estimate(getattr(self, name)) for name in names},
+            *(mean_estimate(getattr(self, name)) for name in _DIFFERENCES),
+            GapBounds(*(mean_estimate(getattr(self, field.name)) for field in fields(GapBounds))),
             num_examples=len(self.elbo),
             converged=float(np.mean(self.refined.converged)),
             reliable=bool(worst < PARETO_K_LIMIT),
@@ -171,12 +213,9 @@ def gap(
     found = map_examples(
         _MeasureGap(sampling, known), measure_key, refined.model, rows, sampling, None, progress
     )
-    elbo, refined_elbo, exact = (
-        None if leaf is None else leaf.astype(np.float64)
-        for leaf in (found.elbo, found.refined_elbo, found.exact)
-    )
+    elbo, refined_elbo = found.elbo.astype(np.float64), found.refined_elbo.astype(np.float64)
     if known:
-        truth = exact if log_evidence is None else np.asarray(log_evidence, np.float64)
+        truth = np.asarray(found.exact if log_evidence is None else log_evidence, np.float64)
         return Gap(elbo, refined_elbo, truth, None, refined)
     own, star = found.weights
     tamer = star.pareto_k <= own.pareto_k
@@ -208,11 +247,12 @@ class _MeasureGap(eqx.Module):
             self.sampling.terms(key, refined_model, example, q)
             for q in (own, refined_model.posterior(example))
         ]
-        weights = [terms.log_likelihood + terms.log_ratio for terms in found]
+        own_weights, weights = (terms.log_likelihood + terms.log_ratio for terms in found)
         exact = exact_log_evidence(model)
         return _Measured(
-            *(jnp.mean(w) for w in weights),
-            None if self.known else tuple(map(weight_statistics, weights)),
+            jnp.mean(own_weights),
+            jnp.mean(weights),
+            None if self.known else (weight_statistics(own_weights), weight_statistics(weights)),
             None if exact is None else exact(example),
         )
 
@@ -255,8 +295,8 @@ def generalisation(train: Gap, test: Gap) -> Generalisation:
     """
     a, b = train.summary(), test.summary()
     return Generalisation(
-        bound=_difference(a.elbo, b.elbo),
-        evidence=_difference(a.log_evidence, b.log_evidence),
+        bound=_difference(a.between.elbo, b.between.elbo),
+        evidence=_difference(a.between.log_evidence, b.between.log_evidence),
         inference=_difference(b.total, a.total),
         approximation=_difference(b.approximation, a.approximation),
         amortization=_difference(b.amortization, a.amortization),

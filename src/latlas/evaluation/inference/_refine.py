@@ -24,15 +24,42 @@ from latlas.training import Adam, global_norm
 _BLOCKS_PER_CALL = 4
 
 
+class Stationarity(eqx.Module):
+    """When a noisy search rises no more: windows of steps that gain nothing.
+
+    Every `window` steps one looks at what they gained: the sum of each step along the gradient of the step after it,
+    whose noise knows nothing of it (Pflug 1983's test of stationarity). A window that gains less than `tolerance`
+    multiplies the learning rate by `decay` and starts Adam's moments anew; `patience` of them are convergence, and the
+    result is the mean of the iterates of their second half (Polyak and Juditsky 1992).
+
+    Attributes:
+        window: steps between two looks at the gain.
+        tolerance: nats that count as a gain.
+        patience: windows without gain that end the search.
+        decay: of the learning rate after a window without gain, in (0, 1).
+    """
+
+    window: int = eqx.field(static=True, default=25)
+    tolerance: float = 0.01
+    patience: int = 10
+    decay: float = 0.6
+
+    def __check_init__(self):
+        for name in ("window", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} of a Stationarity must be at least 1; got {getattr(self, name)}.")
+        if not 0 < self.decay < 1:
+            raise ValueError(f"decay of a Stationarity must lie between 0 and 1; got {self.decay}.")
+        if not self.tolerance >= 0:
+            raise ValueError(f"tolerance of a Stationarity must not be negative; got {self.tolerance}.")
+
+
 class Refinement(eqx.Module):
     """How the best posterior of a datum is sought: Adam on its ELBO, until it has converged.
 
     Gradients are path derivatives (Roeder et al. 2017, arXiv:1703.09194), whose noise vanishes where q is the posterior.
-    Every `window` steps one looks at what they gained: the sum of each step along the gradient of the step after it,
-    whose noise knows nothing of it (Pflug 1983's test of stationarity). A window that gains less than `tolerance`
-    multiplies the learning rate by `decay` and starts Adam's moments anew; `patience` of them are convergence, and the
-    result is the mean of the iterates of their second half (Polyak and Juditsky 1992). With the defaults it lies about
-    0.01 nats below the optimum for a diagonal Gaussian over 50 latents of binarized MNIST; more draws lower that.
+    With the defaults the result lies about 0.01 nats below the optimum for a diagonal Gaussian over 50 latents of
+    binarized MNIST; more draws lower that.
 
     Attributes:
         family: where q* is sought. The default is the family of the usual encoder, for which the split into
@@ -40,33 +67,23 @@ class Refinement(eqx.Module):
         num_draws: draws of z per step.
         num_check_draws: draws by which the result is compared with the start, in the end.
         learning_rate: of the first steps, in the units of the family: standard deviations for a mean.
-        decay: of the learning rate after a window without gain, in (0, 1).
-        window: steps between two looks at the gain.
-        tolerance: nats that count as a gain.
-        patience: windows without gain that end the search.
         max_steps: end of the search for data that do not converge.
+        stationarity: when it has converged.
     """
 
     family: AbstractFamily = DiagonalGaussian()
     num_draws: int = eqx.field(static=True, default=8)
     num_check_draws: int = eqx.field(static=True, default=64)
     learning_rate: float = 0.1
-    decay: float = 0.6
-    window: int = eqx.field(static=True, default=25)
-    tolerance: float = 0.01
-    patience: int = 10
     max_steps: int = 2000
+    stationarity: Stationarity = Stationarity()
 
     def __check_init__(self):
-        for name in ("num_draws", "num_check_draws", "window", "patience", "max_steps"):
+        for name in ("num_draws", "num_check_draws", "max_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} of a Refinement must be at least 1; got {getattr(self, name)}.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate of a Refinement must be positive; got {self.learning_rate}.")
-        if not 0 < self.decay < 1:
-            raise ValueError(f"decay of a Refinement must lie between 0 and 1; got {self.decay}.")
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance of a Refinement must not be negative; got {self.tolerance}.")
 
 
 @dataclass(frozen=True)
@@ -177,7 +194,9 @@ class _Search(eqx.Module):
 
         # under `vmap` the loop goes on for as long as any datum needs it, and leaves those alone that are done
         def going_on(state):
-            return (state.stale < self.refinement.patience) & (state.steps < self.refinement.max_steps)
+            return (state.stale < self.refinement.stationarity.patience) & (
+                state.steps < self.refinement.max_steps
+            )
 
         first = _State(start, _ADAM.init(start), start, zero, zero, zero)
         last = jax.lax.while_loop(going_on, lambda state: self.window(step_key, model, example, state), first)
@@ -190,12 +209,12 @@ class _Search(eqx.Module):
         before, after = jax.vmap(bound)(jax.tree.map(lambda *ends: jnp.stack(ends), start, last.mean))
         kept = after > before
         params = jax.tree.map(lambda new, old: jnp.where(kept, new, old), last.mean, start)
-        return _Found(params, example, last.steps, last.stale >= self.refinement.patience)
+        return _Found(params, example, last.steps, last.stale >= self.refinement.stationarity.patience)
 
-    def window(self, key, model, example, state):
+    def window(self, key, model, example, state: _State):
         """Some steps of Adam, and what they gained."""
-        refinement = self.refinement
-        rate = refinement.learning_rate * refinement.decay ** state.stale.astype(jnp.float32)
+        refinement, stationarity = self.refinement, self.refinement.stationarity
+        rate = refinement.learning_rate * stationarity.decay ** state.stale.astype(jnp.float32)
 
         def step(carry, index):
             params, optimizer, update, gain, total = carry
@@ -210,14 +229,16 @@ class _Search(eqx.Module):
 
         zeros = jax.tree.map(jnp.zeros_like, state.params)
         carry = (state.params, state.optimizer, zeros, jnp.zeros(()), zeros)
-        carry, _ = jax.lax.scan(step, carry, jnp.arange(refinement.window))
+        carry, _ = jax.lax.scan(step, carry, jnp.arange(stationarity.window))
         params, optimizer, _, gain, total = carry
-        gained = gain > refinement.tolerance
+        gained = gain > stationarity.tolerance
         # what is far from the end is no part of the mean
-        early = gained | (state.stale < refinement.patience // 2)
+        early = gained | (state.stale < stationarity.patience // 2)
         averaged = jnp.where(early, 0, state.averaged) + 1
         mean = jax.tree.map(
-            lambda t, m: jnp.where(early, t / refinement.window, m + (t / refinement.window - m) / averaged),
+            lambda t, m: jnp.where(
+                early, t / stationarity.window, m + (t / stationarity.window - m) / averaged
+            ),
             total,
             state.mean,
         )
@@ -225,7 +246,7 @@ class _Search(eqx.Module):
         # the second moments of a long way down would hold up the search near its end
         fresh = _ADAM.init(params)
         optimizer = jax.tree.map(lambda new, old: jnp.where(gained, old, new), fresh, optimizer)
-        return _State(params, optimizer, mean, averaged, stale, state.steps + refinement.window)
+        return _State(params, optimizer, mean, averaged, stale, state.steps + stationarity.window)
 
     def loss(self, params, key, model, example):
         """Minus the ELBO, with path derivatives."""

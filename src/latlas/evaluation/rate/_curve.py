@@ -14,7 +14,9 @@ from latlas.core import Example, Progress, RequestError
 from latlas.evaluation.evidence._elbo import elbo_terms, mean_estimate
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 
-# nats of a dimension below which it tells nothing of its example; `ReportData.active_threshold` is the same number
+Betas = Sequence[float] | Float[np.ndarray, " betas"]
+
+# nats of a dimension below which it tells nothing of its example; a report's `LatentMap.active_threshold` is the same
 PRUNED_BELOW = 0.01
 
 
@@ -145,9 +147,11 @@ class RateDistortionCurve:
         Raises:
             RequestError: if not exactly one target is given, or it lies outside the curve.
         """
-        if (rate is None) == (distortion is None):
+        targets = {"rate": rate, "distortion": distortion}
+        given = [(name, target) for name, target in targets.items() if target is not None]
+        if len(given) != 1:
             raise RequestError("A target is one number: give either rate or distortion, and not both.")
-        name, target = ("rate", rate) if distortion is None else ("distortion", distortion)
+        name, target = given[0]
         hull = self.hull()
         if len(hull) == 0:
             raise RequestError(
@@ -182,8 +186,9 @@ class RateDistortionCurve:
             raise ValueError(
                 f"A curve has the columns {', '.join(names[:-1])}; {', '.join(missing)} did not come."
             )
-        columns = {name: values.get(name) for name in names}
-        return cls(**{name: None if v is None else np.array(v, np.float64) for name, v in columns.items()})
+        columns = {name: np.array(values[name], np.float64) for name in names[:-1]}
+        kl = values.get(names[-1])
+        return cls(**columns, kl_per_dimension=None if kl is None else np.array(kl, np.float64))
 
     def _ranked(self) -> Float[np.ndarray, "betas latent"]:
         if self.kl_per_dimension is None:
@@ -193,7 +198,7 @@ class RateDistortionCurve:
         return np.flip(np.sort(self.kl_per_dimension, axis=1), axis=1)
 
 
-def checked_betas(betas: Sequence[float]) -> Float[np.ndarray, " betas"]:
+def checked_betas(betas: Betas) -> Float[np.ndarray, " betas"]:
     """Betas as an array.
 
     Raises:
@@ -214,7 +219,7 @@ def checked_betas(betas: Sequence[float]) -> Float[np.ndarray, " betas"]:
 def rate_distortion_curve(
     key: PRNGKeyArray,
     models: PyTree,
-    betas: Sequence[float],
+    betas: Betas,
     batch: Example,
     *,
     num_samples: int = 100,
@@ -253,10 +258,16 @@ def rate_distortion_curve(
     )
     per_dimension = terms.kl_per_dimension
     return RateDistortionCurve(
-        betas,
-        *(np.array([estimate.value for estimate in part]) for part in (rate, distortion, elbo)),
-        *(np.array([estimate.standard_error for estimate in part]) for part in (rate, distortion, elbo)),
-        None if per_dimension is None else np.mean(per_dimension, axis=0, dtype=np.float64),
+        betas=betas,
+        rate=np.array([estimate.value for estimate in rate]),
+        distortion=np.array([estimate.value for estimate in distortion]),
+        elbo=np.array([estimate.value for estimate in elbo]),
+        rate_standard_error=np.array([estimate.standard_error for estimate in rate]),
+        distortion_standard_error=np.array([estimate.standard_error for estimate in distortion]),
+        elbo_standard_error=np.array([estimate.standard_error for estimate in elbo]),
+        kl_per_dimension=None
+        if per_dimension is None
+        else np.asarray(np.mean(per_dimension, axis=0, dtype=np.float64)),
     )
 
 
@@ -279,11 +290,13 @@ def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
 def _plain(value: np.ndarray | None) -> list | None:
     if value is None:
         return None
-    return np.where(np.isfinite(value), value, None).tolist()
+    plain = value.astype(object)
+    plain[~np.isfinite(value)] = None
+    return plain.tolist()
 
 
 def gaussian_rate_distortion(
-    betas: Sequence[float],
+    betas: Betas,
     eigenvalues: Float[np.ndarray, " features"],
     noise_scale: float,
     latent_dim: int | None = None,

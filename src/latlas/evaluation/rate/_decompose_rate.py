@@ -89,14 +89,14 @@ def decompose_rate(
     args = (sample_key, model, posteriors)
     rows = (np.arange(n, dtype=np.int32), batch)
     found = map_rows(_Measure(num_samples), args, rows, at_once=chunk_size, progress=progress)
-    kl = np.sum(found.dimensionwise_kl, axis=1, dtype=np.float64)
+    kl = np.asarray(np.sum(found.dimensionwise_kl, axis=1, dtype=np.float64))
     parts = [np.asarray(part, np.float64) for part in (found.index_code_information, found.total_correlation)]
     return RateDecomposition(
         index_code_information=mean_estimate(parts[0]),
         total_correlation=mean_estimate(parts[1]),
         dimensionwise_kl=mean_estimate(kl),
         rate=mean_estimate(parts[0] + parts[1] + kl),
-        kl_of_dimension=np.mean(found.dimensionwise_kl, axis=0, dtype=np.float64),
+        kl_of_dimension=np.asarray(np.mean(found.dimensionwise_kl, axis=0, dtype=np.float64)),
         num_examples=n,
     )
 

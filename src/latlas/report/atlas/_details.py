@@ -11,13 +11,17 @@ from latlas.report.page._html import facts_table, text
 
 def details(data: ReportData) -> str:
     """What was asked for, what was measured and with which versions, folded away."""
-    about = {"run": None if data.run == "RUN" else data.run, "likelihood": data.likelihood, "seed": data.seed}
-    about |= {"item shape": " × ".join(map(str, data.item_shape)), "data fingerprint": data.fingerprint}
+    about = {
+        "run": None if data.run.path == "RUN" else data.run.path,
+        "likelihood": data.run.likelihood,
+        "seed": data.run.seed,
+    }
+    about |= {"item shape": " × ".join(map(str, data.items.shape)), "data fingerprint": data.run.fingerprint}
     tables = [
         facts_table("Run", {name: value for name, value in about.items() if value is not None}),
-        facts_table("Options", data.options),
-        facts_table("Evaluation (nats per example)", _flat(data.evaluation or {})),
-        facts_table("Versions", data.versions),
+        facts_table("Options", data.run.options),
+        facts_table("Evaluation (nats per example)", _flat(data.measures.evaluation or {})),
+        facts_table("Versions", data.run.versions),
         _curve_table(data),
     ]
     head = "<details><summary>Options, versions, seed</summary>"
@@ -32,7 +36,7 @@ def _curve_table(data: ReportData) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("β", "rate", "distortion", "in use"))
     in_use = ["" for _ in curve.betas]
     if curve.kl is not None:
-        in_use = [str(count) for count in (curve.kl > data.active_threshold).sum(axis=1)]
+        in_use = [str(count) for count in (curve.kl > data.latent.active_threshold).sum(axis=1)]
     points = zip(
         curve.betas,
         curve.rate,

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from latlas.evaluation.diagnosis import Finding
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import SEVERITIES, FindingRow, findings
+from latlas.report.data._evaluation import findings
 from latlas.report.drawing._text import decimal
 from latlas.report.page._html import badge, code, finite, paragraph, stacked_table, text
 
@@ -17,7 +18,7 @@ def health(data: ReportData) -> str:
     rows = findings(data)
     if rows is None:
         return ""
-    counts = Counter(row.severity if row.severity in _COUNTED else "note" for row in rows)
+    counts = Counter(row.severity for row in rows)
     notes = (
         f" {_count(counts, 'note')} beside that {_are(counts['note'])} worth knowing."
         if counts["note"]
@@ -71,19 +72,18 @@ def findings_section(data: ReportData, title: str) -> str:
 
 def treatments_section(data: ReportData, title: str) -> str:
     """What was tried against the findings, in the order of the run; nothing where nothing was."""
-    if not data.treatments:
+    if not data.measures.treatments:
         return ""
-    items = "".join(_treatment(entry) for entry in data.treatments if isinstance(entry, Mapping))
+    items = "".join(_treatment(entry) for entry in data.measures.treatments if isinstance(entry, Mapping))
     return (
         f'<section class="card" id="treatments"><h2>{text(title)}</h2>'
         f'<p>The fit was watched while it ran, and treated:</p><ol class="log">{items}</ol></section>'
     )
 
 
-def _row(row: FindingRow) -> list[tuple[str, str]]:
-    kind = row.severity if row.severity in SEVERITIES else "note"
+def _row(row: Finding) -> list[tuple[str, str]]:
     return [
-        ("", f"<code>{text(row.name)}</code>{badge(row.severity, kind)}"),
+        ("", f"<code>{text(row.name)}</code>{badge(row.severity, row.severity)}"),
         ("number", finite(row.measured)),
         ("number", finite(row.threshold)),
         ("", code(row.meaning)),

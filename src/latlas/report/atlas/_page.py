@@ -51,7 +51,7 @@ def render(data: ReportData) -> str:
 
 
 def _tiles(data: ReportData) -> str:
-    entry = (data.evaluation or {}).get("log_evidence") or {}
+    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
     tiles, found, well = [], bracket(data), health_badge(data)
     if found is not None:
         tiles.append((_EVIDENCE, text(between(found.lower.value, found.upper.value)) + _verdict(data)))
@@ -64,7 +64,7 @@ def _tiles(data: ReportData) -> str:
         tiles.append(("dimensions in use", f"{num_active(data)} of {num_dimensions(data)}"))
     tiles += [
         (text(name), text(f"{value:,}" if isinstance(value, int) else plain(value)))
-        for name, value in data.facts.items()
+        for name, value in data.run.facts.items()
     ]
     return tiles_list(tiles)
 
@@ -79,8 +79,8 @@ def _summary(data: ReportData, shown: list[Panel]) -> str:
     if health(data):
         left += ["<h2>Whether it is well</h2>", paragraph(health(data))]
     places = [("findings", _FOUND)] if findings(data) is not None else []
-    places += [("treatments", _DONE)] if data.treatments else []
-    places += [(panel.name, panel.title) for panel in shown]
+    places += [("treatments", _DONE)] if data.measures.treatments else []
+    places += [(panel.name, panel.words.title) for panel in shown]
     if places:
         links = "".join(f'<li><a href="#{name}">{text(title)}</a></li>' for name, title in places)
         left.append(f'<h2>Where to look</h2><ul class="links">{links}</ul>')
@@ -93,13 +93,13 @@ def _summary(data: ReportData, shown: list[Panel]) -> str:
 
 
 def _missing(missing: list[Panel], data: ReportData) -> str:
-    parts = [(panel.title, panel.missing) for panel in missing]
+    parts = [(panel.words.title, panel.words.missing) for panel in missing]
     if findings(data) is None:
         parts.insert(0, (_FOUND, "The fit was not examined; run `latlas diagnose RUN DATA`."))
     if not parts:
         return ""
     items = "".join(
-        f"<li><strong>{text(title)}.</strong> {code(words.replace('RUN', data.run))}</li>"
+        f"<li><strong>{text(title)}.</strong> {code(words.replace('RUN', data.run.path))}</li>"
         for title, words in parts
     )
     return f'<section class="missing"><h2>Not in this report</h2><ul>{items}</ul></section>'

@@ -1,12 +1,11 @@
 """The report's figures in reading order: when each can be drawn, and the words that go with it."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from latlas.report.atlas._panels_of_evidence import BRACKET, CURVE, EVIDENCE, GAP, PRUNING
 from latlas.report.atlas._words import num_active
-from latlas.report.data._data import ReportData, kind_of, part
+from latlas.report.data._data import ReportData
+from latlas.report.data._items import kind_of, part
 from latlas.report.drawing._text import number
 from latlas.report.figures._evidence import kl_figure
 from latlas.report.figures._items import (
@@ -18,7 +17,7 @@ from latlas.report.figures._items import (
 from latlas.report.figures._labels import Scale, project, read_labels
 from latlas.report.figures._latent import MOST_POINTS, latent_map_figure
 from latlas.report.figures._training import curve, shown_terms, training_figure
-from latlas.report.page._panel import Panel
+from latlas.report.page._panel import Panel, Words
 
 
 def panels() -> tuple[Panel, ...]:
@@ -26,14 +25,32 @@ def panels() -> tuple[Panel, ...]:
     return _PANELS
 
 
-def _has(*names: str) -> Callable[[ReportData], bool]:
-    return lambda data: all(
-        getattr(data, name) is not None and np.size(getattr(data, name)) > 0 for name in names
-    )
+def _filled(*arrays: np.ndarray | None) -> bool:
+    return all(array is not None and np.size(array) > 0 for array in arrays)
+
+
+def _has_reconstructions(data: ReportData) -> bool:
+    return _filled(data.items.originals, data.items.reconstructions)
+
+
+def _has_samples(data: ReportData) -> bool:
+    return _filled(data.items.samples)
+
+
+def _has_prototype(data: ReportData) -> bool:
+    return _filled(data.latent.prototype)
+
+
+def _has_interpolation(data: ReportData) -> bool:
+    return _filled(data.latent.interpolation)
+
+
+def _has_kl(data: ReportData) -> bool:
+    return _filled(data.latent.kl_per_dimension)
 
 
 def _reconstructions_caption(data: ReportData) -> str:
-    if kind_of(data) == "table":
+    if kind_of(data.items) == "table":
         return (
             "Each ring is a value of a held-out example and each dot the model's, rebuilt from the example's "
             "place on the map."
@@ -46,36 +63,36 @@ def _reconstructions_caption(data: ReportData) -> str:
 
 
 def _samples_caption(data: ReportData) -> str:
-    if kind_of(data) == "table":
+    if kind_of(data.items) == "table":
         return (
             "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a "
             "good model's lines "
             "lie beside those of the data."
         )
     text = "Made up by the model, not taken from the data; they should look like data, and differ."
-    return text + (" Drawn without the noise of single measurements." if data.samples_are_means else "")
+    return text + (" Drawn without the noise of single measurements." if data.items.samples_are_means else "")
 
 
 def _prototype_caption(data: ReportData) -> str:
     text = "What the middle of the map decodes to: the most typical example, if the model has one."
-    if kind_of(data) == "table":
+    if kind_of(data.items) == "table":
         text += " The value of each feature, in the data's own units, stands at the right."
     return text
 
 
 def _interpolation_caption(data: ReportData) -> str:
-    if kind_of(data) == "table":
+    if kind_of(data.items) == "table":
         return "A walk across the map from one example to another; values should change gradually, not jump."
     text = (
         "Each walk across the map goes from one example to another; the steps in between should be plausible "
         "data, not two examples overlaid."
     )
-    many = kind_of(data) == "series" and len(data.item_shape) > 1 and data.item_shape[-1] > 1
+    many = kind_of(data.items) == "series" and len(data.items.shape) > 1 and data.items.shape[-1] > 1
     return text + (" Of several channels the first is drawn." if many else "")
 
 
 def _map_caption(data: ReportData) -> str:
-    points, kept, _, is_pca, explained = project(part(data, "codes"))
+    points, kept, _, is_pca, explained = project(part(data.latent, "codes"))
     text = "Each point is one example; examples that the model finds alike lie close together."
     if is_pca:
         text += (
@@ -83,7 +100,7 @@ def _map_caption(data: ReportData) -> str:
             "so points that "
             "overlap here may lie apart in the others."
         )
-    left_out = len(part(data, "codes")) - len(kept)
+    left_out = len(part(data.latent, "codes")) - len(kept)
     if left_out:
         text += f" {left_out:,} examples without a finite code were left out."
     if len(points) > MOST_POINTS:
@@ -92,12 +109,12 @@ def _map_caption(data: ReportData) -> str:
 
 
 def _map_alt(data: ReportData) -> str:
-    text = f"Scatter plot of {len(part(data, 'codes')):,} examples on the latent map"
-    if data.labels is None:
+    text = f"Scatter plot of {len(part(data.latent, 'codes')):,} examples on the latent map"
+    if data.latent.labels is None:
         return text + "."
-    labels = read_labels(data.labels)
+    labels = read_labels(data.latent.labels)
     by = "a scale" if isinstance(labels, Scale) else f"{len(labels.names)} classes"
-    return f"{text}, coloured by {data.label_name} ({by})."
+    return f"{text}, coloured by {data.latent.label_name} ({by})."
 
 
 def _training_caption(data: ReportData) -> str:
@@ -120,26 +137,28 @@ def _training_alt(data: ReportData) -> str:
             ends.append(
                 f"{name} {shown_terms(data)[0][1]} ends at {number(values[np.isfinite(values)][-1], 4)} nats"
             )
-    return f"Curves over {len(data.history)} reports; {', '.join(ends)}."
+    return f"Curves over {len(data.measures.history)} reports; {', '.join(ends)}."
 
 
 def _kl_caption(data: ReportData) -> str:
     return (
         f"How many nats each dimension of the map tells about an example, on average; {num_active(data)} of "
-        f"{np.size(part(data, 'kl_per_dimension'))} are in use, those marked × are not."
+        f"{np.size(part(data.latent, 'kl_per_dimension'))} are in use, those marked × are not."
     )
 
 
 def _kl_alt(data: ReportData) -> str:
-    return f"Bars: KL of {np.size(part(data, 'kl_per_dimension'))} dimensions, {num_active(data)} in use."
+    return (
+        f"Bars: KL of {np.size(part(data.latent, 'kl_per_dimension'))} dimensions, {num_active(data)} in use."
+    )
 
 
 def _reconstructions_alt(data: ReportData) -> str:
-    return f"{len(part(data, 'originals'))} held-out examples beside their reconstructions."
+    return f"{len(part(data.items, 'originals'))} held-out examples beside their reconstructions."
 
 
 def _samples_alt(data: ReportData) -> str:
-    return f"{len(part(data, 'samples'))} items that the model made up."
+    return f"{len(part(data.items, 'samples'))} items that the model made up."
 
 
 def _prototype_alt(data: ReportData) -> str:
@@ -147,12 +166,12 @@ def _prototype_alt(data: ReportData) -> str:
 
 
 def _interpolation_alt(data: ReportData) -> str:
-    rows, steps = np.shape(part(data, "interpolation"))[:2]
+    rows, steps = np.shape(part(data.latent, "interpolation"))[:2]
     return f"{rows} paths of {steps} decoded items each."
 
 
 def _has_codes(data: ReportData) -> bool:
-    return data.codes is not None and len(project(part(data, "codes")).points) > 0
+    return data.latent.codes is not None and len(project(part(data.latent, "codes")).points) > 0
 
 
 _WITH_DATA = "Held-out examples are needed for this; run `latlas report RUN DATA`."
@@ -163,29 +182,32 @@ _PANELS = (
     BRACKET,
     GAP,
     Panel(
-        "reconstructions", "Data and reconstructions", _has("originals", "reconstructions"),
-        reconstructions_figure, _reconstructions_caption, _reconstructions_alt, _WITH_DATA,
+        "reconstructions", _has_reconstructions, reconstructions_figure,
+        Words("Data and reconstructions", _reconstructions_caption, _reconstructions_alt, _WITH_DATA),
     ),
-    Panel("map", "The map", _has_codes, latent_map_figure, _map_caption, _map_alt, _WITH_DATA),
+    Panel("map", _has_codes, latent_map_figure, Words("The map", _map_caption, _map_alt, _WITH_DATA)),
     Panel(
-        "samples", "Samples", _has("samples"), samples_figure, _samples_caption, _samples_alt,
-        "Draw some with `latlas sample RUN --num 64 --out samples.png`.",
-    ),
-    Panel(
-        "prototype", "The prototype", _has("prototype"), prototype_figure, _prototype_caption, _prototype_alt,
-        _FIT_AGAIN,
-    ),
-    Panel(
-        "interpolation", "From one example to another", _has("interpolation"), interpolation_figure,
-        _interpolation_caption, _interpolation_alt, _WITH_DATA,
+        "samples", _has_samples, samples_figure,
+        Words(
+            "Samples", _samples_caption, _samples_alt,
+            "Draw some with `latlas sample RUN --num 64 --out samples.png`.",
+        ),
     ),
     Panel(
-        "training", "Training", lambda data: bool(shown_terms(data)), training_figure, _training_caption,
-        _training_alt, _FIT_AGAIN,
+        "prototype", _has_prototype, prototype_figure,
+        Words("The prototype", _prototype_caption, _prototype_alt, _FIT_AGAIN),
     ),
     Panel(
-        "dimensions", "What each dimension carries", _has("kl_per_dimension"), kl_figure, _kl_caption,
-        _kl_alt, _WITH_DATA,
+        "interpolation", _has_interpolation, interpolation_figure,
+        Words("From one example to another", _interpolation_caption, _interpolation_alt, _WITH_DATA),
+    ),
+    Panel(
+        "training", lambda data: bool(shown_terms(data)), training_figure,
+        Words("Training", _training_caption, _training_alt, _FIT_AGAIN),
+    ),
+    Panel(
+        "dimensions", _has_kl, kl_figure,
+        Words("What each dimension carries", _kl_caption, _kl_alt, _WITH_DATA),
     ),
     CURVE,
     PRUNING,

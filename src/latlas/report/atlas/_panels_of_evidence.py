@@ -1,16 +1,19 @@
 """The figures of an evaluation: where log p(x) lies, where the nats go."""
 
-from latlas.report.atlas._words import ALL, among
+import math
+
+from latlas.core import Estimate
+from latlas.report.atlas._words import ALL, among, shared
 from latlas.report.data._curve import beta_name, read_curve
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import Measured, bracket, gap
-from latlas.report.drawing._text import number, with_error
+from latlas.report.data._evaluation import bracket, gap
+from latlas.report.drawing._text import number, told
 from latlas.report.figures._bracket import bracket_figure, bracket_rows
 from latlas.report.figures._curve import pruning_figure, rate_distortion_figure
 from latlas.report.figures._evidence import evidence_figure, evidence_rows
 from latlas.report.figures._gap import gap_figure
 from latlas.report.figures._intervals import in_words
-from latlas.report.page._panel import Panel
+from latlas.report.page._panel import Panel, Words
 
 
 def _has_bracket(data: ReportData) -> bool:
@@ -36,7 +39,7 @@ def _bracket_caption(data: ReportData) -> str:
     hollow = "" if found.upper_is_bound else ", which is hollow because on real data it is no bound"
     exact = "" if found.exact is None else " The dotted line is the exact value."
     return (
-        f"What the model really gives {among(data, found.num_examples)}, log p(x), lies in the shaded "
+        f"What the model really gives {among(data, shared(found))}, log p(x), lies in the shaded "
         f"range: between the lower side and the upper one{hollow}. The ELBO is the floor that training raises. "
         f"Thick lines are one standard error, thin lines two.{exact}"
     )
@@ -46,7 +49,7 @@ def _bracket_alt(data: ReportData) -> str:
     found = bracket(data)
     rows = in_words(bracket_rows(data))
     if found is not None and found.exact is not None:
-        rows.append(f"exact {number(found.exact.value, 5)} nats")
+        rows.append(f"exact {number(found.exact, 5)} nats")
     return "; ".join(rows) + "."
 
 
@@ -54,10 +57,11 @@ def _gap_caption(data: ReportData) -> str:
     found = gap(data)
     if found is None:
         return ""
+    ends = found.between
     text = (
-        f"What the ELBO{_at(found.elbo)} lacks of log p(x){_at(found.log_evidence)}. Hatched: lost because the "
+        f"What the ELBO{_at(ends.elbo)} lacks of log p(x){_at(ends.log_evidence)}. Hatched: lost because the "
         "cloud of places that the map gives an example is too simple in shape"
-        f"{_at(found.refined_elbo, 'the best such cloud reaches ')}. Plain: lost by the network that places the "
+        f"{_at(ends.refined_elbo, 'the best such cloud reaches ')}. Plain: lost by the network that places the "
         "examples; a wider encoder, or `latlas encode --refine`, brings it back."
     )
     if found.converged < ALL:
@@ -67,8 +71,8 @@ def _gap_caption(data: ReportData) -> str:
     return text
 
 
-def _at(figure: Measured | None, words: str = "") -> str:
-    return "" if figure is None else f" ({words}{number(figure.value, 4)})"
+def _at(figure: Estimate, words: str = "") -> str:
+    return "" if not math.isfinite(figure.value) else f" ({words}{number(figure.value, 4)})"
 
 
 def _gap_alt(data: ReportData) -> str:
@@ -80,23 +84,35 @@ def _gap_alt(data: ReportData) -> str:
         ("approximation", found.approximation),
         ("amortisation", found.amortization),
     ]
-    parts += [("from ELBO", found.elbo), ("refined", found.refined_elbo), ("log p(x)", found.log_evidence)]
-    return "; ".join(f"{name} {with_error(*part[:2])} nats" for name, part in parts if part is not None) + "."
+    parts += [
+        ("from ELBO", found.between.elbo),
+        ("refined", found.between.refined_elbo),
+        ("log p(x)", found.between.log_evidence),
+    ]
+    return "; ".join(f"{name} {told(part)} nats" for name, part in parts if math.isfinite(part.value)) + "."
 
 
 EVIDENCE = Panel(
-    "evidence", "How good, and how sure", lambda data: bool(evidence_rows(data)), evidence_figure,
-    _evidence_caption, _evidence_alt,
-    "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
+    "evidence", lambda data: bool(evidence_rows(data)), evidence_figure,
+    Words(
+        "How good, and how sure", _evidence_caption, _evidence_alt,
+        "It was not measured; run `latlas evaluate RUN DATA` with held-out examples.",
+    ),
     needless=_has_bracket,
 )  # fmt: skip
 BRACKET = Panel(
-    "bracket", "Where log p(x) lies", _has_bracket, bracket_figure, _bracket_caption, _bracket_alt,
-    "It was not enclosed from both sides; run `latlas evaluate RUN DATA --bound bracket`.",
+    "bracket", _has_bracket, bracket_figure,
+    Words(
+        "Where log p(x) lies", _bracket_caption, _bracket_alt,
+        "It was not enclosed from both sides; run `latlas evaluate RUN DATA --bound bracket`.",
+    ),
 )  # fmt: skip
 GAP = Panel(
-    "gap", "Why the ELBO lies below", lambda data: gap(data) is not None, gap_figure, _gap_caption, _gap_alt,
-    "The gap was not split; run `latlas evaluate RUN DATA --gap`.",
+    "gap", lambda data: gap(data) is not None, gap_figure,
+    Words(
+        "Why the ELBO lies below", _gap_caption, _gap_alt,
+        "The gap was not split; run `latlas evaluate RUN DATA --gap`.",
+    ),
 )  # fmt: skip
 
 
@@ -131,7 +147,7 @@ def _curve_alt(data: ReportData) -> str:
 
 def _pruning_caption(data: ReportData) -> str:
     return (
-        "How much the dimensions of the map tell as information gets dearer: in each model the most informative "
+        "How much the dimensions of the map tell as information gets more expensive: in each model the most informative "
         "first, × or blank where a dimension tells next to nothing. Their number at a β says how many the data "
         "are worth at that price."
     )
@@ -141,7 +157,7 @@ def _pruning_alt(data: ReportData) -> str:
     curve = read_curve(data)
     if curve is None or curve.kl is None:
         return ""
-    alive = (curve.kl > data.active_threshold).sum(axis=1)
+    alive = (curve.kl > data.latent.active_threshold).sum(axis=1)
     pairs = zip(curve.betas, alive, strict=True)
     return (
         "Dimensions in use: " + ", ".join(f"{count} at beta {beta_name(beta)}" for beta, count in pairs) + "."
@@ -149,11 +165,13 @@ def _pruning_alt(data: ReportData) -> str:
 
 
 CURVE = Panel(
-    "rate-distortion", "What information costs", lambda data: read_curve(data) is not None,
-    rate_distortion_figure, _curve_caption, _curve_alt,
-    "Only one price of information was tried; run `latlas fit DATA --out NEW --betas 0.1,0.3,1,3,10`.",
+    "rate-distortion", lambda data: read_curve(data) is not None, rate_distortion_figure,
+    Words(
+        "What information costs", _curve_caption, _curve_alt,
+        "Only one price of information was tried; run `latlas fit DATA --out NEW --betas 0.1,0.3,1,3,10`.",
+    ),
 )  # fmt: skip
 PRUNING = Panel(
-    "pruning", "Which dimensions pay", _has_kl, pruning_figure, _pruning_caption, _pruning_alt, "",
+    "pruning", _has_kl, pruning_figure, Words("Which dimensions pay", _pruning_caption, _pruning_alt),
     needless=lambda data: not _has_kl(data),
 )  # fmt: skip

@@ -3,11 +3,12 @@
 import math
 from typing import NamedTuple
 
+from latlas.core import PARETO_K_LIMIT
+from latlas.evaluation.evidence import BracketSummary
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import Bracket, bracket
-from latlas.report.drawing._text import decimal, number, with_error
+from latlas.report.data._evaluation import bracket
+from latlas.report.drawing._text import decimal, number, told
 
-K_LIMIT = 0.7  # Vehtari et al. 2024: below it, the error bar of importance sampling means what it says
 MOST_ERRORS = 2  # by which the sides of a bracket may cross by chance
 
 
@@ -25,13 +26,13 @@ def trust(data: ReportData) -> Trust:
     return _of_importance(data) if found is None else _of_bracket(found)
 
 
-def crosses(found: Bracket) -> bool:
+def crosses(found: BracketSummary) -> bool:
     """Whether the lower side lies above the upper by more than chance."""
-    error = found.width.error if math.isfinite(found.width.error) else 0.0
+    error = found.width.standard_error if math.isfinite(found.width.standard_error) else 0.0
     return -found.width.value > MOST_ERRORS * error
 
 
-def _of_bracket(found: Bracket) -> Trust:
+def _of_bracket(found: BracketSummary) -> Trust:
     if crosses(found):
         return Trust(
             False,
@@ -40,7 +41,7 @@ def _of_bracket(found: Bracket) -> Trust:
             "upper side, more than chance allows, so one of the two has not settled. Evaluate again with more "
             "steps and draws.",
         )
-    shaky = [name for name in ("lower", "upper") if getattr(found, name).reliable is False]
+    shaky = [name for name in ("lower", "upper") if not getattr(found, name).reliable]
     if shaky:
         sides = " and the ".join(shaky)
         return Trust(
@@ -65,13 +66,13 @@ def _of_bracket(found: Bracket) -> Trust:
         "checked on simulated data",
         "The lower side is a bound up to its ±. The upper side is an estimate and no bound, because nobody knows the exact "
         "places of real data on the map. On data simulated from the model, where they are known and both sides "
-        f"are bounds, the sides lie {with_error(*found.simulated_width[:2])} nats apart: as far as the data "
+        f"are bounds, the sides lie {told(found.simulated_width)} nats apart: as far as the data "
         "resemble simulated ones, expect the range to be off by no more than about that.",
     )
 
 
 def _of_importance(data: ReportData) -> Trust:
-    entry = (data.evaluation or {}).get("log_evidence") or {}
+    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
     if entry.get("reliable") is None or not math.isfinite(decimal(entry.get("value"))):
         return Trust(None, "not measured", "")
     k, ess = decimal(entry.get("pareto_k")), decimal(entry.get("effective_sample_size"))
@@ -83,7 +84,7 @@ def _of_importance(data: ReportData) -> Trust:
             f"{number(ess, 2)} "
             "equally good ones (the effective sample size)."
         )
-    shape = f" (Pareto k-hat {number(k, 2)}; the limit is {K_LIMIT})" if math.isfinite(k) else ""
+    shape = f" (Pareto k-hat {number(k, 2)}; the limit is {PARETO_K_LIMIT})" if math.isfinite(k) else ""
     if entry["reliable"]:
         return Trust(
             True,

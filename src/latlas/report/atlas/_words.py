@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 
+from latlas.evaluation.evidence import BracketSummary
+from latlas.evaluation.inference import GapSummary
 from latlas.report.atlas._trust import crosses
-from latlas.report.data._data import ReportData, kind_of
-from latlas.report.data._evaluation import Bracket, Gap, bracket, certificate, gap, measured
-from latlas.report.drawing._text import decimal, number, with_error
+from latlas.report.data._data import ReportData
+from latlas.report.data._evaluation import bracket, certificate, elbo, evidence, gap
+from latlas.report.data._items import kind_of
+from latlas.report.drawing._text import decimal, number, told, with_error
 
 ALL = 0.995  # of the examples: what rounds to 100 %
 
@@ -27,9 +30,9 @@ def learned(data: ReportData) -> str:
         if active is not None:
             rest = "; the rest tell next to nothing about an example" if active < dimensions else ""
             parts.append(f"Of the {dimensions} it uses {active}{rest}.")
-    if data.likelihood:
+    if data.run.likelihood:
         parts.append(
-            f"Values are modelled by the {data.likelihood} likelihood{_reason(data.likelihood_reason)}."
+            f"Values are modelled by the {data.run.likelihood} likelihood{_reason(data.run.likelihood_reason)}."
         )
     return " ".join(parts) or "Nothing is known about the model; fit one with `latlas fit DATA --out RUN`."
 
@@ -38,16 +41,16 @@ def quality(data: ReportData) -> str:
     """How good the model is on held-out data."""
     found = bracket(data)
     if found is not None:
-        return _range(found, among(data, found.num_examples)) + _HIGHER
-    entry = (data.evaluation or {}).get("log_evidence") or {}
+        return _range(found, among(data, shared(found))) + _HIGHER
+    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
     value, error = decimal(entry.get("value")), decimal(entry.get("standard_error"))
     if not math.isfinite(value):
         return (
             "How good the model is on new data was not measured (or the result is not a finite number). "
-            f"Run `latlas evaluate {data.run} DATA` with examples kept out of the fit, then make the report "
+            f"Run `latlas evaluate {data.run.path} DATA` with examples kept out of the fit, then make the report "
             "again."
         )
-    count = (data.evaluation or {}).get("num_examples")
+    count = (data.measures.evaluation or {}).get("num_examples")
     text = f"It gives {among(data, count)} a log-probability of {with_error(value, error)} nats each, on average. "
     if math.isfinite(error):
         text += (
@@ -61,27 +64,32 @@ def among(data: ReportData, count: int | None) -> str:
     """Which examples a figure speaks of, where it was measured on so many of them."""
     if not isinstance(count, int):
         return "held-out examples"
-    total = (data.evaluation or {}).get("num_examples")
+    total = (data.measures.evaluation or {}).get("num_examples")
     if isinstance(total, int) and count < total:
         return f"{count:,} of the {total:,} held-out examples"
     return f"the {count:,} held-out examples"
 
 
-def _range(found: Bracket, among: str) -> str:
+def shared(found: BracketSummary) -> int | None:
+    """On how many examples the bracket and the other estimates were measured; None where nobody said."""
+    return (found.same_examples.num_examples or None) if found.same_examples is not None else None
+
+
+def _range(found: BracketSummary, among: str) -> str:
     exact = ""
     if found.exact is not None:
-        exact = f"This model knows the figure exactly: {number(found.exact.value, 5)} nats. "
+        exact = f"This model knows the figure exactly: {number(found.exact, 5)} nats. "
     if crosses(found):
         return (
             f"What it gives {among} could not be enclosed: the lower estimate of the log-probability, "
-            f"{with_error(*found.lower[:2])} nats each on average, lies above the upper one, "
-            f"{with_error(*found.upper[:2])}. {exact}"
+            f"{told(found.lower)} nats each on average, lies above the upper one, "
+            f"{told(found.upper)}. {exact}"
         )
     above = "an upper bound" if found.upper_is_bound else "an estimate from above and no bound"
     return (
-        f"The log-probability that it gives {among} lies between {with_error(*found.lower[:2])} (a lower bound) "
-        f"and {with_error(*found.upper[:2])} ({above}) nats each, on average: a range of "
-        f"{with_error(max(0.0, found.width.value), found.width.error)} nats. {exact}The ± is one standard error. "
+        f"The log-probability that it gives {among} lies between {told(found.lower)} (a lower bound) "
+        f"and {told(found.upper)} ({above}) nats each, on average: a range of "
+        f"{with_error(max(0.0, found.width.value), found.width.standard_error)} nats. {exact}The ± is one standard error. "
     )
 
 
@@ -94,17 +102,17 @@ _HIGHER = (
 
 def split(data: ReportData) -> str:
     """Where the nats go: the floor, the rate and the distortion."""
-    evaluation = data.evaluation or {}
-    elbo, evidence = (measured(evaluation.get(name)) for name in ("elbo", "log_evidence"))
+    evaluation = data.measures.evaluation or {}
+    floor, known = elbo(data), evidence(data)
     rate, distortion = decimal(evaluation.get("rate")), decimal(evaluation.get("distortion"))
     parts, found = [], gap(data)
     if found is not None:
         parts.append(_lost(found))
-    elif elbo is not None and evidence is not None:
-        least = "at least " if evidence.reliable is False else ""
+    elif floor is not None and known is not None:
+        least = "" if known.reliable else "at least "
         parts.append(
             f"The floor that training raises (ELBO) lies {least}"
-            f"{number(max(0.0, evidence.value - elbo.value), 2)} nats below: that much is lost because the map "
+            f"{number(max(0.0, known.value - floor.value), 2)} nats below: that much is lost because the map "
             "places each example only approximately."
         )
     if math.isfinite(rate):
@@ -117,15 +125,15 @@ def split(data: ReportData) -> str:
     return " ".join(parts)
 
 
-def _lost(found: Gap) -> str:
+def _lost(found: GapSummary) -> str:
     text = (
-        f"The floor that training raises (ELBO) lies {with_error(*found.total[:2])} nats below log p(x). Of "
-        f"these {with_error(*found.approximation[:2])} are lost because the cloud of places that the map gives "
+        f"The floor that training raises (ELBO) lies {told(found.total)} nats below log p(x). Of "
+        f"these {told(found.approximation)} are lost because the cloud of places that the map gives "
         "an example is too simple in shape (approximation), and "
-        f"{with_error(*found.amortization[:2])} because the network that places examples misses the best such "
+        f"{told(found.amortization)} because the network that places examples misses the best such "
         "cloud (amortisation)."
     )
-    if found.reliable is False:
+    if not found.reliable:
         text += (
             " The figure for log p(x) rests on a few lucky draws, so that the whole and the first part are "
             "probably larger."
@@ -143,29 +151,27 @@ def certainty(data: ReportData) -> str:
     found = certificate(data)
     if found is None:
         return ""
-    known = bracket(data)
-    start = (
-        "The"
-        if found.is_exact or known is None or known.upper_is_bound
-        else "If the upper side is right, the"
-    )
-    most = "" if found.is_exact else "at most "
+    known, exact = bracket(data), found.basis == "exact"
+    start = "The" if exact or known is None or known.upper_is_bound else "If the upper side is right, the"
+    most = "" if exact else "at most "
     parts = [
         f"{start} cloud of places that the map gives an example differs from the exact one by {most}"
-        f"{with_error(*found.kl[:2])} nats (KL divergence)."
+        f"{number(found.kl.median, 4)} nats (KL divergence)."
     ]
     bound = "the bound that follows for probabilities read off the map"
-    if found.total_variation is not None and found.total_variation.value <= 1 and found.vacuous < ALL:
+    variation = found.total_variation.median
+    if variation <= 1 and found.vacuous < ALL:
         bound = "that bound"
+        low, high = (end.median for end in found.within)
         within = ""
-        if found.between is not None:
-            within = f" ({number(found.between[0], 2)} to {number(found.between[1], 2)} within two standard errors)"
+        if math.isfinite(low) and math.isfinite(high):
+            within = f" ({number(low, 2)} to {number(high, 2)} within two standard errors)"
         parts.append(
             "So a probability read off the map, such as that an example lies in some region, is off by at most "
-            f"{with_error(*found.total_variation[:2])}{within} (total variation, by Pinsker's inequality)."
+            f"{number(variation, 4)}{within} (total variation, by Pinsker's inequality)."
         )
     if found.vacuous >= ALL:
-        value = "" if found.total_variation is None else f" of {number(found.total_variation.value)}"
+        value = f" of {number(variation)}" if math.isfinite(variation) else ""
         parts.append(
             f"The bound{value} that follows for probabilities read off the map is vacuous: above 1 it promises nothing."
         )
@@ -173,7 +179,7 @@ def certainty(data: ReportData) -> str:
         parts.append(
             f"For {100 * found.vacuous:.0f} % of the examples {bound} is vacuous: above 1 it promises nothing."
         )
-    if found.reliable is False:
+    if not found.reliable:
         parts.append("None of this is reliable yet: a few lucky draws decide the upper side.")
     return " ".join(parts)
 
@@ -187,19 +193,21 @@ def _reason(reason: str | None) -> str:
 
 def num_dimensions(data: ReportData) -> int | None:
     """Number of latent dimensions, from whatever knows it."""
-    if data.codes is not None:
-        return int(np.shape(data.codes)[1])
-    return None if data.kl_per_dimension is None else int(np.size(data.kl_per_dimension))
+    if data.latent.codes is not None:
+        return int(np.shape(data.latent.codes)[1])
+    return None if data.latent.kl_per_dimension is None else int(np.size(data.latent.kl_per_dimension))
 
 
 def num_active(data: ReportData) -> int | None:
     """Number of latent dimensions in use, from the KL per dimension or the evaluation."""
-    if data.kl_per_dimension is not None:
-        return int((np.asarray(data.kl_per_dimension, dtype=float) > data.active_threshold).sum())
-    active = (data.evaluation or {}).get("active_units")
+    if data.latent.kl_per_dimension is not None:
+        return int(
+            (np.asarray(data.latent.kl_per_dimension, dtype=float) > data.latent.active_threshold).sum()
+        )
+    active = (data.measures.evaluation or {}).get("active_units")
     return int(active) if isinstance(active, int | float) and math.isfinite(active) else None
 
 
 def item_word(data: ReportData) -> str:
     """What one item is called in a sentence."""
-    return {"image": "image", "series": "series", "table": "row"}[kind_of(data)]
+    return {"image": "image", "series": "series", "table": "row"}[kind_of(data.items)]

@@ -36,24 +36,26 @@ class Curve(NamedTuple):
 
 def read_curve(data: ReportData) -> Curve | None:
     """The points whose beta, rate and distortion are finite; None where there are none."""
-    if not data.curve:
+    if not data.measures.curve:
         return None
-    betas, rate, distortion = (_numbers(data.curve, name) for name in ("betas", "rate", "distortion"))
-    rate_error = _numbers(data.curve, "rate_standard_error", len(betas))
-    distortion_error = _numbers(data.curve, "distortion_standard_error", len(betas))
-    hull = data.curve.get("on_hull")
+    betas, rate, distortion = (
+        _numbers(data.measures.curve, name) for name in ("betas", "rate", "distortion")
+    )
+    rate_error = _numbers(data.measures.curve, "rate_standard_error", len(betas))
+    distortion_error = _numbers(data.measures.curve, "distortion_standard_error", len(betas))
+    hull = data.measures.curve.get("on_hull")
     on_hull = np.zeros(len(betas), bool) if hull is None else np.asarray(hull, dtype=bool)
     kept = np.flatnonzero(np.isfinite(betas) & np.isfinite(rate) & np.isfinite(distortion))
     order = kept[np.argsort(betas[kept], kind="stable")]
     if len(order) == 0:
         return None
-    chosen = decimal(data.curve.get("chosen"))
+    chosen = decimal(data.measures.curve.get("chosen"))
     at = np.flatnonzero(np.isclose(betas[order], chosen)) if math.isfinite(chosen) else []
     columns = (betas, rate, distortion, rate_error, distortion_error, on_hull)
     return Curve(
         *(column[order] for column in columns),
         chosen=int(at[0]) if len(at) else None,
-        kl=_per_dimension(data.curve, order),
+        kl=_per_dimension(data.measures.curve, order),
     )
 
 

@@ -1,220 +1,78 @@
-"""The parts of an evaluation, read from the plain values of `evaluation.json`.
+"""The parts of an evaluation, read from the plain values of `evaluation.json` as the evaluation's own types.
 
-A part that is missing, or whose numbers are not finite (JSON has none and writes null), is None: so a page is
-made of whatever was measured, and of no more.
+A part that is missing, of another form, or whose numbers are not finite is None: so a page is made of whatever was
+measured, and of no more.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
+from latlas.core import Estimate, Evidence
+from latlas.evaluation.diagnosis import Diagnosis, Finding
+from latlas.evaluation.evidence import BracketSummary, CertificateSummary, SameExamples
+from latlas.evaluation.inference import GapSummary
 from latlas.report.data._data import ReportData
-from latlas.report.drawing._text import decimal
 
-SEVERITIES = ("serious", "warning", "note")  # the worst first
-
-
-class Measured(NamedTuple):
-    """A finite number with its standard error, in nats per example; the error is NaN where none is known.
-
-    Attributes:
-        value: the number.
-        error: one standard error of it.
-        reliable: whether its error means what it says; None where nobody said.
-    """
-
-    value: float
-    error: float
-    reliable: bool | None = None
+T = TypeVar("T")
 
 
-class Bracket(NamedTuple):
-    """Between which figures log p(x) lies.
-
-    Attributes:
-        lower: the lower side.
-        upper: the upper side.
-        width: upper less lower.
-        upper_is_bound: False on real data, where the upper side is an estimate.
-        simulated_width: the width on data simulated from the model, where both sides are bounds.
-        exact: log p(x), where the model knows it.
-        elbo: on the same examples, as far as the file tells them apart.
-        importance: the importance-weighted log p(x) on the same examples.
-        num_examples: how many; None where nobody said.
-    """
-
-    lower: Measured
-    upper: Measured
-    width: Measured
-    upper_is_bound: bool
-    simulated_width: Measured | None
-    exact: Measured | None
-    elbo: Measured | None
-    importance: Measured | None
-    num_examples: int | None
+def elbo(data: ReportData) -> Estimate | None:
+    """The ELBO of all examples."""
+    found = _part(data, "elbo", Estimate.from_dict)
+    return found if found is not None and math.isfinite(found.value) else None
 
 
-class Gap(NamedTuple):
-    """What the ELBO lacks of log p(x), and why; the two parts sum to the total.
-
-    Attributes:
-        total: log p(x) less ELBO.
-        approximation: log p(x) less the best ELBO of the family.
-        amortization: the best ELBO of the family less the network's.
-        elbo: the network's.
-        refined_elbo: the best of the family.
-        log_evidence: log p(x).
-        converged: share of the examples for which the search for the best came to its end; NaN where nobody said.
-        reliable: whether log p(x) can be believed; None where nobody said.
-    """
-
-    total: Measured
-    approximation: Measured
-    amortization: Measured
-    elbo: Measured | None
-    refined_elbo: Measured | None
-    log_evidence: Measured | None
-    converged: float
-    reliable: bool | None
+def evidence(data: ReportData) -> Evidence | None:
+    """The importance-weighted log p(x) of all examples."""
+    found = _part(data, "log_evidence", Evidence.from_dict)
+    return found if found is not None and math.isfinite(found.value) else None
 
 
-class Certificate(NamedTuple):
-    """Upper bounds on how far the posterior is from the exact one, for the median example.
-
-    Attributes:
-        kl: KL(q || posterior), nats per example.
-        total_variation: of any probability, by Pinsker's inequality; None where it was not measured.
-        between: the same at two standard errors of the KL below and above; None where they are unknown.
-        vacuous: share of the examples for which it is above 1 and says nothing.
-        is_exact: whether they are the divergences themselves and not bounds.
-        reliable: whether the upper side behind them can be believed; None where nobody said.
-    """
-
-    kl: Measured
-    total_variation: Measured | None
-    between: tuple[float, float] | None
-    vacuous: float
-    is_exact: bool
-    reliable: bool | None
-
-
-class FindingRow(NamedTuple):
-    """One line of the diagnosis; a number that is not finite is NaN."""
-
-    name: str
-    severity: str
-    measured: float
-    threshold: float
-    meaning: str
-    remedy: str
-
-
-def measured(entry: Any) -> Measured | None:
-    """A number, or a dictionary with `value` and `standard_error`; None where it is not finite."""
-    if not isinstance(entry, Mapping):
-        entry = {"value": entry}
-    value, reliable = decimal(entry.get("value")), entry.get("reliable")
-    if not math.isfinite(value):
-        return None
-    return Measured(
-        value, decimal(entry.get("standard_error")), reliable if isinstance(reliable, bool) else None
-    )
-
-
-def bracket(data: ReportData) -> Bracket | None:
+def bracket(data: ReportData) -> BracketSummary | None:
     """The bracket, if both its sides are known."""
-    entry, whole = _part(data, "bracket"), data.evaluation or {}
-    lower, upper = measured(entry.get("lower")), measured(entry.get("upper"))
-    if lower is None or upper is None:
+    found = _part(data, "bracket", BracketSummary.from_dict)
+    if found is None or not math.isfinite(found.lower.value) or not math.isfinite(found.upper.value):
         return None
-    return Bracket(
-        lower,
-        upper,
-        measured(entry.get("width")) or Measured(upper.value - lower.value, math.nan),
-        entry.get("upper_is_bound") is True,
-        measured(entry.get("simulated_width")),
-        measured(entry.get("exact")),
+    if not math.isfinite(found.width.value):
+        found = replace(found, width=Estimate(found.upper.value - found.lower.value, math.nan))
+    whole = elbo(data), evidence(data)
+    if found.same_examples is None and None not in whole:
         # files from before these were kept have only those of all examples
-        measured(entry.get("elbo", whole.get("elbo"))),
-        measured(entry.get("importance", whole.get("log_evidence"))),
-        _count(entry.get("num_examples", whole.get("num_examples"))),
-    )
+        count = (data.measures.evaluation or {}).get("num_examples")
+        found = replace(found, same_examples=SameExamples(*whole, count if isinstance(count, int) else 0))
+    return found
 
 
-def gap(data: ReportData) -> Gap | None:
+def gap(data: ReportData) -> GapSummary | None:
     """The gap, if both its parts are known."""
-    entry = _part(data, "gap")
-    approximation, amortization = measured(entry.get("approximation")), measured(entry.get("amortization"))
-    if approximation is None or amortization is None:
+    found = _part(data, "gap", GapSummary.from_dict)
+    if found is None:
         return None
-    reliable = entry.get("reliable")
-    return Gap(
-        measured(entry.get("total")) or Measured(approximation.value + amortization.value, math.nan),
-        approximation,
-        amortization,
-        *(measured(entry.get(name)) for name in ("elbo", "refined_elbo", "log_evidence")),
-        decimal(entry.get("converged")),
-        reliable if isinstance(reliable, bool) else None,
-    )
+    total = found.approximation.value + found.amortization.value
+    if not math.isfinite(total):
+        return None
+    return found if math.isfinite(found.total.value) else replace(found, total=Estimate(total, math.nan))
 
 
-def certificate(data: ReportData) -> Certificate | None:
+def certificate(data: ReportData) -> CertificateSummary | None:
     """The certificate, if it bounds anything."""
-    entry = _part(data, "certificate")
-    kl, variation = _middle(entry.get("kl")), _middle(entry.get("total_variation"))
-    if kl is None:
-        return None
-    low, high = (_middle(entry.get(f"total_variation_{end}")) for end in ("low", "high"))
-    count, total = decimal(entry.get("num_vacuous")), decimal(entry.get("num_examples"))
-    vacuous = float(variation is not None and variation.value > 1)
-    if math.isfinite(count) and total > 0:
-        vacuous = count / total
-    elif isinstance(entry.get("vacuous"), bool):  # says only where the mean lies
-        vacuous = float(entry["vacuous"])
-    reliable = entry.get("reliable")
-    return Certificate(
-        kl,
-        variation,
-        None if low is None or high is None else (low.value, high.value),
-        vacuous,
-        entry.get("basis") == "exact",
-        reliable if isinstance(reliable, bool) else None,
-    )
+    found = _part(data, "certificate", CertificateSummary.from_dict)
+    return found if found is not None and math.isfinite(found.kl.median) else None
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _middle(entry: Any) -> Measured | None:
-    """A number with its error, or the median of many."""
-    return measured(entry["median"] if isinstance(entry, Mapping) and "median" in entry else entry)
-
-
-def findings(data: ReportData) -> list[FindingRow] | None:
+def findings(data: ReportData) -> tuple[Finding, ...] | None:
     """What the diagnosis found, the worst first; None where there was no diagnosis."""
-    entry = _part(data, "diagnosis")
-    if not isinstance(entry.get("findings"), Sequence):
+    found = _part(data, "diagnosis", Diagnosis.from_dict)
+    return None if found is None else tuple(found.findings)
+
+
+def _part(data: ReportData, name: str, read: Callable[[Any], T]) -> T | None:
+    entry = (data.measures.evaluation or {}).get(name)
+    if not isinstance(entry, Mapping):
         return None
-    rows = [
-        FindingRow(
-            str(found.get("name") or "unnamed"),
-            str(found.get("severity") or "note"),
-            decimal(found.get("measured")),
-            decimal(found.get("threshold")),
-            str(found.get("meaning") or ""),
-            str(found.get("remedy") or ""),
-        )
-        for found in entry["findings"]
-        if isinstance(found, Mapping)
-    ]
-    return sorted(rows, key=lambda row: _rank(row.severity))
-
-
-def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-
-
-def _part(data: ReportData, name: str) -> Mapping[str, Any]:
-    entry = (data.evaluation or {}).get(name)
-    return entry if isinstance(entry, Mapping) else {}
+    try:
+        return read(entry)
+    except ValueError:
+        return None

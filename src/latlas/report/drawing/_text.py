@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from latlas.core import Estimate, Evidence
+
 
 def decimal(value: Any) -> float:
     """A float; NaN for None and for what is no number (JSON has no NaN and writes null)."""
@@ -32,6 +34,11 @@ def with_error(value: float, error: float) -> str:
     return f"{value:,.{digits}f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error:,.{digits}f}".replace(
         "-", "\N{MINUS SIGN}"
     )
+
+
+def told(estimate: Estimate | Evidence) -> str:
+    """An estimate with its error."""
+    return with_error(estimate.value, estimate.standard_error)
 
 
 def between(low: float, high: float) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import matplotlib as mpl
 import numpy as np
@@ -60,6 +60,7 @@ LIGHT = Theme(text="#1c2128", muted="#59636e", grid="#dde2e8", surface="#fdfdfc"
 DARK = Theme(text="#e8ebef", muted="#a3adb8", grid="#343b44", surface="#15191e")
 
 
+@runtime_checkable
 class FigureFunction(Protocol[D_contra]):
     """Draws one figure of a report."""
 

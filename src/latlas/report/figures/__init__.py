@@ -9,7 +9,6 @@ from latlas.report.figures._curve import save_rate_distortion as save_rate_disto
 from latlas.report.figures._evidence import evidence_figure as evidence_figure
 from latlas.report.figures._evidence import kl_figure as kl_figure
 from latlas.report.figures._faces import save_faces as save_faces
-from latlas.report.figures._flat_images import flat_image_shape as flat_image_shape
 from latlas.report.figures._gap import gap_figure as gap_figure
 from latlas.report.figures._grid import save_image_grid as save_image_grid
 from latlas.report.figures._items import interpolation_figure as interpolation_figure

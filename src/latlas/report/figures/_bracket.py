@@ -1,5 +1,7 @@
 """Where log p(x) lies: every estimate of it on one axis, and what the ELBO lacks of it."""
 
+import math
+
 from matplotlib.figure import Figure
 
 from latlas.report.data._data import ReportData
@@ -17,9 +19,11 @@ def bracket_rows(data: ReportData) -> list[Row]:
     if found is None:
         return []
     upper = "upper bound" if found.upper_is_bound else "upper estimate"
-    rows = [] if found.elbo is None else [Row("ELBO", found.elbo, ORANGE)]
-    if found.importance is not None:
-        rows.append(Row("importance-weighted", found.importance, PURPLE))
+    rows, beside = [], found.same_examples
+    if beside is not None and math.isfinite(beside.elbo.value):
+        rows.append(Row("ELBO", beside.elbo, ORANGE))
+    if beside is not None and math.isfinite(beside.importance.value):
+        rows.append(Row("importance-weighted", beside.importance, PURPLE))
     rows.append(Row("lower bound", found.lower, BLUE, ">"))
     rows.append(Row(upper, found.upper, GREEN, "<", found.upper_is_bound))
     return rows
@@ -42,8 +46,8 @@ def bracket_figure(data: ReportData, theme: Theme) -> Figure:
     panel = figure.axes[0]
     panel.axvspan(found.lower.value, found.upper.value, color=BLUE, alpha=BAND, linewidth=0)
     if found.exact is not None:
-        panel.axvline(found.exact.value, color=theme.text, linewidth=1.2, linestyle=":")
+        panel.axvline(found.exact, color=theme.text, linewidth=1.2, linestyle=":")
         style = {"ha": "center", "va": "bottom", "fontsize": 10, "annotation_clip": False}
-        label = f"exact {number(found.exact.value, 5)}"
-        panel.annotate(label, (found.exact.value, 1), xycoords=("data", "axes fraction"), **style)
+        label = f"exact {number(found.exact, 5)}"
+        panel.annotate(label, (found.exact, 1), xycoords=("data", "axes fraction"), **style)
     return figure

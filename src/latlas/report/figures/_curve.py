@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from latlas.core import RequestError
 from latlas.report.data._curve import Curve, beta_name, ranked_kl, read_curve
-from latlas.report.data._data import ReportData
+from latlas.report.data._data import Measures, ReportData
+from latlas.report.data._items import Items
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._theme import BLUE, LIGHT, ORANGE, SCALE, Theme, new_figure, themed
 
@@ -74,24 +75,23 @@ def pruning_figure(data: ReportData, theme: Theme) -> Figure:
     kl = ranked_kl(curve)
     if kl is None:
         raise ValueError("The curve has no kl_per_dimension, which this needs.")
-    alive = kl > data.active_threshold
+    alive = kl > data.latent.active_threshold
     rows = min(kl.shape[1], int(alive.sum(axis=1).max()) + 1)
     kl, alive = kl[:, :rows].T, alive[:, :rows].T
     figure = new_figure(1.5 + 0.22 * min(rows, 20))
     panel = figure.subplots()
-    norm = LogNorm(data.active_threshold, max(float(kl.max()), 10 * data.active_threshold))
+    norm = LogNorm(data.latent.active_threshold, max(float(kl.max()), 10 * data.latent.active_threshold))
     cells = np.where(alive, kl, np.nan)
     drawn = panel.imshow(cells, aspect="auto", cmap=SCALE, norm=norm, interpolation="none")
     if kl.size <= MOST_MARKED:
         y, x = np.nonzero(~alive)
         panel.plot(x, y, "x", color=theme.muted, markersize=4)
     columns = np.arange(len(curve.betas))
-    turned = {"rotation": 90, "fontsize": 9} if len(columns) > 8 else {}
+    turned: dict[str, Any] = {"rotation": 90, "fontsize": 9} if len(columns) > 8 else {}
     panel.set_xticks(columns, [beta_name(beta) for beta in curve.betas], **turned)
     panel.set_xlabel("β, the price of a nat of rate")
-    panel.set_yticks(range(rows), range(1, rows + 1)) if rows <= MOST_RANKS else panel.set_yticks(
-        [0, rows - 1], [1, rows]
-    )
+    marked = range(rows) if rows <= MOST_RANKS else (0, rows - 1)
+    panel.set_yticks(marked, [str(rank + 1) for rank in marked])
     panel.set_ylabel("rank of the dimension")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
@@ -111,7 +111,7 @@ def pruning_figure(data: ReportData, theme: Theme) -> Figure:
 def _needed(data: ReportData) -> Curve:
     curve = read_curve(data)
     if curve is None:
-        raise ValueError("The report has no curve, which this needs; make ReportData with curve=.")
+        raise ValueError("The report has no curve, which this needs; make its Measures with curve=.")
     return curve
 
 
@@ -148,7 +148,7 @@ def save_rate_distortion(path: str | Path, curve: Mapping[str, Any]) -> None:
 
     Args:
         path: where to; `.png` or `.svg`.
-        curve: as in `ReportData`: `betas`, `rate` and `distortion`, and as far as they are known
+        curve: as in `Measures`: `betas`, `rate` and `distortion`, and as far as they are known
             `rate_standard_error`, `distortion_standard_error`, `on_hull` and `chosen`.
 
     Raises:
@@ -157,7 +157,7 @@ def save_rate_distortion(path: str | Path, curve: Mapping[str, Any]) -> None:
     """
     path = picture_path(path)
     try:
-        data = ReportData(title="", item_shape=(1,), curve=curve)
+        data = ReportData("", Items((1,)), measures=Measures(curve=curve))
     except ValueError as error:
         raise RequestError(str(error)) from error
     if read_curve(data) is None:

@@ -5,9 +5,11 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latlas.core import Estimate
+from latlas.evaluation.inference import GapSummary
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import Gap, Measured, gap
-from latlas.report.drawing._text import with_error
+from latlas.report.data._evaluation import gap
+from latlas.report.drawing._text import told
 from latlas.report.drawing._theme import BLUE, ORANGE, Theme, new_figure, themed
 from latlas.report.figures._intervals import name_rows
 
@@ -31,7 +33,7 @@ def gap_figure(data: ReportData, theme: Theme) -> Figure:
         panel.barh(row, part.value, 0.62, start, **_look(kind, theme))
         if row < 2:
             panel.barh(2, part.value, 0.62, start, **_look(kind, theme))
-    ends = (first, Measured(first.value + second.value, second.error), found.total)
+    ends = (first, Estimate(first.value + second.value, second.standard_error), found.total)
     for row, (end, part) in enumerate(zip(ends, (first, second, found.total), strict=True)):
         right = max(end.value, first.value)  # a negative part reaches back
         _end(panel, row, end.value, right, part, theme)
@@ -44,7 +46,7 @@ def gap_figure(data: ReportData, theme: Theme) -> Figure:
     return figure
 
 
-def _bars(found: Gap) -> tuple[tuple[float, Measured, str], ...]:
+def _bars(found: GapSummary) -> tuple[tuple[float, Estimate, str], ...]:
     return ((0.0, found.amortization, "first"), (found.amortization.value, found.approximation, "second"))
 
 
@@ -54,10 +56,10 @@ def _look(kind: str, theme: Theme) -> dict:
     return {"color": BLUE, "edgecolor": theme.surface, "linewidth": 0, "hatch": HATCH}
 
 
-def _end(panel: Axes, row: int, end: float, right: float, part: Measured, theme: Theme) -> None:
+def _end(panel: Axes, row: int, end: float, right: float, part: Estimate, theme: Theme) -> None:
     """The error at a bar's end, and the figure right of all that is drawn in its row."""
-    error = part.error if math.isfinite(part.error) else 0.0
+    error = part.standard_error if math.isfinite(part.standard_error) else 0.0
     panel.plot([end - error, end + error], [row, row], color=theme.text, linewidth=1.6)
-    label = with_error(part.value, part.error)
+    label = told(part)
     at = (right + error, row)
     panel.annotate(label, at, (6, 0), textcoords="offset points", va="center", fontsize=10)

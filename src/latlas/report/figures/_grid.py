@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.image import imsave
 
 from latlas.core import RequestError, write_atomically
-from latlas.report.data._data import ReportData, kind_of, part, shaped
+from latlas.report.data._data import ReportData
+from latlas.report.data._flat_images import flat_image_shape
+from latlas.report.data._items import Items, kind_of, part, shaped
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._theme import LIGHT
-from latlas.report.figures._flat_images import flat_image_shape
 from latlas.report.figures._images import colored, mosaic, value_limits
 from latlas.report.figures._items import samples_figure
 
@@ -30,7 +31,7 @@ def save_image_grid(
     Args:
         path: where to; `.png` or `.svg`.
         items: `(n, *item_shape)`, or flat `(n, size)`; all are shown if they are images. NaN is left blank.
-        item_shape: of one item, as in `ReportData`.
+        item_shape: of one item, as in `Items`.
         item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
             their pixels.
         feature_names: one per value, for tables.
@@ -45,19 +46,17 @@ def save_image_grid(
     if item_kind is None and feature_names is None and len(item_shape) == 1:
         item_shape = flat_image_shape(items) or item_shape
     try:
-        data = ReportData(
-            title="", item_shape=item_shape, item_kind=item_kind, feature_names=feature_names, samples=items
-        )
+        data = ReportData("", Items(item_shape, item_kind, feature_names, samples=items))
     except ValueError as error:
         raise RequestError(str(error)) from error
-    if path.suffix.lower() == ".png" and kind_of(data) == "image":
+    if path.suffix.lower() == ".png" and kind_of(data.items) == "image":
         write_atomically(path, _png(_grid(data)))
     else:
         write_figure(path, samples_figure(data, LIGHT))
 
 
 def _grid(data: ReportData) -> np.ndarray:
-    items = colored(shaped(part(data, "samples"), data), value_limits(data))
+    items = colored(shaped(part(data.items, "samples"), data.items), value_limits(data))
     factor = max(1, -(-SHORTEST_SIDE // max(items.shape[1:3])))
     items = items.repeat(factor, axis=1).repeat(factor, axis=2)
     return mosaic(items, int(np.ceil(np.sqrt(len(items)))))

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latlas.report.data._data import ReportData, part, shaped
+from latlas.report.data._data import ReportData
+from latlas.report.data._items import part, shaped
 from latlas.report.drawing._theme import WIDTH, Theme, new_figure
 
 LONGEST_SIDE = 96  # pixels of an item in a report; larger ones are averaged down
@@ -16,7 +17,7 @@ GAP = 0.08  # of an item's side
 
 def draw_samples(data: ReportData, theme: Theme) -> Figure:
     """Samples in a square."""
-    samples = reduced(shaped(part(data, "samples"), data))
+    samples = reduced(shaped(part(data.items, "samples"), data.items))
     count = min(len(samples), _room(samples))
     columns = int(np.ceil(np.sqrt(count)))
     return _one_picture(mosaic(_colored(samples[:count], data), columns))
@@ -25,8 +26,8 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """Pairs of rows: originals above, reconstructions below."""
     originals, rebuilt = (
-        reduced(shaped(part(data, "originals"), data)),
-        reduced(shaped(part(data, "reconstructions"), data)),
+        reduced(shaped(part(data.items, "originals"), data.items)),
+        reduced(shaped(part(data.items, "reconstructions"), data.items)),
     )
     count = min(len(originals), _room(originals) // 2, 20)
     columns = int(np.clip(count, 1, 10 if count > 8 else 8))
@@ -54,13 +55,13 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
 
 def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """The one image, large."""
-    picture = _colored(reduced(shaped(part(data, "prototype"), data)[None]), data)[0]
+    picture = _colored(reduced(shaped(part(data.latent, "prototype"), data.items)[None]), data)[0]
     return _one_picture(picture, width=2.0)
 
 
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """One path per row."""
-    paths = shaped(part(data, "interpolation"), data)
+    paths = shaped(part(data.latent, "interpolation"), data.items)
     steps = np.unique(np.linspace(0, paths.shape[1] - 1, min(paths.shape[1], MOST_STEPS)).round().astype(int))
     items = reduced(paths[:MOST_PATHS, steps].reshape(-1, *paths.shape[2:]))
     rows = max(1, _room(items) // len(steps))
@@ -69,7 +70,13 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 def value_limits(data: ReportData) -> tuple[float, float]:
     """Black and white of every picture: the range of the data, or else of what the model made."""
-    for items in (data.originals, data.samples, data.prototype, data.interpolation, data.reconstructions):
+    for items in (
+        data.items.originals,
+        data.items.samples,
+        data.latent.prototype,
+        data.latent.interpolation,
+        data.items.reconstructions,
+    ):
         if items is not None:
             values = np.asarray(items, dtype=float)
             values = values[np.isfinite(values)]

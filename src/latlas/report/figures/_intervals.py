@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report.data._evaluation import Measured
-from latlas.report.drawing._text import with_error
+from latlas.core import Estimate, Evidence
+from latlas.report.drawing._text import told
 from latlas.report.drawing._theme import Theme, new_figure
 
 
@@ -18,7 +18,7 @@ class Row(NamedTuple):
     """One estimate, and how it is drawn."""
 
     name: str
-    value: Measured
+    value: Estimate | Evidence
     color: str
     marker: str = "o"
     filled: bool = True
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 def in_words(rows: Sequence[Row]) -> list[str]:
     """What the figure shows, for a reader who does not see it."""
-    return [f"{row.name} {with_error(*row.value[:2])} nats" for row in rows]
+    return [f"{row.name} {told(row.value)} nats" for row in rows]
 
 
 def intervals(rows: Sequence[Row], theme: Theme) -> Figure:
@@ -52,7 +52,8 @@ def name_rows(panel: Axes, names: Sequence[str], label: str, theme: Theme) -> No
 
 
 def _draw(panel: Axes, place: int, row: Row, theme: Theme) -> None:
-    value, error = row.value.value, row.value.error if math.isfinite(row.value.error) else 0.0
+    value, error = row.value.value, row.value.standard_error
+    error = error if math.isfinite(error) else 0.0
     for times, width in ((2, 1.2), (1, 3.5)):
         ends = value + np.array([-times, times]) * error
         panel.plot(ends, [place, place], color=row.color, linewidth=width)
@@ -60,4 +61,4 @@ def _draw(panel: Axes, place: int, row: Row, theme: Theme) -> None:
     look = {"markerfacecolor": face, "markersize": 8, "markeredgewidth": 1.6}
     panel.plot(value, place, row.marker, color=row.color, **look)
     style = {"textcoords": "offset points", "ha": "center", "fontsize": 10}
-    panel.annotate(with_error(value, row.value.error), (value, place), (0, 8), **style)
+    panel.annotate(told(row.value), (value, place), (0, 8), **style)

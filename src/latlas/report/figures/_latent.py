@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report.data._data import ReportData, part
+from latlas.report.data._data import ReportData
+from latlas.report.data._items import part
 from latlas.report.drawing._text import short_name
 from latlas.report.drawing._theme import BLUE, GREY, PALETTE, SCALE, Theme, new_figure, themed
 from latlas.report.figures._labels import Classes, Scale, project, read_labels
@@ -23,24 +24,24 @@ def latent_map_figure(data: ReportData, theme: Theme) -> Figure:
     Coloured by label where there is one: by colour, marker and name for classes, by a scale for numbers. One
     latent dimension is drawn as a strip, one row per class.
     """
-    points, kept, axes, *_ = project(part(data, "codes"))
+    points, kept, axes, *_ = project(part(data.latent, "codes"))
     every = slice(None, None, 1 + len(points) // (MOST_POINTS + 1))
     points, kept = points[every], kept[every]
-    labels = None if data.labels is None else read_labels(_take(data.labels, kept))
+    labels = None if data.latent.labels is None else read_labels(_take(data.latent.labels, kept))
     is_strip = points.shape[1] == 1
     figure = new_figure(3.0 if is_strip else 4.4)
     panel = figure.subplots()
     if is_strip:
         points = np.column_stack([points[:, 0], _heights(len(points), labels)])
     if isinstance(labels, Scale):
-        _draw_scale(figure, panel, points, labels, data.label_name)
+        _draw_scale(figure, panel, points, labels, data.latent.label_name)
     elif isinstance(labels, Classes):
-        _draw_classes(figure, panel, points, labels, theme, data.label_name, with_legend=not is_strip)
+        _draw_classes(figure, panel, points, labels, theme, data.latent.label_name, with_legend=not is_strip)
     else:
         panel.scatter(*points.T, color=BLUE, **_style(len(points)))
     panel.set_xlabel(axes[0])
     if is_strip:
-        _name_rows(panel, labels, data.label_name)
+        _name_rows(panel, labels, data.latent.label_name)
     else:
         panel.set_ylabel(axes[1])
         panel.yaxis.set_major_locator(MaxNLocator(5))

@@ -6,7 +6,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report.data._data import ReportData, part, shaped
+from latlas.report.data._data import ReportData
+from latlas.report.data._items import part, shaped
 from latlas.report.drawing._theme import BLUE, PALETTE, SCALE, VERMILLION, Theme, new_figure
 
 MOST_CHANNELS = len(PALETTE)
@@ -16,7 +17,7 @@ MOST_PANELS = 12
 
 def draw_samples(data: ReportData, theme: Theme) -> Figure:
     """Samples in small panels on one scale."""
-    samples = _lines(part(data, "samples"), data)[:MOST_PANELS]
+    samples = _lines(part(data.items, "samples"), data)[:MOST_PANELS]
     figure, panels = _panels(len(samples))
     for panel, item in zip(panels, samples, strict=True):
         _draw(panel, item, width=1.1)
@@ -26,8 +27,8 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """Originals with their reconstructions laid over them."""
     originals, rebuilt = (
-        _lines(part(data, "originals"), data)[:8],
-        _lines(part(data, "reconstructions"), data)[:8],
+        _lines(part(data.items, "originals"), data)[:8],
+        _lines(part(data.items, "reconstructions"), data)[:8],
     )
     figure, panels = _panels(len(originals), most=8)
     for panel, original, item in zip(panels, originals, rebuilt, strict=True):
@@ -44,7 +45,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """The one series."""
     figure = new_figure(2.4)
     panel = figure.subplots()
-    _draw(panel, _lines(part(data, "prototype")[None], data)[0], width=1.6)
+    _draw(panel, _lines(part(data.latent, "prototype")[None], data)[0], width=1.6)
     panel.set_xlabel("position")
     panel.grid(axis="y")
     return figure
@@ -52,7 +53,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
 
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """One panel per path: lines coloured from its start to its end."""
-    paths = np.stack([_lines(path, data) for path in part(data, "interpolation")[:3]])
+    paths = np.stack([_lines(path, data) for path in part(data.latent, "interpolation")[:3]])
     figure = new_figure(0.5 + 1.7 * len(paths))
     panels = figure.subplots(len(paths), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     places = np.linspace(0, 1, paths.shape[1])
@@ -73,8 +74,8 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 def _lines(items: np.ndarray, data: ReportData) -> np.ndarray:
     """Items as `(n, time, channels)`, thinned."""
-    items = shaped(np.asarray(items), data)
-    channels = data.item_shape[-1] if len(data.item_shape) == 2 else 1
+    items = shaped(np.asarray(items), data.items)
+    channels = data.items.shape[-1] if len(data.items.shape) == 2 else 1
     items = items.reshape(len(items), -1, channels)
     return items[:, :: -(-items.shape[1] // MOST_POINTS)]
 

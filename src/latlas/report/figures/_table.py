@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from latlas.report.data._data import ReportData, part, shaped, size
+from latlas.report.data._data import ReportData
+from latlas.report.data._items import part, shaped, size
 from latlas.report.drawing._text import number, short_name
 from latlas.report.drawing._theme import BLUE, ORANGE, Theme, new_figure
 
@@ -36,9 +37,9 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
     units = _units(data)
     figure = new_figure(_height(units) + 0.3)
     panel = figure.subplots()
-    groups = [("samples", part(data, "samples"), BLUE, 0.0 if data.originals is None else 0.17)]
-    if data.originals is not None:
-        groups.insert(0, ("data", data.originals, theme.muted, -0.17))
+    groups = [("samples", part(data.items, "samples"), BLUE, 0.0 if data.items.originals is None else 0.17)]
+    if data.items.originals is not None:
+        groups.insert(0, ("data", data.items.originals, theme.muted, -0.17))
     rows = np.arange(len(units.names))
     for name, items, color, offset in groups:
         low, left, middle, right, high = _quantiles(units.standardised(_flat(items, data)))
@@ -54,8 +55,8 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """For a few examples: data (ring) and reconstruction (dot) of every feature, joined by a line."""
     units = _units(data)
-    originals = units.standardised(_flat(part(data, "originals"), data))[:MOST_PAIRS]
-    rebuilt = units.standardised(_flat(part(data, "reconstructions"), data))[:MOST_PAIRS]
+    originals = units.standardised(_flat(part(data.items, "originals"), data))[:MOST_PAIRS]
+    rebuilt = units.standardised(_flat(part(data.items, "reconstructions"), data))[:MOST_PAIRS]
     figure = new_figure(_height(units) + 0.3)
     panels = figure.subplots(1, len(originals), sharex=True, sharey=True, squeeze=False)[0]
     rows = np.arange(len(units.names))
@@ -75,7 +76,7 @@ def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
 def draw_prototype(data: ReportData, theme: Theme) -> Figure:
     """One dot per feature, with its value in the data's own units."""
     units = _units(data)
-    item = _flat(part(data, "prototype"), data)
+    item = _flat(part(data.latent, "prototype"), data)
     heights = units.standardised(item)
     figure = new_figure(_height(units))
     panel = figure.subplots()
@@ -97,7 +98,7 @@ def draw_prototype(data: ReportData, theme: Theme) -> Figure:
 def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
     """The first path as a heat map: features down, steps across."""
     units = _units(data)
-    path = units.standardised(_flat(part(data, "interpolation"), data)[0])
+    path = units.standardised(_flat(part(data.latent, "interpolation"), data)[0])
     figure = new_figure(_height(units))
     panel = figure.subplots()
     reach = max(1.0, float(np.nanmax(np.abs(path)))) if np.isfinite(path).any() else 1.0
@@ -114,9 +115,15 @@ def draw_interpolation(data: ReportData, theme: Theme) -> Figure:
 
 def _units(data: ReportData) -> Units:
     """Means and spreads of the data, or else of what the model made; the features that vary most."""
-    sources = (data.originals, data.samples, data.reconstructions, data.interpolation, data.prototype)
+    sources = (
+        data.items.originals,
+        data.items.samples,
+        data.items.reconstructions,
+        data.latent.interpolation,
+        data.latent.prototype,
+    )
     items = _flat(next(items for items in sources if items is not None), data).reshape(
-        -1, size(data.item_shape)
+        -1, size(data.items.shape)
     )
     known = np.isfinite(items)
     count = np.maximum(known.sum(axis=0), 1)
@@ -127,8 +134,8 @@ def _units(data: ReportData) -> Units:
     if len(loc) > MOST_FEATURES:
         shown = np.sort(np.argsort(-scale, kind="stable")[:MOST_FEATURES])
     names: Sequence[str] = (
-        data.feature_names
-        if data.feature_names is not None
+        data.items.feature_names
+        if data.items.feature_names is not None
         else [str(place + 1) for place in range(len(loc))]
     )
     return Units(
@@ -137,8 +144,8 @@ def _units(data: ReportData) -> Units:
 
 
 def _flat(items: np.ndarray, data: ReportData) -> np.ndarray:
-    items = shaped(items, data)
-    return items.reshape(*items.shape[: items.ndim - len(data.item_shape)], -1)
+    items = shaped(items, data.items)
+    return items.reshape(*items.shape[: items.ndim - len(data.items.shape)], -1)
 
 
 def _quantiles(items: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ TRANSIENT = 0.2  # of the run: its curves may leave the picture, so that the res
 
 def curve(data: ReportData, split: str, term: str) -> np.ndarray:
     """One term over the reports, in nats per example; NaN where it is missing."""
-    values = [(record.get(split) or {}).get(term) for record in data.history]
+    values = [(record.get(split) or {}).get(term) for record in data.measures.history]
     return np.array([math.nan if value is None else float(value) for value in values])
 
 
@@ -39,10 +39,10 @@ def warm_up_end(data: ReportData) -> float | None:
 def times(data: ReportData) -> tuple[str, np.ndarray]:
     """Name and values of the horizontal axis: epochs where every record has one, else steps."""
     for name in ("epoch", "step"):
-        values = [record.get(name) for record in data.history]
+        values = [record.get(name) for record in data.measures.history]
         if all(value is not None for value in values):
             return name, np.array(values, dtype=float)
-    return "report", np.arange(1.0, len(data.history) + 1)
+    return "report", np.arange(1.0, len(data.measures.history) + 1)
 
 
 @themed

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from latlas.core import RequestError
-from latlas.report.data._data import ReportData, kind_of, shaped
+from latlas.report.data._data import LatentMap, ReportData
+from latlas.report.data._items import Items, kind_of, shaped
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._text import number
 from latlas.report.drawing._theme import LIGHT, SCALE, WIDTH, Theme, new_figure
@@ -54,19 +55,18 @@ def traversal_figure(
     if kl_per_dimension is not None:
         kl = np.asarray(kl_per_dimension, float)
         order = np.argsort(-kl, kind="stable")
-        names = np.array([f"{names[place]}  {number(kl[place], 2)} nats" for place in order], object)
+        names = np.array([f"{names[place]}  {number(float(kl[place]), 2)} nats" for place in order], object)
         traversals = traversals[order]
     steps = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_STEPS)).round().astype(int))
     traversals, values, names = traversals[:MOST_DIMENSIONS, steps], values[steps], names[:MOST_DIMENSIONS]
     try:
-        data = ReportData(
-            title="", item_shape=traversals.shape[2:], item_kind=item_kind, interpolation=traversals
-        )
+        items = Items(traversals.shape[2:], item_kind)
+        data = ReportData("", items, LatentMap(interpolation=traversals))
     except ValueError as error:
         raise RequestError(str(error)) from error
     with theme.context():
-        if kind_of(data) == "image":
-            return _images(shaped(traversals, data), names, values, data, theme)
+        if kind_of(data.items) == "image":
+            return _images(shaped(traversals, data.items), names, values, data, theme)
         return _lines(traversals.reshape(*traversals.shape[:3], -1), names, values)
 
 

@@ -44,7 +44,7 @@ def figure(panel: Panel[D], data: D) -> str:
     picture = to_inline_svg(panel.draw(data, LIGHT), panel.name)
     wide = ' class="wide"' if panel.wide else ""
     return (
-        f'<figure id="{panel.name}"{wide}><h2>{text(panel.title)}</h2>\n'
-        f'<div class="picture" role="img" aria-label="{text(panel.alt(data))}">'
-        f"{picture}</div>\n<figcaption>{code(panel.caption(data))}</figcaption></figure>"
+        f'<figure id="{panel.name}"{wide}><h2>{text(panel.words.title)}</h2>\n'
+        f'<div class="picture" role="img" aria-label="{text(panel.words.alt(data))}">'
+        f"{picture}</div>\n<figcaption>{code(panel.words.caption(data))}</figcaption></figure>"
     )

@@ -14,27 +14,38 @@ def _never(data: Any) -> bool:
 
 
 @dataclass(frozen=True)
+class Words(Generic[D]):
+    """What is said of one figure.
+
+    Attributes:
+        title: its heading.
+        caption: how to read it, one or two sentences.
+        alt: what it shows, for a reader who does not see it.
+        missing: how to get it where it is missing.
+    """
+
+    title: str
+    caption: Callable[[D], str]
+    alt: Callable[[D], str]
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class Panel(Generic[D]):
     """One figure of the report.
 
     Attributes:
         name: its anchor on the page.
-        title: its heading.
         ready: whether the data hold what it shows.
         draw: the figure, of the data and a theme.
-        caption: how to read it, one or two sentences.
-        alt: what it shows, for a reader who does not see it.
-        missing: how to get it where it is missing.
+        words: its heading, and what is said of it.
         needless: whether another figure says the same of these data; it is then neither drawn nor missed.
         wide: whether it takes the width of the page instead of a column.
     """
 
     name: str
-    title: str
     ready: Callable[[D], bool]
     draw: FigureFunction[D]
-    caption: Callable[[D], str]
-    alt: Callable[[D], str]
-    missing: str
+    words: Words[D]
     needless: Callable[[D], bool] = _never
     wide: bool = False

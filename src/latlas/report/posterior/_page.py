@@ -6,13 +6,14 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import write_atomically
-from latlas.report.data._posterior import BayesReportData, collect_bayes, site
+from latlas.core import PARETO_K_LIMIT, write_atomically
+from latlas.report.data._posterior import BayesReportData, site
 from latlas.report.drawing._text import decimal, number, with_error
 from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
 from latlas.report.page._document import document, figure, tiles_list
 from latlas.report.page._html import badge, code, facts_table, paragraph, text
-from latlas.report.page._panel import Panel
+from latlas.report.page._panel import Panel, Words
+from latlas.report.posterior._collect import collect_bayes
 from latlas.report.posterior._tables import checks_table, ladder_table, parameters_table
 from latlas.report.posterior._words import (
     KINDS,
@@ -75,7 +76,7 @@ _PARAMETERS = (
     "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, and "
     "mcse the error of the mean that comes from drawing at random."
 )
-_TRIED = "From cheap to dear; the next one was tried because the one before did not pass its checks."
+_TRIED = "From cheap to expensive; the next one was tried because the one before did not pass its checks."
 _RESTS = (
     "Each check holds one number against a limit. Some decide and some only inform: the verdict at the top names those that "
     "decided."
@@ -99,9 +100,8 @@ def _tiles(data: BayesReportData) -> list[tuple[str, str]]:
             tiles.append((title, text(with_error(value, error))))
     k = decimal(data.evaluation.get("pareto_k"))
     if math.isfinite(k):
-        tiles.append(
-            ("Pareto k-hat", text(number(k, 2)) + (badge("above 0.7", "warning") if k > 0.7 else ""))
-        )
+        above = badge(f"above {PARETO_K_LIMIT}", "warning") if k > PARETO_K_LIMIT else ""
+        tiles.append(("Pareto k-hat", text(number(k, 2)) + above))
     tiles.append(("engine", text(f"{data.evaluation.get('engine')}, {data.evaluation.get('family')}")))
     seconds = decimal(data.evaluation.get("seconds"))
     if math.isfinite(seconds):
@@ -164,15 +164,25 @@ def _names(data: BayesReportData) -> str:
 
 _PANELS = (
     Panel(
-        "marginals", "What is known of each parameter", lambda data: len(data.shown) > 0, marginals_figure,
-        _marginals_caption, lambda data: f"Histograms of the draws of {_names(data)}.", "",
+        "marginals", lambda data: len(data.shown) > 0, marginals_figure,
+        Words(
+            "What is known of each parameter", _marginals_caption,
+            lambda data: f"Histograms of the draws of {_names(data)}.",
+        ),
     ),
     Panel(
-        "intervals", "Vectors, entry by entry", lambda data: bool(interval_groups(data)), intervals_figure,
-        _intervals_caption, lambda data: f"Intervals of the entries of {', '.join(interval_groups(data))}.", "",
+        "intervals", lambda data: bool(interval_groups(data)), intervals_figure,
+        Words(
+            "Vectors, entry by entry", _intervals_caption,
+            lambda data: f"Intervals of the entries of {', '.join(interval_groups(data))}.",
+        ),
     ),
     Panel(
-        "pairs", "How parameters go together", lambda data: len(data.shown) > 1, pairs_figure, _pairs_caption,
-        lambda data: f"Scatter plots of the draws of each pair of {_names(data)}.", "", wide=True,
+        "pairs", lambda data: len(data.shown) > 1, pairs_figure,
+        Words(
+            "How parameters go together", _pairs_caption,
+            lambda data: f"Scatter plots of the draws of each pair of {_names(data)}.",
+        ),
+        wide=True,
     ),
 )  # fmt: skip

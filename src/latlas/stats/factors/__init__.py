@@ -3,6 +3,7 @@
 from latlas.stats.factors._beta_vae import beta_vae_score as beta_vae_score
 from latlas.stats.factors._dci import DciScores as DciScores
 from latlas.stats.factors._dci import dci as dci
+from latlas.stats.factors._disentanglement import DciEstimates as DciEstimates
 from latlas.stats.factors._disentanglement import DisentanglementScores as DisentanglementScores
 from latlas.stats.factors._disentanglement import disentanglement as disentanglement
 from latlas.stats.factors._factor_vae import factor_vae_score as factor_vae_score

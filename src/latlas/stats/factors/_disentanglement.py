@@ -19,6 +19,21 @@ from latlas.stats.factors._sap import sap_score
 
 
 @dataclass(frozen=True)
+class DciEstimates:
+    """The scores of `dci`, as means over repeated draws.
+
+    Attributes:
+        disentanglement: one factor per dimension.
+        completeness: one dimension per factor.
+        informativeness: accuracy of the predictions behind both.
+    """
+
+    disentanglement: Estimate
+    completeness: Estimate
+    informativeness: Estimate
+
+
+@dataclass(frozen=True)
 class DisentanglementScores:
     """Scores of one set of codes; all are at most 1, and more is better.
 
@@ -31,9 +46,7 @@ class DisentanglementScores:
         irs: interventional robustness.
         sap: gap of predictability by one dimension.
         explicitness: linear readability of the factors, chance is 0.5.
-        dci_disentanglement: one factor per dimension.
-        dci_completeness: one dimension per factor.
-        dci_informativeness: accuracy of the predictions behind both.
+        dci: one factor per dimension, one dimension per factor, and the accuracy behind both.
         factor_vae: chance is 1 over the number of factors.
         beta_vae: chance likewise.
     """
@@ -43,15 +56,15 @@ class DisentanglementScores:
     irs: float
     sap: Estimate
     explicitness: Estimate
-    dci_disentanglement: Estimate
-    dci_completeness: Estimate
-    dci_informativeness: Estimate
+    dci: DciEstimates
     factor_vae: Estimate
     beta_vae: Estimate
 
     def to_dict(self) -> dict:
-        """Plain Python values, ready for JSON: a number, or `{"value", "standard_error"}`."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Plain Python values, ready for JSON: a number, or `{"value", "standard_error"}`; those of DCI as `dci_...`."""
+        found: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            found |= {f"dci_{n}": v for n, v in vars(value).items()} if name == "dci" else {name: value}
         return {name: v.to_dict() if isinstance(v, Estimate) else v for name, v in found.items()}
 
 
@@ -79,11 +92,13 @@ def disentanglement(
     if num_repeats < 1:
         raise ValueError(f"Random scores are drawn at least once; num_repeats is {num_repeats}.")
     drawn = [_draw(k, codes, factors, classifier) for k in jr.split(key, num_repeats)]
+    found = {name: _estimate([scores[name] for scores in drawn]) for name in drawn[0]}
     return DisentanglementScores(
         mutual_information_gap(codes, factors),
         modularity(codes, factors),
         irs(codes, factors),
-        **{name: _estimate([scores[name] for scores in drawn]) for name in drawn[0]},
+        dci=DciEstimates(*(found.pop(field.name) for field in fields(DciEstimates))),
+        **found,
     )
 
 
@@ -93,9 +108,9 @@ def _draw(key: PRNGKeyArray, codes: Codes, factors: Factors, classifier: Any | N
     return {
         "sap": sap_score(keys[1], codes, factors),
         "explicitness": explicitness(keys[2], codes, factors),
-        "dci_disentanglement": attention.disentanglement,
-        "dci_completeness": attention.completeness,
-        "dci_informativeness": attention.informativeness,
+        "disentanglement": attention.disentanglement,
+        "completeness": attention.completeness,
+        "informativeness": attention.informativeness,
         "factor_vae": factor_vae_score(keys[3], codes, factors),
         "beta_vae": beta_vae_score(keys[4], codes, factors),
     }
