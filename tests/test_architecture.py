@@ -42,7 +42,6 @@ TO_BE_DIVIDED = {
     "Summary",
     "GapSummary",
     "Refinement",
-    "BayesReportData",
     "Panel",
     "TrainState",
     "Evaluation",

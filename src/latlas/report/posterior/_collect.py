@@ -11,6 +11,7 @@ from numpyro.diagnostics import split_gelman_rubin
 
 from latlas.bayes.fitting import record_of
 from latlas.bayes.targets import flat_draws, named_draws
+from latlas.report.data._data import RunDetails
 from latlas.report.data._posterior import MOST_SHOWN, BayesReportData, disagreement, site
 
 MOST_DRAWS = 4000
@@ -55,9 +56,7 @@ def collect_bayes(
         reference=reference,
         reference_r_hat=r_hat,
         shown=shown[:MOST_SHOWN],
-        options=options or {},
-        versions=versions or {},
-        run=run,
+        run=RunDetails(path=run, options=options or {}, versions=versions or {}),
     )
 
 
