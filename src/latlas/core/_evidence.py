@@ -76,7 +76,7 @@ class Evidence:
         return cls(
             number_or_nan(values.get("value")),
             number_or_nan(values.get("standard_error")),
-            int(values.get("num_samples") or 0),
+            int(number_or_nan(values.get("num_samples") or 0)),
             number_or_nan(values.get("effective_sample_size")),
             number_or_nan(values.get("pareto_k")),
             values["reliable"],

@@ -141,7 +141,7 @@ class BracketSummary:
             same = SameExamples(
                 Estimate.from_dict(values["elbo"]),
                 Evidence.from_dict(values.get("importance")),
-                int(values.get("num_examples") or 0),
+                int(number_or_nan(values.get("num_examples") or 0)),
             )
         return cls(
             Evidence.from_dict(values.get("lower")),

@@ -199,9 +199,9 @@ class CertificateSummary:
                 OverExamples.from_dict(values.get("total_variation_low")),
                 OverExamples.from_dict(values.get("total_variation_high")),
             ),
-            int(values.get("num_vacuous") or 0),
-            int(values.get("num_examples") or 0),
-            basis if basis in _MEANING else "estimate",
+            int(number_or_nan(values.get("num_vacuous") or 0)),
+            int(number_or_nan(values.get("num_examples") or 0)),
+            basis if basis in tuple(_MEANING) else "estimate",
             values.get("reliable") is not False,
         )
 

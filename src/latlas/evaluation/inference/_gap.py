@@ -75,7 +75,7 @@ class GapSummary:
         return cls(
             *differences,
             GapBounds(*bounds),
-            int(values.get("num_examples") or 0),
+            int(number_or_nan(values.get("num_examples") or 0)),
             number_or_nan(values.get("converged")),
             values.get("reliable") is not False,
         )

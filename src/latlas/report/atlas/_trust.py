@@ -6,8 +6,8 @@ from typing import NamedTuple
 from latlas.core import PARETO_K_LIMIT
 from latlas.evaluation.evidence import BracketSummary
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import bracket
-from latlas.report.drawing._text import decimal, number, told
+from latlas.report.data._evaluation import bracket, evidence
+from latlas.report.drawing._text import number, told
 
 MOST_ERRORS = 2  # by which the sides of a bracket may cross by chance
 
@@ -72,20 +72,19 @@ def _of_bracket(found: BracketSummary) -> Trust:
 
 
 def _of_importance(data: ReportData) -> Trust:
-    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
-    if entry.get("reliable") is None or not math.isfinite(decimal(entry.get("value"))):
+    found = evidence(data)
+    if found is None:
         return Trust(None, "not measured", "")
-    k, ess = decimal(entry.get("pareto_k")), decimal(entry.get("effective_sample_size"))
-    draws = decimal(entry.get("num_samples"))
+    k, ess, draws = found.pareto_k, found.effective_sample_size, found.num_samples
     work = ""
-    if math.isfinite(ess) and math.isfinite(draws):
+    if math.isfinite(ess) and draws:
         work = (
             f" Each example's figure averages {draws:,.0f} random draws, which do the work of about "
             f"{number(ess, 2)} "
             "equally good ones (the effective sample size)."
         )
     shape = f" (Pareto k-hat {number(k, 2)}; the limit is {PARETO_K_LIMIT})" if math.isfinite(k) else ""
-    if entry["reliable"]:
+    if found.reliable:
         return Trust(
             True,
             "reliable",

@@ -42,17 +42,16 @@ def quality(data: ReportData) -> str:
     found = bracket(data)
     if found is not None:
         return _range(found, among(data, shared(found))) + _HIGHER
-    entry = (data.measures.evaluation or {}).get("log_evidence") or {}
-    value, error = decimal(entry.get("value")), decimal(entry.get("standard_error"))
-    if not math.isfinite(value):
+    known = evidence(data)
+    if known is None:
         return (
             "How good the model is on new data was not measured (or the result is not a finite number). "
             f"Run `latlas evaluate {data.run.path} DATA` with examples kept out of the fit, then make the report "
             "again."
         )
     count = (data.measures.evaluation or {}).get("num_examples")
-    text = f"It gives {among(data, count)} a log-probability of {with_error(value, error)} nats each, on average. "
-    if math.isfinite(error):
+    text = f"It gives {among(data, count)} a log-probability of {told(known)} nats each, on average. "
+    if math.isfinite(known.standard_error):
         text += (
             "The ± is one standard error: other examples of the same kind would move the figure by about "
             "that much. "
