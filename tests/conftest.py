@@ -22,7 +22,7 @@ jax.config.update("jax_disable_most_optimizations", _QUICK)
 
 # Annotations, shapes included, are checked at every call of what is defined in these folders, also while a program is
 # traced. An int is a float, as everywhere in Python's typing.
-CHECKED = ("core", "models", "networks")
+CHECKED = ("core", "stats", "networks", "models", "sampling", "latent")
 jaxtyping.install_import_hook(
     [f"latlas.{folder}" for folder in CHECKED],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",

@@ -39,7 +39,7 @@ def test_gradient_matches_finite_differences_of_the_float32_product():
     a, b, g = map(np.asarray, (a, b, g))
     # The product is linear in b: its central difference is exact whatever the step.
     difference = np.sum(((a @ (b + step)) - (a @ (b - step))) * g)
-    gradient = jax.grad(lambda b: jnp.sum(bf16_matmul(a, b) * g))(b)[2, 1]
+    gradient = jax.grad(lambda b: jnp.sum(bf16_matmul(jnp.asarray(a), b) * g))(b)[2, 1]
     bound = 2 * 2.0**-8 * np.sum(np.abs(a[:, 2] * g[:, 1]))  # two operands, each off by 2^-8 at most
     assert abs(difference - gradient) <= bound
 

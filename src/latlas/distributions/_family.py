@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PRNGKeyArray, PyTree, Scalar
 
-from latlas.distributions._latent import Distribution
+from latlas.distributions._latent import Distribution, mean_of, variance_of
 from latlas.distributions.families import Affine
 
 
@@ -74,12 +74,12 @@ class Unravelled(eqx.Module):
     @property
     def mean(self) -> PyTree[Array]:
         """The mean, of the structure of the latent."""
-        return self._unravel(self.base.mean)
+        return self._unravel(mean_of(self.base))
 
     @property
     def variance(self) -> PyTree[Array]:
         """The variance of each entry, of the structure of the latent."""
-        return self._unravel(self.base.variance)
+        return self._unravel(variance_of(self.base))
 
     def _unravel(self, vector):
         return ravel_pytree(self.like)[1](vector)

@@ -48,7 +48,8 @@ class DiagonalGaussian(AbstractGaussianFamily):
     def __call__(self, params: DiagonalParams) -> Distribution:
         """Normal, over the latent's entries."""
         affine = self.affine(params)
-        return over_latent(diagonal_normal(affine.loc, affine.factor.diagonal), params.loc)
+        q = diagonal_normal(affine.loc, affine.factor.diagonal)
+        return over_latent(q, params.loc)  # pyright: ignore[reportArgumentType]  # NumPyro: log_prob may be a number
 
     def units(self, params: DiagonalParams) -> DiagonalParams:
         """Standard deviations for the mean, one for their logarithms."""
@@ -70,7 +71,7 @@ class FullGaussian(AbstractGaussianFamily):
         """Mean and covariance of `q` where it is a `MultivariateNormal`, else its standard deviations."""
         loc, scale = moments(q)
         if isinstance(q, dist.MultivariateNormal):
-            diagonal = jnp.diagonal(q.scale_tril)
+            diagonal = jnp.diagonal(q.scale_tril)  # pyright: ignore[reportArgumentType]  # to NumPyro a shape too
             return FullParams(loc, jnp.log(diagonal), jnp.tril(q.scale_tril / diagonal[:, None], -1))
         log_scale = jnp.log(ravel_pytree(scale)[0])
         return FullParams(loc, log_scale, jnp.zeros((log_scale.size, log_scale.size), log_scale.dtype))

@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
@@ -28,7 +29,9 @@ class Distribution(Protocol):
         ...
 
 
-def diagonal_normal(loc: Float[Array, "*latent"], scale: Float[Array, "*latent"]) -> dist.Distribution:
+def diagonal_normal(
+    loc: Float[Array | np.ndarray, "*latent"], scale: Float[Array | np.ndarray, "*latent"]
+) -> dist.Distribution:
     """Normal with independent entries over one latent: its `log_prob` has shape `()`.
 
     Args:
@@ -89,10 +92,10 @@ class Chain(eqx.Module):
 
         The chain's mean where the links' means are affine, a point estimate elsewhere.
         """
-        z = _mean(self.first)
+        z = mean_of(self.first)
         means = {self.names[0]: z}
         for name, then in zip(self.names[1:], self.then, strict=True):
-            means[name] = z = _mean(then(z))
+            means[name] = z = mean_of(then(z))
         return means
 
     @property
@@ -102,10 +105,10 @@ class Chain(eqx.Module):
         What a link adds to the ones before is left out: it is the spread of a latent given the one before.
         """
         link = self.first
-        variances = {self.names[0]: _variance(link)}
+        variances = {self.names[0]: variance_of(link)}
         for name, then in zip(self.names[1:], self.then, strict=True):
-            link = then(_mean(link))
-            variances[name] = _variance(link)
+            link = then(mean_of(link))
+            variances[name] = variance_of(link)
         return variances
 
 
@@ -150,12 +153,13 @@ class Product(eqx.Module):
         return structure.unflatten([factor.variance for factor in factors])
 
 
-def _mean(distribution: Any) -> Any:
+def mean_of(distribution: Any) -> Any:
     """Its mean, which most distributions have and `Distribution` does not ask for."""
     return distribution.mean
 
 
-def _variance(distribution: Any) -> Any:
+def variance_of(distribution: Any) -> Any:
+    """Its variance, likewise."""
     return distribution.variance
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, PyTree
 
@@ -34,6 +35,8 @@ class Autoencoder(eqx.Module):
         """All mass on the code of x, event shape `(latent,)`."""
         return dist.Delta(self.encoder(self.inputs(example)), event_dim=1)
 
-    def likelihood(self, z: Float[Array, " latent"], condition: PyTree[Array] | None = None) -> Likelihood:
+    def likelihood(
+        self, z: Float[Array, " latent"], condition: PyTree[Array | np.ndarray] | None = None
+    ) -> Likelihood:
         """p(x | z)."""
         return Likelihood(self.head, self.decoder(z))

@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax
+import numpy as np
 import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int, PyTree, Scalar
@@ -40,7 +41,7 @@ class LatentClassModel(AbstractExactModel):
                 "give each class its parameters, along the leading axis."
             )
 
-    def prior(self, condition: PyTree[Array] | None = None) -> dist.Distribution:
+    def prior(self, condition: PyTree[Array | np.ndarray] | None = None) -> dist.Distribution:
         """Categorical over the classes."""
         return dist.CategoricalLogits(self.logits)
 
@@ -48,7 +49,9 @@ class LatentClassModel(AbstractExactModel):
         """p(z | x), exact: Categorical over the classes."""
         return dist.CategoricalLogits(self._log_joints(example))
 
-    def likelihood(self, z: Int[Array, ""], condition: PyTree[Array] | None = None) -> Likelihood:
+    def likelihood(
+        self, z: Int[Array, ""], condition: PyTree[Array | np.ndarray] | None = None
+    ) -> Likelihood:
         """p(x | class z)."""
         return Likelihood(self.head, jax.tree.map(lambda leaf: leaf[z], self.params))
 

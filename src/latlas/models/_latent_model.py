@@ -4,6 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, PyTree, Scalar
 
 from latlas.core import Example
@@ -19,7 +20,7 @@ class AbstractLatentModel(eqx.Module):
     """
 
     @abc.abstractmethod
-    def prior(self, condition: PyTree[Array] | None = None) -> Any:
+    def prior(self, condition: PyTree[Array | np.ndarray] | None = None) -> Any:
         """p(z | condition)."""
 
     @abc.abstractmethod
@@ -27,7 +28,7 @@ class AbstractLatentModel(eqx.Module):
         """q(z | x, condition), the approximation to p(z | x, condition)."""
 
     @abc.abstractmethod
-    def likelihood(self, z: PyTree[Array], condition: PyTree[Array] | None = None) -> Likelihood:
+    def likelihood(self, z: PyTree[Array], condition: PyTree[Array | np.ndarray] | None = None) -> Likelihood:
         """p(x | z, condition)."""
 
     def log_joint(self, example: Example, z: PyTree[Array]) -> Scalar:

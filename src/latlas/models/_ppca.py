@@ -27,7 +27,7 @@ class PPCA(AbstractExactModel):
     loc: Float[Array, " features"]
     noise_scale: Float[Array, ""]
 
-    def prior(self, condition: PyTree[Array] | None = None) -> dist.Distribution:
+    def prior(self, condition: PyTree[Array | np.ndarray] | None = None) -> dist.Distribution:
         """N(0, I), event shape `(latent,)`."""
         latent_dim = self.weight.shape[1]
         return dist.Normal(jnp.zeros(latent_dim), jnp.ones(latent_dim)).to_event(1)
@@ -40,7 +40,9 @@ class PPCA(AbstractExactModel):
         loc = jnp.linalg.solve(precision, weight.T @ (x - self.loc) / variance)
         return dist.MultivariateNormal(loc, precision_matrix=precision)
 
-    def likelihood(self, z: Float[Array, " latent"], condition: PyTree[Array] | None = None) -> Likelihood:
+    def likelihood(
+        self, z: Float[Array, " latent"], condition: PyTree[Array | np.ndarray] | None = None
+    ) -> Likelihood:
         """N(W z + loc, noise^2 I)."""
         return Likelihood(Gaussian(FixedScale(self.noise_scale)), self.weight @ z + self.loc)
 

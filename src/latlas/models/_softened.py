@@ -4,6 +4,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
@@ -33,7 +34,7 @@ class SoftenedPrior(AbstractPrior):
         if not self.width > 0:
             raise ValueError(f"A softened prior needs a width above 0; got {self.width}.")
 
-    def __call__(self, condition: PyTree[Array] | None = None) -> Any:
+    def __call__(self, condition: PyTree[Array | np.ndarray] | None = None) -> Any:
         """N(point, width^2), event shape of the point."""
         p = self.prior(condition)
         if not isinstance(p, dist.Delta):

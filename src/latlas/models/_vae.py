@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from latlas.core import Example
@@ -27,7 +28,7 @@ class VAE(AbstractLatentModel):
     decoder: Callable[[PyTree[Array]], PyTree[Array]]
     head: AbstractHead
 
-    def prior(self, condition: PyTree[Array] | None = None) -> Any:
+    def prior(self, condition: PyTree[Array | np.ndarray] | None = None) -> Any:
         """p(z | condition)."""
         return self.prior_part(condition)
 
@@ -35,6 +36,6 @@ class VAE(AbstractLatentModel):
         """q(z | x)."""
         return self.recognition(example)
 
-    def likelihood(self, z: PyTree[Array], condition: PyTree[Array] | None = None) -> Likelihood:
+    def likelihood(self, z: PyTree[Array], condition: PyTree[Array | np.ndarray] | None = None) -> Likelihood:
         """p(x | z)."""
         return Likelihood(self.head, self.decoder(z))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from latlas.core import Example
@@ -21,7 +22,7 @@ class WithRecognition(AbstractLatentModel):
     model: AbstractLatentModel
     recognition: AbstractRecognition
 
-    def prior(self, condition: PyTree[Array] | None = None) -> Any:
+    def prior(self, condition: PyTree[Array | np.ndarray] | None = None) -> Any:
         """p(z | condition) of the model."""
         return self.model.prior(condition)
 
@@ -29,6 +30,6 @@ class WithRecognition(AbstractLatentModel):
         """q(z | x) of the recognition."""
         return self.recognition(example)
 
-    def likelihood(self, z: PyTree[Array], condition: PyTree[Array] | None = None) -> Likelihood:
+    def likelihood(self, z: PyTree[Array], condition: PyTree[Array | np.ndarray] | None = None) -> Likelihood:
         """p(x | z) of the model."""
         return self.model.likelihood(z, condition)

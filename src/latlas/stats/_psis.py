@@ -12,6 +12,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float
 
@@ -26,7 +27,7 @@ Scalar = Float[Array, ""]
 Tail = Float[Array, " tail"]
 
 
-def pareto_k(log_weights: Float[Array, " samples"]) -> Float[Array, ""]:
+def pareto_k(log_weights: Float[Array | np.ndarray, " samples"]) -> Float[Array, ""]:
     r"""Shape k of the generalised Pareto law of the largest importance weights.
 
     The tail is the $\lceil \min(0.2 S, 3 \sqrt S) \rceil$ largest weights; k is the posterior mean of Zhang
@@ -55,7 +56,7 @@ def pareto_k(log_weights: Float[Array, " samples"]) -> Float[Array, ""]:
     return jnp.where(_usable(log_weights), k, jnp.inf)
 
 
-def psis_log_weights(log_weights: Float[Array, " samples"]) -> Float[Array, " samples"]:
+def psis_log_weights(log_weights: Float[Array | np.ndarray, " samples"]) -> Float[Array, " samples"]:
     r"""Normalised log weights whose largest values are replaced by the quantiles of their fitted Pareto law.
 
     The r-th of the n weights beyond the threshold u becomes $u + F^{-1}((r - 1/2) / n)$, at most the largest
@@ -88,12 +89,12 @@ def _tail_length(num_samples: int) -> int:
     return math.ceil(min(0.2 * num_samples, 3.0 * math.sqrt(num_samples)))
 
 
-def _usable(log_weights: Float[Array, " samples"]) -> Bool[Array, ""]:
+def _usable(log_weights: Float[Array | np.ndarray, " samples"]) -> Bool[Array, ""]:
     top = jnp.max(log_weights)  # nan if any is nan
     return jnp.isfinite(top)
 
 
-def _shifted(log_weights: Float[Array, " samples"]) -> Float[Array, " samples"]:
+def _shifted(log_weights: Float[Array | np.ndarray, " samples"]) -> Float[Array, " samples"]:
     """Log weights whose largest is 0; all 0 where they cannot be used, so that no nan arises on the way."""
     return jnp.where(_usable(log_weights), log_weights - jnp.max(log_weights), 0.0)
 

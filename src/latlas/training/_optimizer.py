@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PyTree, Scalar
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree, Scalar
 
 
 class AbstractOptimizer(eqx.Module):
@@ -153,12 +154,12 @@ class Schedule(eqx.Module):
         return getattr(optax.schedules, self.name)(**dict(self.arguments))(count)
 
 
-def global_norm(tree: PyTree[Array]) -> Float[Array, ""]:
+def global_norm(tree: PyTree[ArrayLike]) -> Float[Array, ""]:
     """Root of the sum of squares over all leaves; not finite where any leaf holds a nan or an infinity."""
     return jnp.sqrt(sum((_sum_of_squares(leaf) for leaf in jax.tree.leaves(tree)), jnp.zeros(())))
 
 
-def _sum_of_squares(leaf: Array) -> Scalar:
+def _sum_of_squares(leaf: Array | np.ndarray | np.generic) -> Scalar:
     if leaf.ndim < 2:
         return jnp.sum(jnp.square(leaf))
     # Rows first, and kept apart from the rest: XLA's CPU backend vectorises a sum over the leading axis, but

@@ -71,9 +71,10 @@ class LinearRegressionPosterior(AbstractConjugatePosterior):
         noise_precision = self.noise_precision.sample(keys[0], (num_samples,))
         away = jr.normal(keys[1], (num_samples, *self.loc.shape), float) @ self._root()
         weights = self.loc + (away / jnp.sqrt(noise_precision)[:, None] if self.joint else away)
-        draws = {"weights": weights, "noise_precision": noise_precision}
-        if self.weight_rate is not None:
-            draws["weight_precision"] = self.weight_precision.sample(keys[2], (num_samples,))
+        draws = {"weights": np.asarray(weights), "noise_precision": np.asarray(noise_precision)}
+        weight_precision = self.weight_precision
+        if weight_precision is not None:
+            draws["weight_precision"] = np.asarray(weight_precision.sample(keys[2], (num_samples,)))
         return draws
 
     @numpy_in_float64
@@ -171,7 +172,9 @@ def triangular(data: Any) -> Triangular:
 
 
 def gaussian(
-    gram: Float[Array, "features features"], moment: Float[Array, " features"], diagonal: Float[Array, "..."]
+    gram: Float[Array, "features features"],
+    moment: Float[Array, " features"],
+    diagonal: float | Float[Array, "..."],
 ) -> tuple[Float[Array, " features"], Float[Array, "features features"]]:
     """Mean, and Cholesky factor of the precision, of weights with precision gram + diagonal."""
     tril = jnp.linalg.cholesky(gram + jnp.diag(jnp.broadcast_to(diagonal, moment.shape)))

@@ -75,7 +75,8 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         weight_key, component_key = jr.split(key)
         means, precisions = self.components.sample(component_key, num_samples)
         weights = self.weight_factor.sample(weight_key, num_samples)
-        return {"weights": weights, "means": means, "precisions": precisions}
+        draws = {"weights": weights, "means": means, "precisions": precisions}
+        return {name: np.asarray(values) for name, values in draws.items()}
 
     @numpy_in_float64
     def predict_proba(self, x: Float[Array, "rows features"]) -> Float[np.ndarray, "rows num_components"]:
@@ -87,7 +88,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         Raises:
             DataError: if there are NaNs or another number of features.
         """
-        return jax.nn.softmax(self.log_joint(self._rows(x)), -1)
+        return np.asarray(jax.nn.softmax(self.log_joint(self._rows(x)), -1))
 
     @numpy_in_float64
     def predict(self, x: Float[Array, "rows features"]) -> Int[np.ndarray, " rows"]:
@@ -96,7 +97,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         Args:
             x: rows of the features that were fitted.
         """
-        return jnp.argmax(self.log_joint(self._rows(x)), -1)
+        return np.asarray(jnp.argmax(self.log_joint(self._rows(x)), -1))
 
     @numpy_in_float64
     def log_prob(self, x: Float[Array, "rows features"]) -> Float[np.ndarray, " rows"]:
@@ -107,7 +108,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         """
         rows = self._rows(x)[:, None]
         weights = jnp.log(self.weight_factor.mean())
-        return jax.nn.logsumexp(weights + self.components.predictive().log_prob(rows), -1)
+        return np.asarray(jax.nn.logsumexp(weights + self.components.predictive().log_prob(rows), -1))
 
     def log_joint(self, x: Float[Array, "rows features"]) -> Float[Array, "rows num_components"]:
         """E_q[log p(x, z)] of each row and component: logits of q(z) (Bishop 10.46).
@@ -244,7 +245,7 @@ class GaussianMixture(AbstractConjugateModel):
                 "data has 1 row, which has no covariance; give covariance_prior, or at least 2 rows."
             )
         default = self.covariance_prior is None
-        rate = np.atleast_2d(np.cov(x.T)) if default else self.covariance_prior
+        rate = np.atleast_2d(np.cov(x.T)) if self.covariance_prior is None else self.covariance_prior
         if loc.shape != (features,) or rate.shape != (features, features):
             raise DataError(
                 f"data has {features} columns, mean_prior the shape {loc.shape} and covariance_prior {rate.shape}; they "

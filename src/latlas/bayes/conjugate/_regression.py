@@ -84,6 +84,8 @@ class LinearRegression(AbstractConjugateModel):
             posterior: the current q.
         """
         noise = posterior.noise_concentration / posterior.noise_rate
+        assert posterior.weight_concentration is not None  # this model has a precision of the weights to find
+        assert posterior.weight_rate is not None
         alpha = posterior.weight_concentration / posterior.weight_rate
         loc, tril = gaussian(noise * problem.r.T @ problem.r, noise * problem.r.T @ problem.c, alpha)
         new = eqx.tree_at(lambda q: (q.loc, q.precision_tril), posterior, (loc, tril))
@@ -108,8 +110,11 @@ class LinearRegression(AbstractConjugateModel):
             posterior: the q in question.
         """
         noise, weight = posterior.noise_precision, posterior.weight_precision
+        assert weight is not None  # this model has a precision of the weights to find
+        assert posterior.weight_concentration is not None
+        assert posterior.weight_rate is not None
         squares = posterior.weight_squares()
-        log_alpha = digamma(weight.concentration) - jnp.log(weight.rate)
+        log_alpha = digamma(posterior.weight_concentration) - jnp.log(posterior.weight_rate)
         log_prior = jnp.sum(log_alpha - LOG_2PI - weight.mean * squares) / 2
         kl = jnp.sum(dist.kl_divergence(noise, dist.Gamma(self.noise_concentration, self.noise_rate)))
         kl += jnp.sum(dist.kl_divergence(weight, dist.Gamma(self.weight_concentration, self.weight_rate)))

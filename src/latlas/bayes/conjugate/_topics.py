@@ -151,7 +151,7 @@ class LatentDirichletPosterior(AbstractConjugatePosterior):
         fitted = fit_documents(
             Corpus(documents, jnp.asarray(self.prior_concentration)), jnp.asarray(self.topic_concentration)
         )
-        return fitted / jnp.sum(fitted, -1, keepdims=True)
+        return np.asarray(fitted / jnp.sum(fitted, -1, keepdims=True))
 
 
 class LatentDirichletAllocation(AbstractConjugateModel):

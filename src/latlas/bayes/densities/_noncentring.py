@@ -35,10 +35,10 @@ class NonCentring(AbstractWarp):
 
     parents: Int[np.ndarray, " parents"]
     children: Int[np.ndarray, " children"]
-    pivot: Float[Array, " parents"]
-    centre: Float[Array, " children"]
-    mixing: Float[Array, "children children"]
-    slopes: Float[Array, "children parents"]
+    pivot: Float[Array | np.ndarray, " parents"]
+    centre: Float[Array | np.ndarray, " children"]
+    mixing: Float[Array | np.ndarray, "children children"]
+    slopes: Float[Array | np.ndarray, "children parents"]
 
     @property
     def origin(self) -> Float[np.ndarray, " n"]:

@@ -131,7 +131,8 @@ class DeterministicAdvi(AbstractEngine):
             "fixed_draw_elbo": -found.value,
         }
         covariance = mean = None
-        if independent and self.linear_response and settled and error < _UNUSABLE:
+        usable = self.linear_response and settled and error < _UNUSABLE
+        if isinstance(problem, MeanFieldProblem) and usable:
             response = problem.response(x).covariance()
             covariance, message = response.covariance, f"{message}; {response.end.value}"
             details["num_hessians"] = response.num_draws

@@ -85,7 +85,8 @@ def fit_by_importance(
     rng = host_rng(draw_key)
     proposal = Proposal(np.zeros(density.dim), np.eye(density.dim))
     closed = alpha == 0.0 and has_moments(family)
-    q, num_draws, gaps, settled = None, _FEWEST_DRAWS, 0, 0
+    q: AbstractApproximation | None = None
+    num_draws, gaps, settled = _FEWEST_DRAWS, 0, 0
     for num_rounds in range(1, _MAX_ROUNDS + 1):  # noqa: B007
         last = importance_round(rng, density, proposal, num_draws)
         gaps += last.draws.num_gaps
@@ -107,6 +108,7 @@ def fit_by_importance(
     converged = settled == 2 and last.draws.pareto_k < PARETO_K_LIMIT
     if closed:
         q = matched(family, last.mean, last.covariance)
+        assert q is not None  # as `has_moments` said
     elif q is None:
         q = _refined(init_key, q, family, last, alpha)
     return ImportanceFit(q, last, converged, num_rounds, gaps)
@@ -127,7 +129,7 @@ def _distance(key, before, q):
 _drawn = eqx.filter_jit(lambda q, key: q.sample(key, _FEWEST_DRAWS))
 
 
-def _refined(key, q, family, last, alpha):
+def _refined(key, q: AbstractApproximation | None, family, last, alpha) -> AbstractApproximation:
     """The member of highest weighted likelihood, from the last one or from a fresh start."""
     if q is None:
         q = _first(key, family, last)
@@ -141,9 +143,10 @@ def _tilted(draws, alpha):
     return (1.0 - alpha) * draws.log_ratio - alpha * draws.log_proposal
 
 
-def _first(key, family, last):
-    if has_moments(family):
-        return matched(family, last.mean, last.covariance)
+def _first(key, family, last) -> AbstractApproximation:
+    member = matched(family, last.mean, last.covariance)
+    if member is not None:
+        return member
     if not isinstance(family, Mixture):
         return family.init(key, last.draws.points.shape[1])
     points, weights = last.draws.points, np.exp(last.draws.log_weights)

@@ -79,7 +79,9 @@ class MeanFieldResponse:
         blocks, end, num_draws = self._dense
         if blocks is None:
             return Response(None, end, num_draws)
-        covariance, inflation = _inverse(*blocks)
+        inverse = _inverse(*blocks)
+        assert inverse is not None  # else there would be no blocks
+        covariance, inflation = inverse
         if inflation > MAX_INFLATION:
             return Response(None, ResponseEnd.INFLATED, num_draws)
         scale = np.exp(self.log_scale)
@@ -220,9 +222,10 @@ def _agree(result, pairs, coupling):
     """Whether the sds from two halves of the draws say that those from the whole are exact to the tolerance."""
     half = len(pairs) // 2
     parts = [_inverse(*_blocks(p, coupling)) for p in (pairs[:half], pairs[half:])]
-    if result is None or None in parts:
+    inverses = [found[0] for found in (result, *parts) if found is not None]
+    if len(inverses) < 3:
         return False
-    whole, first, second = (0.5 * np.log(np.diagonal(r[0])) for r in (result, *parts))
+    whole, first, second = (0.5 * np.log(np.diagonal(inverse)) for inverse in inverses)
     scatter = 0.5 * np.abs(first - second)
     bias = np.abs(0.5 * (first + second) - whole)
     return max(scatter.max(), bias.max()) < _RELATIVE_ERROR

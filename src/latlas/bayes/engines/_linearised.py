@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -41,12 +42,12 @@ class LinearisedFit:
 @in_float64
 def linearised_fit(
     forward: Callable[[Float[Array, " n"]], Float[Array, " m"]],
-    observed: Float[Array, " m"],
+    observed: Float[Array | np.ndarray, " m"],
     noise_sd: float,
-    prior_loc: Float[Array, " n"],
-    prior_sd: Float[Array, " n"],
+    prior_loc: Float[Array | np.ndarray, " n"],
+    prior_sd: Float[Array | np.ndarray, " n"],
     *,
-    start: Float[Array, " n"] | None = None,
+    start: Float[Array | np.ndarray, " n"] | None = None,
 ) -> LinearisedFit:
     r"""Variational Bayes of $y = g(x) + \epsilon$ with g replaced by its tangent at the mean, until the mean stays.
 
@@ -94,7 +95,8 @@ def linearised_fit(
             break
         while (
             size > 1e-6
-            and not log_posterior(loc + size * step, np.asarray(forward(loc + size * step))) >= here
+            and not log_posterior(loc + size * step, np.asarray(forward(jnp.asarray(loc + size * step))))
+            >= here
         ):
             size *= 0.5
         loc = loc + size * step

@@ -1,6 +1,7 @@
 """Weighted maximum likelihood of an approximation, and its generalisation to any order alpha."""
 
 import functools
+from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -23,6 +24,8 @@ from latlas.distributions.families import (
     MeanField,
 )
 
+ApproximationT = TypeVar("ApproximationT", bound=AbstractApproximation)
+
 
 @functools.singledispatch
 def matched(
@@ -32,23 +35,32 @@ def matched(
     return None
 
 
+def _independent(mean, covariance):
+    return DiagonalGaussian(jnp.asarray(mean), 0.5 * jnp.log(jnp.diagonal(jnp.asarray(covariance))))
+
+
+def _dependent(mean, covariance):
+    return FullGaussian.of(mean, np.linalg.cholesky(covariance))
+
+
 @matched.register
 def _(family: MeanField, mean, covariance):
-    return DiagonalGaussian(jnp.asarray(mean), 0.5 * jnp.log(jnp.diagonal(jnp.asarray(covariance))))
+    return _independent(mean, covariance)
 
 
 @matched.register
 def _(family: FullRank, mean, covariance):
-    return FullGaussian.of(mean, np.linalg.cholesky(covariance))
+    return _dependent(mean, covariance)
 
 
 @matched.register
 def _(family: Block, mean, covariance):
     groups = family.init(jax.random.key(0), len(mean)).groups
     blocks = [
-        matched(FullRank() if group in family.groups else MeanField(), mean[list(group)], part)
+        (_dependent if group in family.groups else _independent)(
+            mean[list(group)], covariance[np.ix_(group, group)]
+        )
         for group in groups
-        for part in [covariance[np.ix_(group, group)]]
     ]
     return BlockGaussian(tuple(blocks), groups)
 
@@ -87,7 +99,7 @@ def to_vector(q: PyTree) -> Float[np.ndarray, " parameters"]:
     return np.concatenate([np.ravel(leaf) for leaf in leaves]).astype(np.float64)
 
 
-def with_vector(q: AbstractApproximation, vector: Float[np.ndarray, " parameters"]) -> AbstractApproximation:
+def with_vector(q: ApproximationT, vector: Float[np.ndarray, " parameters"]) -> ApproximationT:
     """The approximation with these parameters in place of its own."""
     params, static = eqx.partition(q, eqx.is_inexact_array)
     leaves, tree = jax.tree.flatten(params)
@@ -110,10 +122,10 @@ def maximum_likelihood(
 
     By L-BFGS from `q`. A weight of zero is a log weight of -inf.
     """
-    points, log_weights = jnp.asarray(points), jnp.asarray(log_weights)
+    x, weights = jnp.asarray(points), jnp.asarray(log_weights)
 
     def loss(vector):
-        value, grad = _loss(with_vector(q, vector), points, log_weights, alpha)
+        value, grad = _loss(with_vector(q, vector), x, weights, alpha)
         return float(value), to_vector(grad)
 
     found = minimise(loss, to_vector(q), max_iterations=_MAX_TURNS, change=1e-13, gradient=_GRADIENT)

@@ -88,20 +88,21 @@ def fit(
         WorkError: where nothing usable comes out.
     """
     began = time.perf_counter()
-    engine, family = _checked(engine, family, tolerance, reference, num_starts)
+    chosen, kind = _checked(engine, family, tolerance, reference, num_starts)
     keys = _Keys(*itertools.islice(keys_from(key), len(_Keys._fields)))
     target = _whole(keys.search, as_target(keys.target, model, data_or_init, bijections=bijections))
-    if isinstance(family, Structured) and not family.dependence and isinstance(target, NumPyroTarget):
-        family = Structured(dependence_of_model(model, data_or_init))
+    if isinstance(kind, Structured) and not kind.dependence and isinstance(target, NumPyroTarget):
+        if not isinstance(model, AbstractTarget):
+            kind = Structured(dependence_of_model(model, data_or_init))
     density = Density(target)
     search = LazySearch(keys.search, density, starting_point(keys.start, density), num_starts)
     progress = progress or _print_on_terminal
-    if engine is None:
+    if chosen is None:
         found, ladder = climb(
             keys.fit, density, search.start, search.found, tolerance=tolerance, progress=progress
         )
     else:
-        found, rung = _one_engine(keys, engine, family, search, tolerance, began)
+        found, rung = _one_engine(keys, chosen, kind, search, tolerance, began)
         ladder = (rung,)
         progress(rung)
     seconds = time.perf_counter() - began
@@ -139,9 +140,11 @@ def _print_on_terminal(rung):
         print(rung, file=sys.stderr)
 
 
-def _checked(engine, family, tolerance, reference, num_starts):
+def _checked(
+    engine, family, tolerance, reference, num_starts
+) -> tuple[AbstractEngine, AbstractFamily] | tuple[None, None]:
     """The engine and the family as objects; no engine for the ladder."""
-    if not (isinstance(tolerance, numbers.Real) and 0.0 < tolerance <= 1.0):
+    if not (isinstance(tolerance, numbers.Real) and 0.0 < float(tolerance) <= 1.0):
         raise RequestError(
             f"tolerance is {tolerance!r}; expected posterior standard deviations between 0 and 1, such as 0.1."
         )
@@ -158,6 +161,7 @@ def _nuts_draws(key, found, tolerance):
     """Draws of NUTS, begun at the fit, as the user's parameters: each `(chains, draws, ...)`."""
     density = found.density
     result = Nuts(start=found.result.approximation)(key, density, FullRank(), tolerance=tolerance)
+    assert result.draws is not None  # NUTS gives draws
     chains, steps, dim = result.draws.shape
     u = density.unconstrained(result.draws.reshape(-1, dim))
     return jax.tree.map(

@@ -256,7 +256,10 @@ class _Ladder:
         reported = posterior.moments()
         if posterior.correction == "chains":
             # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
-            draws = result.draws if result.draws is not None else diagnostics.chains.draws
+            draws = result.draws
+            if draws is None:
+                assert diagnostics.chains is not None  # they are what corrected the posterior
+                draws = diagnostics.chains.draws
             reference, reported = _halves(density, draws, posterior.num_effective)
             thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
             if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:

@@ -119,5 +119,5 @@ def _rung(entry):
     return Rung(**(entry | {"elbo": elbo}))
 
 
-def _with_nan(row):
+def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: math.nan if value is None else value for name, value in row.items()}

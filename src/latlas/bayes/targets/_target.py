@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.transforms import Transform
 
@@ -89,7 +90,7 @@ class Layout(eqx.Module):
         """Entries of the vector."""
         return sum(_size(shape) for shape in self.shapes)
 
-    def unravel(self, u: Float[Array, " n"]) -> PyTree[Array]:
+    def unravel(self, u: Float[Array | np.ndarray, " n"]) -> PyTree[Array]:
         """The pytree whose entries `u` holds."""
         leaves, start = [], 0
         for shape in self.shapes:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
-from latlas.distributions.families._factor import AbstractFactor, Diagonal, Triangular
+from latlas.distributions.families._factor import AbstractFactor, ArrayT, Diagonal, Triangular
 
 
 class AbstractWarp(eqx.Module):
@@ -34,12 +34,12 @@ class Affine(AbstractWarp):
         factor: L, diagonal or triangular.
     """
 
-    loc: Float[Array, " n"]
+    loc: Float[Array | np.ndarray, " n"]
     factor: AbstractFactor
 
-    def __call__(self, w: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def __call__(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """u at `w`, or of each of its rows where all are NumPy arrays."""
-        return self.loc + self.factor.times(w)
+        return self.factor.times(w) + self.loc
 
     def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """By substitution."""
@@ -50,8 +50,8 @@ class Affine(AbstractWarp):
         return self.factor.log_det
 
     def after(self, inner: "Affine") -> "Affine":
-        """The affine map that applies the inner one first."""
-        return Affine(self(inner.loc), self.factor.after(inner.factor))
+        """The affine map that applies the inner one first, on the host."""
+        return Affine(self(np.asarray(inner.loc)), self.factor.after(inner.factor))
 
     def inverse_rows(self, u: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
         """w of each row, on the host."""

@@ -1,12 +1,15 @@
 """Factors of covariances: lower triangular matrices with a positive diagonal, each stored as small as it is."""
 
 import abc
+from typing import TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, Scalar
+
+ArrayT = TypeVar("ArrayT", Array, np.ndarray)  # on the device or on the host, and what comes out is there too
 
 
 class AbstractFactor(eqx.Module):
@@ -17,12 +20,12 @@ class AbstractFactor(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def diagonal(self) -> Float[Array, " n"]:
+    def diagonal(self) -> Float[Array | np.ndarray, " n"]:
         """Of L."""
 
     @property
     @abc.abstractmethod
-    def dense(self) -> Float[Array, "n n"]:
+    def dense(self) -> Float[Array | np.ndarray, "n n"]:
         """L as a matrix."""
 
     @property
@@ -31,11 +34,11 @@ class AbstractFactor(eqx.Module):
         return jnp.sum(jnp.log(self.diagonal))
 
     @abc.abstractmethod
-    def times(self, w: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def times(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """L w of each row."""
 
     @abc.abstractmethod
-    def transpose_times(self, grad: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def transpose_times(self, grad: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """L^T grad of each row: a gradient with respect to w from one with respect to L w."""
 
     @abc.abstractmethod
@@ -47,12 +50,12 @@ class AbstractFactor(eqx.Module):
         """L^-1 u of each row, on the host."""
 
     @abc.abstractmethod
-    def scaled(self, scale: Float[Array, " n"]) -> "AbstractFactor":
+    def scaled(self, scale: Float[Array | np.ndarray, " n"]) -> "AbstractFactor":
         """diag(scale) L."""
 
     @abc.abstractmethod
     def after(self, inner: "AbstractFactor") -> "AbstractFactor":
-        """The product L inner, which applies the inner factor first."""
+        """The product L inner, which applies the inner factor first, on the host."""
 
 
 class Diagonal(AbstractFactor):
@@ -62,23 +65,23 @@ class Diagonal(AbstractFactor):
         entries: positive, `(n,)`.
     """
 
-    entries: Float[Array, " n"]
+    entries: Float[Array | np.ndarray, " n"]
 
     @property
-    def diagonal(self) -> Float[Array, " n"]:
+    def diagonal(self) -> Float[Array | np.ndarray, " n"]:
         """The entries."""
         return self.entries
 
     @property
-    def dense(self) -> Float[Array, "n n"]:
+    def dense(self) -> Float[Array | np.ndarray, "n n"]:
         """With zeros off the diagonal."""
         return self.entries[:, None] * np.eye(len(self.entries), dtype=self.entries.dtype)
 
-    def times(self, w: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def times(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """Entry by entry."""
         return w * self.entries
 
-    def transpose_times(self, grad: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def transpose_times(self, grad: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """Entry by entry."""
         return grad * self.entries
 
@@ -90,7 +93,7 @@ class Diagonal(AbstractFactor):
         """Entry by entry."""
         return u / np.asarray(self.entries)
 
-    def scaled(self, scale: Float[Array, " n"]) -> "Diagonal":
+    def scaled(self, scale: Float[Array | np.ndarray, " n"]) -> "Diagonal":
         """Diagonal as well."""
         return Diagonal(scale * self.entries)
 
@@ -106,23 +109,23 @@ class Triangular(AbstractFactor):
         matrix: lower triangular with a positive diagonal, `(n, n)`.
     """
 
-    matrix: Float[Array, "n n"]
+    matrix: Float[Array | np.ndarray, "n n"]
 
     @property
-    def diagonal(self) -> Float[Array, " n"]:
+    def diagonal(self) -> Float[Array | np.ndarray, " n"]:
         """Of the matrix."""
         return self.matrix.diagonal()
 
     @property
-    def dense(self) -> Float[Array, "n n"]:
+    def dense(self) -> Float[Array | np.ndarray, "n n"]:
         """The matrix."""
         return self.matrix
 
-    def times(self, w: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def times(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """By one product of matrices."""
         return w @ self.matrix.T
 
-    def transpose_times(self, grad: Float[Array, "... n"]) -> Float[Array, "... n"]:
+    def transpose_times(self, grad: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """By one product of matrices."""
         return grad @ self.matrix
 
@@ -134,11 +137,11 @@ class Triangular(AbstractFactor):
         """All rows at once."""
         return np.linalg.solve(np.asarray(self.matrix), u.T).T
 
-    def scaled(self, scale: Float[Array, " n"]) -> "Triangular":
+    def scaled(self, scale: Float[Array | np.ndarray, " n"]) -> "Triangular":
         """Its rows scaled."""
         return Triangular(scale[:, None] * self.matrix)
 
     def after(self, inner: AbstractFactor) -> "Triangular":
         """Triangular, whatever the inner one is."""
         # a row r of this matrix becomes r L, which is L^T r
-        return Triangular(inner.transpose_times(self.matrix))
+        return Triangular(inner.transpose_times(np.asarray(self.matrix)))

@@ -75,15 +75,17 @@ class FullGaussian(AbstractTransport):
         lower: what lies below it, `(n, n)`; the rest of this matrix does not count.
     """
 
-    loc: Float[Array, " n"]
-    log_diagonal: Float[Array, " n"]
-    lower: Float[Array, "n n"]
+    loc: Float[Array | np.ndarray, " n"]
+    log_diagonal: Float[Array | np.ndarray, " n"]
+    lower: Float[Array | np.ndarray, "n n"]
 
     @classmethod
-    def of(cls, loc: Float[Array, " n"], scale_tril: Float[Array, "n n"]) -> "FullGaussian":
+    def of(
+        cls, loc: Float[Array | np.ndarray, " n"], scale_tril: Float[Array | np.ndarray, "n n"]
+    ) -> "FullGaussian":
         """From a mean and the Cholesky factor of a covariance."""
-        scale_tril = np.asarray(scale_tril)
-        return cls(np.asarray(loc), np.log(np.diagonal(scale_tril)), np.tril(scale_tril, -1))
+        factor = np.asarray(scale_tril)
+        return cls(np.asarray(loc), np.log(np.diagonal(factor)), np.tril(factor, -1))
 
     @property
     def dim(self) -> int:
@@ -101,7 +103,7 @@ class FullGaussian(AbstractTransport):
         return Affine(self.loc, Triangular(self.scale_tril))
 
     @property
-    def mean(self) -> Float[Array, " n"]:
+    def mean(self) -> Float[Array | np.ndarray, " n"]:
         """loc."""
         return self.loc
 
@@ -112,11 +114,11 @@ class FullGaussian(AbstractTransport):
 
     def transport(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
         """loc + scale_tril noise."""
-        return self.loc + self.scale_tril @ noise
+        return self.scale_tril @ noise + self.loc
 
     def sample(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "draws n"]:
         """Independent draws."""
-        return self.loc + jax.random.normal(key, (num_draws, self.dim)) @ self.scale_tril.T
+        return jax.random.normal(key, (num_draws, self.dim)) @ self.scale_tril.T + self.loc
 
     def log_prob(self, w: Float[Array, " n"]) -> Scalar:
         """Log density in nats."""

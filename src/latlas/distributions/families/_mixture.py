@@ -5,6 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
@@ -27,7 +28,7 @@ class MixtureApproximation(AbstractApproximation):
     """
 
     components: DiagonalGaussian | FullGaussian | LowRankGaussian
-    logits: Float[Array, " K"]
+    logits: Float[Array | np.ndarray, " K"]
 
     @property
     def dim(self) -> int:

@@ -184,7 +184,7 @@ def simulated_bracket(
     model: AbstractLatentModel,
     *,
     num_examples: int = 100,
-    condition: PyTree[Array] | None = None,
+    condition: PyTree[Array | np.ndarray] | None = None,
     annealing: Annealing | None = None,
     proposal: Callable[[Example], Any] | None = None,
     progress: Progress | None = None,

@@ -17,7 +17,7 @@ def decode(
     model: Any,
     z: PyTree[Float[Array | np.ndarray, "points ..."]],
     *,
-    condition: PyTree[Array] | None = None,
+    condition: PyTree[Array | np.ndarray] | None = None,
     chunk_size: int = 500,
 ) -> PyTree[np.ndarray]:
     """The likelihood's mean E[x | z] at every point.
@@ -34,7 +34,9 @@ def decode(
     return map_rows(_decoded, model, (z, condition), at_once=chunk_size)
 
 
-def prototype(model: AbstractLatentModel, *, condition: PyTree[Array] | None = None) -> PyTree[np.ndarray]:
+def prototype(
+    model: AbstractLatentModel, *, condition: PyTree[Array | np.ndarray] | None = None
+) -> PyTree[np.ndarray]:
     """E[x | z = 0]: what the centre of the map looks like.
 
     Args:
@@ -53,7 +55,7 @@ def sample_prior(
     num: int,
     *,
     draw: bool = False,
-    condition: PyTree[Array] | None = None,
+    condition: PyTree[Array | np.ndarray] | None = None,
     chunk_size: int = 500,
 ) -> PyTree[np.ndarray]:
     """New examples: z from the prior, then the likelihood's mean, or a draw from it.
@@ -83,7 +85,7 @@ def traverse(
     dimension: int,
     values: Sequence[float] | Float[Array | np.ndarray, " points"],
     *,
-    condition: PyTree[Array] | None = None,
+    condition: PyTree[Array | np.ndarray] | None = None,
 ) -> PyTree[np.ndarray]:
     """E[x | z] along one axis of the map: what a latent dimension means.
 

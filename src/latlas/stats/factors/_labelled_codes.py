@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray, Real
 
 MIN_ROWS = 10
 
-Codes = Float[np.ndarray | Array, "examples latent"]
-Factors = Int[np.ndarray | Array, "examples factors"] | Float[np.ndarray | Array, "examples factors"]
+Codes = Real[np.ndarray | Array, "examples latent"]
+Factors = Real[np.ndarray | Array, "examples factors"]
 
 
 @dataclass(frozen=True)
