@@ -14,6 +14,12 @@ import jax
 import jax.random as jr
 import pytest
 
+# Most tests compile many programs and run each for moments: XLA's optimisations cost more than they save. Here and in the
+# processes that tests start; `JAX_DISABLE_MOST_OPTIMIZATIONS=0 make test` compiles as users do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+_QUICK = os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] not in ("0", "false", "False")
+jax.config.update("jax_disable_most_optimizations", _QUICK)
+
 # a process may have 65,530 memory maps on Linux; every compiled program takes some, and without one more the compiler
 # dies of a segmentation fault
 _MANY_MAPS = 25_000
@@ -29,20 +35,20 @@ def programs_that_are_done_are_dropped():
 
 
 @contextlib.contextmanager
-def compiling_quickly():
-    """Where many programs are compiled and each is run for moments: XLA's optimisations cost more than they save."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
+def optimised_programs():
+    """Where programs run for long: they are compiled as users compile them."""
+    jax.config.update("jax_disable_most_optimizations", False)
     try:
         yield
     finally:
-        jax.config.update("jax_disable_most_optimizations", before)
+        jax.config.update("jax_disable_most_optimizations", _QUICK)
 
 
-@pytest.fixture(scope="module")
-def compile_quickly():
-    """The same for a whole file: `pytestmark = pytest.mark.usefixtures("compile_quickly")`."""
-    with compiling_quickly():
+@pytest.fixture(autouse=True)
+def programs_that_run_for_long_are_optimised(request):
+    """`@pytest.mark.optimised` on a test or file; what is slow trains, and is so by itself."""
+    marks = request.node.get_closest_marker
+    with optimised_programs() if marks("optimised") or marks("slow") else contextlib.nullcontext():
         yield
 
 

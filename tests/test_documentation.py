@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import compiling_quickly
 
 from latlas.cli import main
 
@@ -27,7 +26,9 @@ SOURCE = ROOT / "src" / "latlas"
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")], key=lambda p: p.as_posix()
 )
-RUN_FOR_LONG = ("README.md", "quickstart.md", "cli.md")  # optimised programs pay there
+RUN_FOR_LONG = ("README.md", "quickstart.md")  # optimised programs pay there
+# pages that train or anneal for ten seconds and more
+SLOW = ("bayes_cavi.md", "cli.md", "cure.md", "evidence.md", "inference_gap.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 RELATIVE, ABSOLUTE = 0.05, 0.011
@@ -98,20 +99,26 @@ def test_docstring_examples_run(module):
     assert runner.failures == 0, log.getvalue()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def pages():
+    for page in PAGES:
+        marks = [pytest.mark.slow, pytest.mark.timeout(900)] if page.name in SLOW else []
+        marks += [pytest.mark.optimised] if page.name in RUN_FOR_LONG else []
+        yield pytest.param(page, id=page.relative_to(ROOT).as_posix(), marks=marks)
+
+
+@pytest.mark.parametrize("page", tuple(pages()))
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(
         "LATLAS_CACHE", ""
     )  # the user's cache of compiled programs is none of a test's business
     namespace = {"__name__": "__main__"}
-    with contextlib.nullcontext() if page.name in RUN_FOR_LONG else compiling_quickly():
-        for line, language, code, expected in blocks_of(page):
-            if language not in ("python", "console"):
-                continue
-            printed = run_python(code, page, line, namespace) if language == "python" else run_commands(code)
-            if expected is not None:
-                assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
+    for line, language, code, expected in blocks_of(page):
+        if language not in ("python", "console"):
+            continue
+        printed = run_python(code, page, line, namespace) if language == "python" else run_commands(code)
+        if expected is not None:
+            assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
 
 
 def test_documentation_builds_without_a_warning(tmp_path):

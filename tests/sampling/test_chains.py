@@ -12,7 +12,6 @@ from latlas.sampling import short_chains
 from latlas.sampling._chains import NUM_CHAINS, R_HAT_LIMIT
 from latlas.stats._chains import rank_normalised_r_hat
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 SHAPES = np.array([0.7, 3.0])
 MEANS, SDS = special.digamma(SHAPES), np.sqrt(special.polygamma(1, SHAPES))
 

@@ -12,7 +12,6 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.distributions.families import Affine, Composed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(3)
 INNER = np.array([0.3, -1.0, 2.0]), np.array([[2.0, 0, 0], [1.0, 0.5, 0], [-1.0, 0.2, 3.0]])
 

@@ -8,8 +8,6 @@ from tests.bayes.posteriors import centred_schools, density_of, log_gammas, near
 
 from latlas.bayes.densities import find_modes
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def regression(u, data):
     """Coefficients and log noise, with flat enough priors; columns of scales from 1e-4 to 1e4."""

@@ -10,8 +10,6 @@ from tests.bayes.posteriors import centred_schools, density_of, funnel, logistic
 from latlas.bayes.densities import NonCentring, find_non_centring
 from latlas.distributions.families import Affine
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 @pytest.fixture(autouse=True)
 def in_float64():

@@ -11,8 +11,6 @@ from latlas.bayes.engines import BatchAndMatch
 from latlas.core import WorkError
 from latlas.distributions.families import Affine, FullRank
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def run(density, *, seed=0, tolerance=0.1, **options):
     with jax.enable_x64(True):

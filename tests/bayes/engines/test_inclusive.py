@@ -14,8 +14,6 @@ from latlas.bayes.engines._maximum_likelihood import matched
 from latlas.core import WorkError
 from latlas.distributions.families import Block, FullRank, LowRank, Mixture, Structured
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 LOC = np.array([0.7, -0.4, 0.2])
 COVARIANCE = np.array([[1.5, 0.9, 0.3], [0.9, 1.0, -0.1], [0.3, -0.1, 0.6]])
 PRECISION = jnp.asarray(np.linalg.inv(COVARIANCE))

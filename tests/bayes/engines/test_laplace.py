@@ -11,8 +11,6 @@ from latlas.bayes.engines import Laplace
 from latlas.core import WorkError
 from latlas.distributions.families import FullRank
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def run(density):
     with jax.enable_x64(True):

@@ -17,8 +17,6 @@ from latlas.core import RequestError, WorkError
 from latlas.distributions.families import Flow, FullRank, LowRank, MeanField, Mixture, Structured
 from latlas.stats._normal_draws import even_normal_draws
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 PRECISION = jnp.array([[2.0, 1.5], [1.5, 2.0]])
 LOC = jnp.array([0.5, -0.3])
 LOG_EVIDENCE = float(jnp.log(2 * jnp.pi) - 0.5 * jnp.linalg.slogdet(PRECISION)[1])

@@ -13,8 +13,6 @@ from latlas.bayes.fitting import check_start, starting_point
 from latlas.bayes.targets import FixedBatches, coordinate_names
 from latlas.core import DataError, RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def start(target):
     return starting_point(jr.key(0), Density(target))

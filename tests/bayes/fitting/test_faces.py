@@ -11,8 +11,6 @@ from latlas.core import RequestError
 from latlas.distributions.families import MeanField
 from latlas.report import save_faces
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 PRECISION = np.array([[2.0, 1.5], [1.5, 2.0]])
 
 

@@ -17,7 +17,6 @@ from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, nor
 from latlas import bayes
 from latlas.core import RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 Y = np.array([1.2, 0.7, 2.9, 1.6, 0.1, 1.9])
 COLUMNS = {"mean", "sd", "q05", "q50", "q95", "mcse"}
 

@@ -12,7 +12,6 @@ import pytest
 from latlas import bayes
 from latlas.core import DataError, RequestError, WorkError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 Y = np.array([1.0, 2.0, 0.5])
 
 

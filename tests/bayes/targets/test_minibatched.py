@@ -12,8 +12,6 @@ from latlas.bayes import minibatched
 from latlas.bayes.targets import FixedBatches
 from latlas.core import DataError, RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def log_prior(params):
     return -0.5 * jnp.sum(params["w"] ** 2) - params["s"]

@@ -13,8 +13,6 @@ from scipy import stats
 from latlas.bayes import discrete_posterior, from_numpyro
 from latlas.core import RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 Y = np.array([0.1, 2.0, -1.0, 0.4, 0.5])
 
 

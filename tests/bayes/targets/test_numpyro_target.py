@@ -15,8 +15,6 @@ from latlas.bayes import from_numpyro
 from latlas.bayes.densities import Density
 from latlas.bayes.targets import NumPyroTarget, SubsampledTarget
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 Y = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0]
 SIGMA = [15, 10, 16, 11, 9, 11, 10, 18]
 

@@ -15,8 +15,6 @@ from latlas.bayes.densities import Density
 from latlas.bayes.targets import DensityTarget, NumPyroTarget
 from latlas.core import DataError, RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def normal(params):
     return -0.5 * jnp.sum(params**2)

@@ -13,8 +13,6 @@ from scipy import stats
 from latlas.bayes import log_likelihood, observed_values, posterior_predictive, prior_predictive
 from latlas.core import RequestError
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 NUM = 4000
 
 

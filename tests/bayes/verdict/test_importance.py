@@ -12,7 +12,6 @@ from latlas.bayes.verdict import importance_draws
 from latlas.core import Estimate
 from latlas.distributions.families._gaussian import FullGaussian
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(3)
 LOG_Z = np.linalg.slogdet(FACTOR)[1] + 1.5 * np.log(2 * np.pi)
 

@@ -21,7 +21,6 @@ from latlas.core import Estimate
 from latlas.distributions.families._gaussian import FullGaussian
 from latlas.sampling import Chains
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")
 INFORM = ("engine", "pareto_k", "total_variation", "elbo_gap", "evidence_bracket", "chains", "divergences")
 

@@ -12,8 +12,6 @@ from scipy import integrate, stats
 from latlas.core import RequestError
 from latlas.distributions.families import Flow, _flow
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 KINDS = {
     "coupling": Flow(num_layers=2, width=4),
     "autoregressive": Flow(num_layers=2, width=4, autoregressive=True),

@@ -16,8 +16,6 @@ from latlas.bayes.targets import coordinates_of, dependence_of_model
 from latlas.core import RequestError
 from latlas.distributions.families import Block, FullRank, LowRank, MeanField, Mixture, Structured
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 DIM = 5
 FUNNEL = (((2, 3), (0,)), ((4,), (2, 1)))
 GAUSSIANS = {

@@ -7,7 +7,6 @@ from tests.bayes.posteriors import nearby_normal
 
 from latlas.distributions.families import Affine, Composed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 LOC, FACTOR = nearby_normal(4)
 DENSE, DIAGONAL = Affine(LOC, FACTOR), Affine(LOC[::-1].copy(), np.array([0.1, 1.0, 2.0, 1e3]))
 

@@ -38,8 +38,6 @@ from latlas.networks import MLP
 from latlas.objectives import Elbo
 from latlas.training import Adam, Schedule, Trainer
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 KEY = jr.key(3)
 FEATURES, LATENT = 8, 2
 ONLY = (UnitBeta(),)

@@ -44,8 +44,6 @@ from latlas.networks import MLP, small_output_init
 from latlas.objectives import Elbo, ImportanceWeighted, Total
 from latlas.training import Adam, Interleaved, Optax, Partitioned, Schedule, Trainer
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 X = 3.0 * jr.normal(jr.key(9), (53, 4))
 
 

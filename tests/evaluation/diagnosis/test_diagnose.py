@@ -15,8 +15,6 @@ from latlas.evaluation import diagnose
 from latlas.evaluation.diagnosis import FINDINGS, QUICK_CHECKS
 from latlas.models import PPCA, AbstractLatentModel, Autoencoder
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def quick(model, x, seed=0):
     return diagnose(jr.key(seed), model, Example(x), checks=QUICK_CHECKS)

@@ -28,8 +28,6 @@ from latlas.evaluation.diagnosis import ALL_CHECKS, QUICK_CHECKS
 from latlas.evaluation.diagnosis._residuals import outside_support, residuals
 from latlas.models import PPCA, AbstractLatentModel
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def only(*wanted):
     return [check for check in ALL_CHECKS if check.name in wanted]

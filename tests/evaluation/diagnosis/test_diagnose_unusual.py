@@ -15,8 +15,6 @@ from latlas.evaluation import diagnose
 from latlas.evaluation.diagnosis import QUICK_CHECKS
 from latlas.models import AbstractLatentModel
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 class Of(AbstractLatentModel):
     """A model of three functions."""

@@ -22,8 +22,6 @@ from latlas.evaluation.evidence._path import posterior_path
 from latlas.models import PPCA, VAE, AbstractPrior, LatentClassModel
 from latlas.sampling import HMC, IndependentMetropolis
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 @pytest.fixture(scope="module")
 def ppca():

@@ -25,8 +25,6 @@ from latlas.models import PPCA, VAE, AbstractRecognition, GaussianRecognition, S
 from latlas.networks import MLP
 from latlas.sampling import HMC
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 SHORT = Annealing(num_temperatures=120, num_chains=16, transition=HMC(num_leapfrog=5))
 
 

@@ -20,8 +20,6 @@ from latlas.evaluation import (
 from latlas.latent import encode, posterior_scale, reconstruct
 from latlas.models import PPCA, AbstractLatentModel, AbstractRecognition, WithRecognition
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 LATENT = 3
 
 

@@ -22,8 +22,6 @@ from latlas.evaluation import Refinement, elbo, refine
 from latlas.latent import encode
 from latlas.models import AbstractLatentModel
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 A, B, NOISE = [np.random.default_rng(0).normal(size=shape).astype("f") for shape in ((2, 1), (4, 2))] + [0.6]
 
 
