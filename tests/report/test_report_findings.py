@@ -11,7 +11,7 @@ from latlas.report.atlas._findings import health
 from latlas.report.atlas._panels_of_evidence import BRACKET
 from latlas.report.atlas._trust import trust
 from latlas.report.atlas._words import certainty, quality
-from latlas.report.data._evaluation import bracket, findings
+from latlas.report.data._evaluation import bracket, certificate, findings, gap
 from latlas.report.drawing._file import to_svg
 from latlas.report.drawing._text import between
 from latlas.report.figures._bracket import bracket_rows
@@ -198,7 +198,12 @@ def test_strings_of_findings_and_treatments_are_text_and_never_markup(measures):
 @pytest.mark.parametrize("junk", [None, 3.0, "x", [], [None], {"findings": [None]}, {"lower": 3}], ids=str)
 def test_parts_of_another_form_are_left_out(junk, measures):
     names = ("bracket", "gap", "certificate", "diagnosis")
-    Page(render(measures(evaluation=full_evaluation() | dict.fromkeys(names, junk), treatments=[{}])))
+    data = measures(evaluation=full_evaluation() | dict.fromkeys(names, junk), treatments=[{}])
+    assert [read(data) for read in (bracket, gap, certificate)] == [None] * 3
+    assert findings(data) == ([] if junk == {"findings": [None]} else None)
+    ids = Page(render(data)).ids
+    assert "bracket" not in ids
+    assert "evidence" in ids
 
 
 def test_the_bracket_is_drawn_in_both_themes_with_or_without_errors(measures):

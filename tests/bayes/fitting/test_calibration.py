@@ -61,6 +61,7 @@ def synthetic(scale, shift, num_simulations=200, num_draws=99, seed=0):
     return Calibration(("a", "b"), ranks, p, num_draws, np.ones(num_simulations), ())
 
 
+@pytest.mark.optimised  # the first simulation compiles, the others do not: it tells by their seconds
 def test_an_exact_engine_passes_and_shares_its_compilation():
     found = calibrated("laplace", 40)
     assert found.passed, str(found)
@@ -77,12 +78,14 @@ def test_halved_sds_are_a_u():
     assert not found.passed
     # z of a truth is N(0, 4), cut off by 99 draws at about 2.6
     assert ((found.dispersion > 1.4) & (found.dispersion < 2.1)).all()
+    assert set(found.findings) == set(found.names)
     assert all("overconfident" in text for text in found.findings.values())
 
 
 def test_doubled_sds_are_a_hump():
     found = calibrated(Distorted(scale=2.0))
     np.testing.assert_allclose(found.dispersion, 0.5, atol=4 * 0.5 / np.sqrt(2 * 30))
+    assert set(found.findings) == set(found.names)
     assert all("too wide" in text for text in found.findings.values())
 
 

@@ -222,6 +222,16 @@ def test_metrics_hold_what_json_holds(run):
             run.append_metrics(bad)
 
 
+def test_a_metrics_line_reaches_the_disk_before_the_call_ends(run, monkeypatch):
+    calls, fsync, write = [], os.fsync, os.write
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append("sync"), fsync(descriptor)))
+    monkeypatch.setattr(
+        os, "write", lambda descriptor, data: (calls.append("write"), write(descriptor, data))[1]
+    )
+    run.append_metrics({"step": 40})
+    assert calls == ["write", "sync"]
+
+
 def test_a_full_disk_tears_no_metrics_line(run, monkeypatch):
     before, write = (run.path / "metrics.jsonl").read_bytes(), os.write
 
@@ -322,7 +332,10 @@ def test_the_thread_that_holds_a_run_may_take_it_again(run):
 def test_a_lock_file_full_of_nonsense_is_harmless(run):
     (run.path / ".lock").write_bytes(b'{"pid": "\\u001b[31m"' * 1000)
     with run.lock():
-        pass
+        # it is held like any other
+        with ThreadPoolExecutor(1) as other, pytest.raises(RunInUseError):
+            other.submit(run.lock().__enter__).result()
+    assert run.verify() == []
 
 
 # --- where a run may be made -----------------------------------------------------------------------
