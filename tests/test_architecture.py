@@ -38,20 +38,6 @@ MAX_LINES = 400
 MAX_MODULES = 20  # of one folder; more of them need rooms
 MAX_FAMILY = 3  # modules of a folder whose names begin with the same word; more of them are a room
 MAX_ARGUMENTS = 8  # of a constructor; more mean a missing object
-TO_BE_DIVIDED = {
-    "Summary",
-    "GapSummary",
-    "Refinement",
-    "BayesReportData",
-    "Panel",
-    "TrainState",
-    "Evaluation",
-    "Bracket",
-    "DisentanglementScores",
-    "Trainer",
-    "Measurements",
-    "ReportData",
-}
 SKLEARN_FORM = {"Atlas", "BetaPath"}  # scikit-learn wants every option of an estimator by name
 EXTRAS = {"mlflow", "tensorboardX"}  # optional dependencies, each imported by one file of its own
 # what reads a file by running it, or runs text
@@ -315,7 +301,7 @@ def _num_arguments(node):
 def test_constructors_take_few_arguments():
     def check(path, tree):
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name not in SKLEARN_FORM | TO_BE_DIVIDED:
+            if isinstance(node, ast.ClassDef) and node.name not in SKLEARN_FORM:
                 if (count := _num_arguments(node)) > MAX_ARGUMENTS:
                     yield node.lineno, f"{node.name} takes {count} arguments; an object is missing"
 

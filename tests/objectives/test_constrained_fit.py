@@ -13,6 +13,8 @@ from latlas.models import AbstractLatentModel
 from latlas.objectives import Constraint, Elbo, Rate, ReconstructionError, constrained_fit
 from latlas.training import Adam, ProportionalIntegral, Reports, Schedule, Trainer
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 NUM_STEPS = 2000
 # reverse water-filling (Cover and Thomas 2006, theorem 10.3.3) at the level 1/2: the last direction is not worth a nat
 VARIANCES, LEVEL = np.array([4.0, 2.0, 1.0, 0.25]), 0.5
@@ -74,6 +76,7 @@ def test_the_cheapest_code_under_a_distortion_is_that_of_the_rate_distortion_fun
     assert "met, at a price of" in str(outcome)
 
 
+@pytest.mark.slow
 def test_the_best_code_of_a_rate_is_the_same_and_a_constraint_that_does_not_bind_is_free():
     def largest_code(key, model, example):
         return jnp.max(jnp.abs(model.posterior(example).mean))
@@ -112,6 +115,7 @@ def test_what_cannot_be_met_is_said_and_the_multipliers_stop_at_their_bound(capl
     assert all(np.isfinite(value) for line in found.history for value in line["train"].values())
 
 
+@pytest.mark.slow
 def test_held_out_rows_drive_the_multiplier():
     # errors of held-out rows are twice those of the training rows, so the model must halve its own
     held_out = Example(2 * DATA.x)

@@ -10,7 +10,15 @@ from tests.report.pages import EVIL, Page
 
 from latlas.bayes import load, save
 from latlas.bayes.fitting import record_of
-from latlas.report import DARK, LIGHT, BayesReportData, collect_bayes, render_bayes, save_bayes_report
+from latlas.report import (
+    DARK,
+    LIGHT,
+    BayesReportData,
+    RunDetails,
+    collect_bayes,
+    render_bayes,
+    save_bayes_report,
+)
 from latlas.report.data._posterior import disagreement
 from latlas.report.drawing._file import to_svg
 from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
@@ -18,7 +26,7 @@ from latlas.report.posterior._words import evidence, next_steps, reference
 
 
 def collected(kind="trust", **options):
-    return collect_bayes(jr.key(0), FakeFit(kind, **options), title="eight schools", run="runs/b")
+    return collect_bayes(jr.key(0), FakeFit(kind, **options), title="eight schools", run=RunDetails("runs/b"))
 
 
 def made(draws, ref=None, **evaluation):
@@ -184,7 +192,11 @@ def test_strings_are_text_and_never_markup():
     record["diagnosis"][0] |= {"name": EVIL, "sentence": EVIL}
     draws = {EVIL: np.arange(50.0), "b": np.arange(50.0)}
     data = BayesReportData(
-        title=EVIL, evaluation=record, draws=draws, shown=list(draws), options={EVIL: EVIL}, run=EVIL
+        title=EVIL,
+        evaluation=record,
+        draws=draws,
+        shown=list(draws),
+        run=RunDetails(EVIL, options={EVIL: EVIL}),
     )
     text = render_bayes(data)
     assert "<script" not in text

@@ -18,7 +18,7 @@ from latlas.cli._session import verb
 from latlas.cli._words_bayes import fitted
 from latlas.core import RequestError, RunDirectory, RunExistsError
 from latlas.data import read_named
-from latlas.report import collect_bayes, render_bayes
+from latlas.report import RunDetails, collect_bayes, render_bayes
 
 PRINTED = ("engine", "family", "elbo", "log_evidence", "pareto_k", "verdict", "parameters", "seconds")
 
@@ -73,9 +73,7 @@ def write_page(run: RunDirectory) -> Path:
         jr.key(options.get("seed", 0)),
         stored,
         title=str(stored.config.get("model", run.path.name)).rpartition(":")[2],
-        options=about | options,
-        versions=stored.config.get("versions", {}),
-        run=str(run.path),
+        run=RunDetails(str(run.path), options=about | options, versions=stored.config.get("versions", {})),
     )
     with run.lock():
         return run.write_report(render_bayes(page))

@@ -61,6 +61,7 @@ def synthetic(scale, shift, num_simulations=200, num_draws=99, seed=0):
     return Calibration(("a", "b"), ranks, p, num_draws, np.ones(num_simulations), ())
 
 
+@pytest.mark.optimised  # the first simulation compiles, the others do not: it tells by their seconds
 def test_an_exact_engine_passes_and_shares_its_compilation():
     found = calibrated("laplace", 40)
     assert found.passed, str(found)

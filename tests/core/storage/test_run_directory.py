@@ -222,6 +222,16 @@ def test_metrics_hold_what_json_holds(run):
             run.append_metrics(bad)
 
 
+def test_a_metrics_line_reaches_the_disk_before_the_call_ends(run, monkeypatch):
+    calls, fsync, write = [], os.fsync, os.write
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append("sync"), fsync(descriptor)))
+    monkeypatch.setattr(
+        os, "write", lambda descriptor, data: (calls.append("write"), write(descriptor, data))[1]
+    )
+    run.append_metrics({"step": 40})
+    assert calls == ["write", "sync"]
+
+
 def test_a_full_disk_tears_no_metrics_line(run, monkeypatch):
     before, write = (run.path / "metrics.jsonl").read_bytes(), os.write
 

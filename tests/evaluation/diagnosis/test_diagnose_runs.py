@@ -16,6 +16,8 @@ from latlas.networks import MLP, small_output_init, with_output_bias
 from latlas.objectives import Elbo
 from latlas.training import Adam, Reports, Trainer
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 LATENT, HIDDEN, BATCH = 3, 32, 50
 
 
@@ -58,6 +60,7 @@ def diagnosed(digits, train, **options):
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_well_is_healthy(digits):
     assert diagnosed(digits, digits[0], epochs=200).healthy
 

@@ -22,25 +22,39 @@ class Assessment(Protocol):
     """A fit with its weighted draws, the draws it reports, and all checks; a `Candidate` of the ladder is one."""
 
     @property
-    def engine(self) -> str: ...
+    def engine(self) -> str:
+        """Its name."""
+        ...
 
     @property
-    def family(self) -> str: ...
+    def family(self) -> str:
+        """Its name."""
+        ...
 
     @property
-    def density(self) -> Density: ...
+    def density(self) -> Density:
+        """The target in the coordinates of the result."""
+        ...
 
     @property
-    def result(self) -> EngineResult: ...
+    def result(self) -> EngineResult:
+        """Of the engine."""
+        ...
 
     @property
-    def importance(self) -> ImportanceDraws: ...
+    def importance(self) -> ImportanceDraws:
+        """Weighted draws of the approximation."""
+        ...
 
     @property
-    def posterior(self) -> Posterior: ...
+    def posterior(self) -> Posterior:
+        """The draws that means, deviations, quantiles and samples are made of."""
+        ...
 
     @property
-    def judged(self) -> Candidate: ...
+    def judged(self) -> Candidate:
+        """The fit with all that it was held against."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

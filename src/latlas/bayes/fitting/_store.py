@@ -13,7 +13,7 @@ from latlas.bayes.fitting._ladder import Rung
 from latlas.bayes.fitting._result import Fit, plain, record_of
 from latlas.bayes.targets._coordinates import named_draws
 from latlas.bayes.verdict._verdict import Check, Verdict
-from latlas.core import CorruptFileError, Estimate, Evidence, RequestError, RunDirectory
+from latlas.core import CorruptFileError, Estimate, Evidence, RequestError, RunDirectory, number_or_nan
 
 KIND = "bayes"
 MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
@@ -79,7 +79,7 @@ def load(path: str | os.PathLike | RunDirectory) -> Fit:
     arrays, record = run.load_model(), run.read_evaluation()
     try:
         return _fit(record, arrays, run.config)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(
             f"{run.path}/evaluation.json does not describe a Bayesian fit ({error!r}): restore it from a copy, or fit again."
         ) from error
@@ -92,9 +92,9 @@ def _fit(record, arrays, config):
     findings = Stored(
         verdict=Verdict(record["verdict"].partition(":")[0], tuple(record["reasons"])),
         diagnosis=tuple(Check(**_with_nan(check)) for check in record["diagnosis"]),
-        elbo=Estimate(**_with_nan(record["elbo"])),
-        log_evidence=Evidence(**_with_nan(record["log_evidence"])),
-        pareto_k=_number(record["pareto_k"]),
+        elbo=Estimate.from_dict(record["elbo"]),
+        log_evidence=Evidence.from_dict(record["log_evidence"]),
+        pareto_k=number_or_nan(record["pareto_k"]),
         num_evaluations=record["num_evaluations"],
         draws=posterior,
         parameters={name: _with_nan(row) for name, row in record["parameters"].items()},
@@ -115,12 +115,8 @@ def _under(arrays, prefix):
 
 
 def _rung(entry):
-    elbo = None if entry["elbo"] is None else Estimate(**_with_nan(entry["elbo"]))
+    elbo = None if entry["elbo"] is None else Estimate.from_dict(entry["elbo"])
     return Rung(**(entry | {"elbo": elbo}))
-
-
-def _number(value):
-    return math.nan if value is None else float(value)
 
 
 def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:

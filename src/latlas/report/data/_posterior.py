@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from latlas.report.data._data import RunDetails
+
 MOST_SHOWN = 6  # parameters in the figures: of more, a pair plot cannot be read
 
 
@@ -21,9 +23,7 @@ class BayesReportData:
         reference: the same by NUTS; empty where it was not run.
         reference_r_hat: split R-hat of the NUTS chains, the largest of all entries; NaN where it was not run.
         shown: the entries in the figures.
-        options: what was asked for.
-        versions: of what computed it.
-        run: the run directory, for the commands that the page suggests.
+        run: what was asked for and with what, and the directory for the commands that the page suggests.
     """
 
     title: str
@@ -32,9 +32,7 @@ class BayesReportData:
     reference: Mapping[str, np.ndarray] = field(default_factory=dict)
     reference_r_hat: float = math.nan
     shown: Sequence[str] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    run: str = "RUN"
+    run: RunDetails = field(default_factory=RunDetails)
 
     def __post_init__(self) -> None:
         for name in ("draws", "reference"):

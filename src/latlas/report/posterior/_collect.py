@@ -11,6 +11,7 @@ from numpyro.diagnostics import split_gelman_rubin
 
 from latlas.bayes.fitting import record_of
 from latlas.bayes.targets import flat_draws, named_draws
+from latlas.report.data._data import RunDetails
 from latlas.report.data._posterior import MOST_SHOWN, BayesReportData, disagreement, site
 
 MOST_DRAWS = 4000
@@ -22,9 +23,7 @@ def collect_bayes(
     *,
     title: str,
     parameters: Sequence[str] | None = None,
-    options: Mapping[str, Any] | None = None,
-    versions: Mapping[str, str] | None = None,
-    run: str = "RUN",
+    run: RunDetails | None = None,
 ) -> BayesReportData:
     """What the page shows of a fit, new or stored.
 
@@ -34,9 +33,7 @@ def collect_bayes(
         title: what was fitted.
         parameters: up to six entries for the figures, such as "mu" or "theta[0]"; None takes single numbers first,
             then the first entries of vectors, and where NUTS was run the entry that it disagrees on most.
-        options: what was asked for.
-        versions: of what computed it.
-        run: the run directory.
+        run: what was asked for, with what, and where.
     """
     num_draws = min(MOST_DRAWS, _stored(fit))
     draws = flat_draws(named_draws(fit.sample(key, num_draws)))
@@ -55,9 +52,7 @@ def collect_bayes(
         reference=reference,
         reference_r_hat=r_hat,
         shown=shown[:MOST_SHOWN],
-        options=options or {},
-        versions=versions or {},
-        run=run,
+        run=run or RunDetails(),
     )
 
 

@@ -123,7 +123,7 @@ def _card(name: str, title: str, how: str, table: str) -> str:
 
 
 def _details(data: BayesReportData) -> str:
-    tables = [facts_table("Options", data.options), facts_table("Versions", data.versions)]
+    tables = [facts_table("Options", data.run.options), facts_table("Versions", data.run.versions)]
     return (
         "<details><summary>Options and versions</summary>"
         f'<div class="tables">{"".join(tables)}</div></details>'

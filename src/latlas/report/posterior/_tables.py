@@ -27,7 +27,7 @@ def parameters_table(data: BayesReportData) -> str:
     left_out = len(rows) - len(shown)
     more = ""
     if left_out:
-        more = f"<p>And {left_out:,} more, all in <code>{text(data.run)}/evaluation.json</code>.</p>"
+        more = f"<p>And {left_out:,} more, all in <code>{text(data.run.path)}/evaluation.json</code>.</p>"
     return f'<div class="parameters"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}'
 
 

@@ -112,7 +112,8 @@ def _of_nuts(r_hat: float) -> str:
 
 def next_steps(data: BayesReportData) -> list[str]:
     """What to do now, a sentence each."""
-    load = f'In Python, `latlas.bayes.load("{data.run}")` gives the draws, `summary()` and `to_arviz()`; it runs no model.'
+    call = f'`latlas.bayes.load("{data.run.path}")`'
+    load = f"In Python, {call} gives the draws, `summary()` and `to_arviz()`; it runs no model."
     again = "`latlas bayes MODEL.py:NAME DATA --out NEW"
     nuts = f"Run {again} --reference nuts`: exact up to Monte Carlo error, and slower."
     if data.kind == "trust":
