@@ -32,12 +32,13 @@ class Rows:
         self._structure = structure
         self._leaves = [_array(leaf) for leaf in arrays]
         lengths = {leaf.shape[0] if leaf.ndim else None for leaf in self._leaves}
-        if len(lengths) != 1 or lengths & {None, 0}:
+        length = next(iter(lengths)) if len(lengths) == 1 else None
+        if not length:
             shapes = ", ".join(str(leaf.shape) for leaf in self._leaves) or "none"
             raise DataError(
                 f"The arrays of the data have the shapes {shapes}; all need the same number of rows along their first axis."
             )
-        self.num_rows: int = lengths.pop()
+        self.num_rows: int = length
         self._kind = (self._structure, tuple((leaf.dtype.str, leaf.shape[1:]) for leaf in self._leaves))
 
     def __eq__(self, other: object) -> bool:

@@ -54,8 +54,10 @@ def check_options(options: dict[str, Any]) -> None:
         value = options[name]
         if value is None and name in _MAY_BE_NONE:
             continue
-        number = value is not None and isinstance(value, kind) and not isinstance(value, bool)
-        right = number and math.isfinite(value)
+        if value is None or isinstance(value, bool) or not isinstance(value, kind):
+            right = False
+        else:
+            right = math.isfinite(value)
         if not right or not low <= value <= high or (value == low and not inclusive):
             raise RequestError(f"The option {name} takes {expected}; got {value!r}.")
     if options["max_error"] is not None and options["cure"] is not None:

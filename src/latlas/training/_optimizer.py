@@ -159,7 +159,7 @@ def global_norm(tree: PyTree[ArrayLike]) -> Float[Array, ""]:
     return jnp.sqrt(sum((_sum_of_squares(leaf) for leaf in jax.tree.leaves(tree)), jnp.zeros(())))
 
 
-def _sum_of_squares(leaf: Array | np.ndarray | np.generic) -> Scalar:
+def _sum_of_squares(leaf: Array | np.ndarray | np.number) -> Scalar:
     if leaf.ndim < 2:
         return jnp.sum(jnp.square(leaf))
     # Rows first, and kept apart from the rest: XLA's CPU backend vectorises a sum over the leading axis, but

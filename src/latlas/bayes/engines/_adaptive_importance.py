@@ -132,7 +132,7 @@ def _draw(rng, proposal, num_draws):
     if proposal.own is not None:
         parts.append(np.asarray(_log_probs(proposal.own, points)))
     shares = np.array(counts) / num_draws
-    return points, log_gaussian, logsumexp(np.stack(parts), axis=0, b=shares[:, None])
+    return points, log_gaussian, np.asarray(logsumexp(np.stack(parts), axis=0, b=shares[:, None]))
 
 
 @jax.jit

@@ -1,7 +1,7 @@
 """The front door: the ladder of engines, what came out, how it is stored, calibrated and handed to ArviZ."""
 
 from latlas.bayes.fitting._arviz import to_datatree as to_datatree
-from latlas.bayes.fitting._assessment import Assessment as Assessment
+from latlas.bayes.fitting._assessment import LazyAssessment as LazyAssessment
 from latlas.bayes.fitting._calibration import Calibration as Calibration
 from latlas.bayes.fitting._calibration import simulation_based_calibration as simulation_based_calibration
 from latlas.bayes.fitting._faces import Faces as Faces

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import lazy_loader
 import numpy as np
@@ -11,6 +11,17 @@ from jaxtyping import Array, Shaped
 from latlas.core import RequestError
 
 xarray = lazy_loader.load("xarray")
+
+Arrays = Mapping[str, Array | np.ndarray]
+
+
+class Groups(TypedDict, total=False):
+    """Groups of a tree, each variable -> array, under the names of `to_datatree`'s arguments."""
+
+    posterior: Required[Arrays]
+    log_likelihood: Arrays
+    posterior_predictive: Arrays
+    observed_data: Arrays
 
 
 def to_datatree(

@@ -3,7 +3,6 @@
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from jaxtyping import PRNGKeyArray
 
@@ -16,45 +15,6 @@ from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws
 from latlas.bayes.verdict._posterior import Posterior, of_result
 from latlas.core import in_float64, keys_from, with_one_blas_thread
-
-
-class Assessment(Protocol):
-    """A fit with its weighted draws, the draws it reports, and all checks; a `Candidate` of the ladder is one."""
-
-    @property
-    def engine(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def family(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def density(self) -> Density:
-        """The target in the coordinates of the result."""
-        ...
-
-    @property
-    def result(self) -> EngineResult:
-        """Of the engine."""
-        ...
-
-    @property
-    def importance(self) -> ImportanceDraws:
-        """Weighted draws of the approximation."""
-        ...
-
-    @property
-    def posterior(self) -> Posterior:
-        """The draws that means, deviations, quantiles and samples are made of."""
-        ...
-
-    @property
-    def judged(self) -> Candidate:
-        """The fit with all that it was held against."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

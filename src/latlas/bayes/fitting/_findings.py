@@ -1,15 +1,17 @@
 """Where what a fit says comes from: worked out once somebody asks, or read from the disk."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import jax
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jaxtyping import PRNGKeyArray, PyTree
 
-from latlas.bayes.fitting._assessment import Assessment
+from latlas.bayes.fitting._arviz import Groups
+from latlas.bayes.fitting._assessment import LazyAssessment
+from latlas.bayes.fitting._ladder import Candidate
 from latlas.bayes.targets._coordinates import named_draws
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes.verdict._posterior import QUANTILES, constrained, entry_names
@@ -70,7 +72,7 @@ class Findings(Protocol):
         """Draws of the parameters."""
         ...
 
-    def groups(self, num_draws: int | None) -> dict[str, Mapping[str, Array]]:
+    def groups(self, num_draws: int | None) -> Groups:
         """What `to_datatree` takes, with so many draws; None: as many as there are, or 1,000."""
         ...
 
@@ -88,7 +90,7 @@ class Fresh:
     """
 
     key: PRNGKeyArray
-    assessment: Assessment
+    assessment: Candidate | LazyAssessment
     tolerance: float
     model: Callable | None
     data: PyTree
@@ -151,7 +153,7 @@ class Fresh:
         draws = self.assessment.posterior.resample(key, num_draws)
         return jax.tree.map(np.asarray, constrained(self.assessment.density.target, draws))
 
-    def groups(self, num_draws: int | None) -> dict[str, Mapping[str, Array]]:
+    def groups(self, num_draws: int | None) -> Groups:
         """The posterior; of a NumPyro model its log likelihood, predictions and data as well."""
         num_draws = _EXPORTED if num_draws is None else num_draws
         draws = named_draws(self.sample(self.key, num_draws))
@@ -232,6 +234,6 @@ class Stored:
         rows = np.asarray(jax.random.permutation(key, stored))[:num_draws]
         return {name: array[rows] for name, array in self.draws.items()}
 
-    def groups(self, num_draws: int | None) -> dict[str, Mapping[str, Array]]:
+    def groups(self, num_draws: int | None) -> Groups:
         """The posterior: all stored draws, or the first of them."""
         return {"posterior": {name: array[:num_draws] for name, array in self.draws.items()}}

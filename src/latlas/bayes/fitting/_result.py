@@ -241,7 +241,7 @@ def record_of(fit: Any) -> dict[str, Any]:
     )
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """For strict JSON: NaN and infinity become null, tuples lists, NumPy's numbers plain ones."""
     if isinstance(value, Mapping):
         return {str(name): plain(entry) for name, entry in value.items()}

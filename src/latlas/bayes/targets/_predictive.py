@@ -69,7 +69,10 @@ def prior_predictive(
 
 @in_float64
 def posterior_predictive(
-    key: PRNGKeyArray, model: Callable, data: PyTree, draws: Mapping[str, Float[Array, "draws ..."]]
+    key: PRNGKeyArray,
+    model: Callable,
+    data: PyTree,
+    draws: Mapping[str, Float[Array | np.ndarray, "draws ..."]],
 ) -> dict[str, Float[np.ndarray, "draws ..."]]:
     """One replicate of the data for each posterior draw, of a NumPyro model, in float64.
 
@@ -95,7 +98,10 @@ def posterior_predictive(
 
 @in_float64
 def discrete_posterior(
-    key: PRNGKeyArray, model: Callable, data: PyTree, draws: Mapping[str, Float[Array, "draws ..."]]
+    key: PRNGKeyArray,
+    model: Callable,
+    data: PyTree,
+    draws: Mapping[str, Float[Array | np.ndarray, "draws ..."]],
 ) -> dict[str, np.ndarray]:
     """One value of each discrete latent site given the data, for each posterior draw of the others.
 
@@ -112,7 +118,7 @@ def discrete_posterior(
 
 @in_float64
 def log_likelihood(
-    model: Callable, data: PyTree, draws: Mapping[str, Float[Array, "draws ..."]]
+    model: Callable, data: PyTree, draws: Mapping[str, Float[Array | np.ndarray, "draws ..."]]
 ) -> dict[str, Float[np.ndarray, "draws ..."]]:
     """log p(observation | draw) in nats for each observation of a NumPyro model, in float64: what leave-one-out needs.
 

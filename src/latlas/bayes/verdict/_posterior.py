@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -110,9 +110,14 @@ def of_result(key: PRNGKeyArray, density: Density, result: EngineResult) -> Post
         return of_chains(density, result.draws)
     if result.covariance is None:
         return of_approximation(key, density, result.approximation)
-    loc = result.approximation.mean if result.mean is None else result.mean
+    loc = _mean(result.approximation) if result.mean is None else result.mean
     repaired = FullGaussian.of(loc, np.linalg.cholesky(result.covariance))
     return replace(of_approximation(key, density, repaired), correction="linear response")
+
+
+def _mean(approximation: Any) -> Float[Array, " n"]:
+    """Its mean: all have one but flows, which come without a covariance."""
+    return approximation.mean
 
 
 def of_weights(density: Density, importance: ImportanceDraws) -> Posterior:

@@ -82,8 +82,11 @@ def read(
             f"{path} has no suffix that latlas can read: give it a file that ends in {', '.join(_TABLES)}."
         )
 
+    reader = _FORMATS[suffix].table
+    assert reader is not None  # such files hold a table
+
     def parts(file: BinaryIO, size: int) -> Parts:
-        return _FORMATS[suffix].table(path, file, size, array=array, max_bytes=max_bytes)
+        return reader(path, file, size, array=array, max_bytes=max_bytes)
 
     return _table(path, _open_checked(path, suffix, parts, _TABLES), missing)
 
@@ -110,8 +113,11 @@ def read_named(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES) -> Named:
             f"{path} has no suffix of named values: give it a file that ends in {', '.join(_VALUES)}."
         )
 
+    reader = _FORMATS[suffix].values
+    assert reader is not None  # such files hold named values
+
     def named(file: BinaryIO, size: int) -> dict[str, Any]:
-        return _FORMATS[suffix].values(path, file, size, max_bytes=max_bytes)
+        return reader(path, file, size, max_bytes=max_bytes)
 
     found = _open_checked(path, suffix, named, _VALUES)
     return {name: value.item() if _is_single(value) else value for name, value in found.items()}

@@ -64,12 +64,16 @@ class Finding:
             ValueError: if it is no object, or a number is something else.
         """
         values = object_of(values)
-        numbers = (values.get(name) for name in ("measured", "threshold"))
+        measured, threshold = (
+            math.inf if values.get(name) is None else number_or_nan(values[name])
+            for name in ("measured", "threshold")
+        )
         severity = values.get("severity")
         return cls(
             str(values.get("name") or "unnamed"),
             severity if severity in SEVERITIES else "note",
-            *(math.inf if number is None else number_or_nan(number) for number in numbers),
+            measured,
+            threshold,
             str(values.get("meaning") or ""),
             str(values.get("remedy") or ""),
         )

@@ -70,11 +70,13 @@ class GapSummary:
             ValueError: if a part has another form.
         """
         values = object_of(values)
-        differences = (Estimate.from_dict(values.get(name)) for name in _DIFFERENCES)
-        bounds = (Estimate.from_dict(values.get(field.name)) for field in fields(GapBounds))
+        total, approximation, amortization = (Estimate.from_dict(values.get(name)) for name in _DIFFERENCES)
+        bounds = {field.name: Estimate.from_dict(values.get(field.name)) for field in fields(GapBounds)}
         return cls(
-            *differences,
-            GapBounds(*bounds),
+            total,
+            approximation,
+            amortization,
+            GapBounds(**bounds),
             int(number_or_nan(values.get("num_examples") or 0)),
             number_or_nan(values.get("converged")),
             values.get("reliable") is not False,
@@ -136,8 +138,10 @@ class Gap:
         """The means over the examples with their standard errors: the spread over examples, Monte Carlo noise within."""
         worst = -np.inf if self.pareto_k is None else np.quantile(self.pareto_k, 0.95, method="higher")
         return GapSummary(
-            *(mean_estimate(getattr(self, name)) for name in _DIFFERENCES),
-            GapBounds(*(mean_estimate(getattr(self, field.name)) for field in fields(GapBounds))),
+            **{name: mean_estimate(getattr(self, name)) for name in _DIFFERENCES},
+            between=GapBounds(
+                **{field.name: mean_estimate(getattr(self, field.name)) for field in fields(GapBounds)}
+            ),
             num_examples=len(self.elbo),
             converged=float(np.mean(self.refined.converged)),
             reliable=bool(worst < PARETO_K_LIMIT),

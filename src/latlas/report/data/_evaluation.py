@@ -37,11 +37,12 @@ def bracket(data: ReportData) -> BracketSummary | None:
         return None
     if not math.isfinite(found.width.value):
         found = replace(found, width=Estimate(found.upper.value - found.lower.value, math.nan))
-    whole = elbo(data), evidence(data)
-    if found.same_examples is None and None not in whole:
+    of_all, weighted = elbo(data), evidence(data)
+    if found.same_examples is None and of_all is not None and weighted is not None:
         # files from before these were kept have only those of all examples
         count = (data.measures.evaluation or {}).get("num_examples")
-        found = replace(found, same_examples=SameExamples(*whole, count if isinstance(count, int) else 0))
+        whole = SameExamples(of_all, weighted, count if isinstance(count, int) else 0)
+        found = replace(found, same_examples=whole)
     return found
 
 
