@@ -46,7 +46,9 @@ def use_compilation_cache() -> None:
     folder = os.environ.get("LATLAS_CACHE")
     if folder is None:
         folder = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "latlas" / "compiled")
-    if folder and jax.config.read("jax_compilation_cache_dir") is None:
+    # JAX gives its configuration attributes only while it runs
+    chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    if folder and chosen is None:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

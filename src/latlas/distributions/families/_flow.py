@@ -89,7 +89,7 @@ class Flow(AbstractFamily):
         if dim < 2:
             raise RequestError("A flow needs two coordinates or more; got one: take the family mixture.")
         try:
-            return FlowApproximation(_bijection(self, dim, jax.config.read("jax_enable_x64")), dim)
+            return FlowApproximation(_bijection(self, dim, jnp.result_type(float) == jnp.float64), dim)
         except ModuleNotFoundError as error:
             raise RequestError(
                 "The family flow needs FlowJAX, which is not installed: pip install latlas[bayes]"
