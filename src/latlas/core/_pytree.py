@@ -60,7 +60,7 @@ def with_named_arrays(tree: PyTree, arrays: dict[str, np.ndarray], *, source: st
     return eqx.combine(jax.tree.unflatten(structure, new), static)
 
 
-def _checked(name: str, template: Array, value: np.ndarray, source: str) -> Array:
+def _checked(name: str, template: Array | np.ndarray, value: np.ndarray, source: str) -> Array:
     expected = jr.key_data(template) if is_key(template) else template
     if value.shape != expected.shape or value.dtype != expected.dtype:
         raise CorruptFileError(

@@ -7,7 +7,7 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._importance_fit import fit_by_importance
-from latlas.distributions.families import AbstractFamily
+from latlas.distributions.families import AbstractFamily, FlowApproximation
 
 
 class Inclusive(AbstractEngine):
@@ -44,5 +44,8 @@ class Inclusive(AbstractEngine):
             fit.converged,
             fit.message,
             covariance=fit.last.covariance,
+            mean=fit.last.mean
+            if isinstance(fit.approximation, FlowApproximation)
+            else None,  # a flow knows no mean
             details=fit.details,
         )

@@ -116,7 +116,7 @@ def of_result(key: PRNGKeyArray, density: Density, result: EngineResult) -> Post
 
 
 def _mean(approximation: Any) -> Float[Array, " n"]:
-    """Its mean: all have one but flows, which come without a covariance."""
+    """Its mean: all have one but flows, and an engine that repairs the covariance of one gives the mean too."""
     return approximation.mean
 
 

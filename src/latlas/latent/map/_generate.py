@@ -81,7 +81,7 @@ def sample_prior(
 
 def traverse(
     model: Any,
-    z: Float[Array | np.ndarray, " latent"],
+    z: Sequence[float] | Float[Array | np.ndarray, " latent"],
     dimension: int,
     values: Sequence[float] | Float[Array | np.ndarray, " points"],
     *,

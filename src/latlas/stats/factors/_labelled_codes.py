@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray, Real
+from jaxtyping import Array, PRNGKeyArray, Shaped
 
 MIN_ROWS = 10
 
-Codes = Real[np.ndarray | Array, "examples latent"]
-Factors = Real[np.ndarray | Array, "examples factors"]
+Codes = Shaped[np.ndarray | Array, "examples latent"]
+Factors = Shaped[np.ndarray | Array, "examples factors"]
 
 
 @dataclass(frozen=True)
