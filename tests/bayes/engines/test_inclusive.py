@@ -11,8 +11,9 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Inclusive
 from latlas.bayes.engines._maximum_likelihood import matched
+from latlas.bayes.verdict._posterior import of_result
 from latlas.core import WorkError
-from latlas.distributions.families import Block, FullRank, LowRank, Mixture, Structured
+from latlas.distributions.families import Block, Flow, FullRank, LowRank, Mixture, Structured
 
 LOC = np.array([0.7, -0.4, 0.2])
 COVARIANCE = np.array([[1.5, 0.9, 0.3], [0.9, 1.0, -0.1], [0.3, -0.1, 0.6]])
@@ -112,3 +113,10 @@ def test_heavy_tails_are_said():
     )
     assert not fit.converged
     assert fit.details["pareto_k"] > 0.5
+
+
+@pytest.mark.slow
+def test_a_flow_which_knows_no_mean_is_reported_with_that_of_the_draws():
+    posterior = density(normal, 3)
+    result = Inclusive()(jr.key(0), posterior, Flow(num_layers=1, width=4), tolerance=0.3)
+    np.testing.assert_allclose(of_result(jr.key(1), posterior, result).moments().mean, LOC, atol=0.2)

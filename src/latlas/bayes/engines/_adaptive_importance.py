@@ -8,6 +8,7 @@ Zhou 2000, JASA 95), so that a Gaussian target comes out without Monte Carlo err
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import numpy as np
 import scipy
@@ -135,7 +136,7 @@ def _draw(rng, proposal, num_draws):
     return points, log_gaussian, np.asarray(logsumexp(np.stack(parts), axis=0, b=shares[:, None]))
 
 
-@jax.jit
+@eqx.filter_jit  # a flow holds functions
 def _log_probs(q, points):
     return jax.vmap(q.log_prob)(points)
 
