@@ -100,7 +100,7 @@ def importance_round(rng: np.random.Generator, density: Density, proposal: Propo
     tempered = temper * np.where(finite, log_ratio, 0.0) + np.where(finite, 0.0, -np.inf)
     k, smoothed = (np.asarray(a) for a in _smoothed(log_ratio, tempered))
     heavy = k > _HEAVY or temper < 1.0
-    log_weights = smoothed if heavy else tempered - logsumexp(tempered)
+    log_weights = smoothed if heavy else tempered - np.asarray(logsumexp(tempered))
     explained = np.zeros(num_draws) if heavy else np.exp(log_gaussian - log_proposal)
     mean, covariance, error, total, total_error = _moments(
         points, np.exp(log_weights) * num_draws, explained, proposal
