@@ -117,12 +117,13 @@ def _drawn_and_scored(approximation, key, num_draws):
 
 @in_float64
 def _log_mean(log_ratios):
+    log_ratios = jnp.asarray(log_ratios)
     return log_mean_exp(log_ratios), log_mean_exp_standard_error(log_ratios)
 
 
 @in_float64
 def _effective_sample_size(log_weights):
-    return effective_sample_size(log_weights)
+    return effective_sample_size(jnp.asarray(log_weights))
 
 
 @jax.jit
