@@ -46,7 +46,7 @@ def train(directory: RunDirectory, num_reports: int = NUM_REPORTS, callbacks=())
     num_steps = num_reports * STEPS_PER_REPORT
     rate = Schedule("cosine_decay_schedule", init_value=1e-2, decay_steps=num_steps)
     trainer = Trainer(
-        _Regression(), Adam(rate), num_steps=num_steps, batch_size=16, 
+        _Regression(), Adam(rate), num_steps=num_steps, batch_size=16,
         reports=Reports(STEPS_PER_REPORT, checkpoint_seconds=0.0),
     )  # fmt: skip
     trainer.fit(jr.key(2), model, data, valid=data, run=directory, callbacks=callbacks)

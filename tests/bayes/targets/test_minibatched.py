@@ -85,8 +85,8 @@ def test_chunks_of_an_exact_evaluation_add_up(monkeypatch):
 
 @pytest.mark.parametrize("small", [0, 1 << 20])
 def test_memory_maps_stay_on_file(tmp_path, monkeypatch, small):
-    monkeypatch.setattr("latlas.bayes.targets._minibatched.SMALL_BYTES", small)
-    monkeypatch.setattr("latlas.bayes.targets._minibatched.ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("latlas.data._rows.SMALL_BYTES", small)
+    monkeypatch.setattr("latlas.data._rows.ROWS_AT_ONCE", 4)
     data = rows(100, np.float32)
     for name, array in data.items():
         np.save(tmp_path / f"{name}.npy", array)
@@ -107,7 +107,7 @@ def test_memory_maps_stay_on_file(tmp_path, monkeypatch, small):
 
 
 def test_what_was_written_to_a_private_map_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("latlas.bayes.targets._minibatched.SMALL_BYTES", 0)
+    monkeypatch.setattr("latlas.data._rows.SMALL_BYTES", 0)
     np.save(tmp_path / "y.npy", np.zeros(5))
     private = np.load(tmp_path / "y.npy", mmap_mode="c", allow_pickle=False)
     private[:] = 1.0

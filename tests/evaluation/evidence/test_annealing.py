@@ -17,10 +17,10 @@ from latlas.distributions import Bernoulli, Chain, FixedScale, Gaussian, diagona
 from latlas.evaluation import Annealing, annealed_log_evidence
 from latlas.evaluation.evidence import SigmoidTemperatures
 from latlas.evaluation.evidence._annealing import annealed_evidence, pooled_pareto_k
-from latlas.evaluation.evidence._importance import weight_statistics
 from latlas.evaluation.evidence._path import posterior_path
 from latlas.models import PPCA, VAE, AbstractPrior, LatentClassModel
 from latlas.sampling import HMC, IndependentMetropolis
+from latlas.stats import weight_statistics
 
 
 @pytest.fixture(scope="module")
