@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test test-slow bench docs lint types format lock clean
+.PHONY: env demo test test-slow test-mutants bench docs lint types format lock clean
 
 env: $(STAMP)
 
@@ -23,7 +23,11 @@ test: env
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-slow: env
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal --timeout 1200
+
+# Plants small faults (tests/mutants.toml) in a copy of the tree; fails where more than a tenth go unnoticed.
+test-mutants: env
+	$(BIN)/python tests/mutants.py
 
 bench: env
 	$(BIN)/python -m benchmarks

@@ -9,6 +9,7 @@ from scipy import stats
 from tests.bayes.posteriors import density_of, nearby_normal, normal
 
 from latlas.bayes.verdict import importance_draws
+from latlas.bayes.verdict._assess import _upper
 from latlas.core import Estimate
 from latlas.distributions.families._gaussian import FullGaussian
 
@@ -46,6 +47,14 @@ def test_a_shifted_q(density, shift):
     expected = 2 * stats.norm.cdf(0.5 * shift) - 1
     assert abs(draws.total_variation - expected) < 0.03
     assert draws.log_evidence.reliable
+
+
+def test_the_evidence_from_above_is_exact_where_q_is_p(density):
+    w = np.random.default_rng(0).normal(size=(4, 50, 3))
+    with jax.enable_x64(True):
+        found = _upper(density, FullGaussian.of(LOC, FACTOR), w)
+    assert found.value == pytest.approx(LOG_Z, rel=1e-10)
+    assert found.standard_error < 1e-8
 
 
 def test_standard_errors_cover_many_seeds(density):

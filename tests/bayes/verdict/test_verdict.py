@@ -191,6 +191,16 @@ def test_the_limits_of_the_means(off, limit):
     assert verdict.kind == ("trust" if off < 0.1 else "do not trust")
 
 
+@pytest.mark.parametrize(("off", "kind"), [(0.15, "trust"), (0.25, "do not trust")])
+def test_one_mean_of_many_may_be_off_by_a_fifth_of_an_sd(off, kind):
+    # its share of the rms over sixteen is below the limit of that
+    mean = np.zeros(16)
+    mean[3] = off
+    reported, reference = Moments(mean, np.ones(16), np.inf), Moments(np.zeros(16), np.ones(16), 1e8)
+    _, verdict = check_fit(reported, reference, evidences_of(), None, converged=True, message="ran")
+    assert verdict.kind == kind
+
+
 def evidences_of(r_hat=1.0):
     from_normal = density_of(normal, 1, (np.zeros(1), np.eye(1)))
     with jax.enable_x64(True):
