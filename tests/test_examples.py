@@ -24,6 +24,7 @@ def test_a_chain_of_two_latents_comes_near_the_exact_evidence():
     )  # a lower bound; 1000 held-out rows, and both are means over the same
 
 
+@pytest.mark.slow
 def test_a_table_of_mixed_columns_fills_its_holes():
     accuracy, error, baseline = run("mixed_table", 1000)
     assert accuracy > 0.7  # of 36 hidden growers; the largest class is 0.4 of them
@@ -35,11 +36,13 @@ def test_a_summed_label_classifies():
     assert run("summed_label", 500) > 0.7  # with 163 labels of 1500; chance is 0.1
 
 
+@pytest.mark.slow
 def test_two_modalities_predict_each_other():
     error, baseline = run("two_modalities", 1500)
     assert error < 0.97 * baseline
 
 
+@pytest.mark.slow
 def test_free_posteriors_reach_the_maximum_likelihood_and_a_small_encoder_does_not():
     best, non_amortised, amortised = run("free_posteriors", 1500)
     assert abs(non_amortised / best - 1) < 0.001

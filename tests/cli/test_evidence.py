@@ -8,7 +8,9 @@ import pytest
 SHORT = ("--num-samples", 50, "--temperatures", 20, "--chains", 4, "--max-examples", 8)
 
 
-@pytest.mark.parametrize("bound", ["iwae", pytest.param("ais", marks=pytest.mark.slow), "bracket"])
+@pytest.mark.parametrize(
+    "bound", ["iwae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ais", "bracket"))]
+)
 def test_a_bound_adds_both_sides_and_what_they_certify(latlas, files, bound):
     found = latlas("evaluate", files / "run", files / "test.npy", "--bound", bound, *SHORT, "--json").json
     lower, upper = found["bracket"]["lower"], found["bracket"]["upper"]

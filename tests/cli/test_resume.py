@@ -40,7 +40,9 @@ def wait_for_reports(run, process):
     pytest.fail(f"no reports came: {process.communicate()}")
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SIGINT", "SIGUSR1"))]
+)
 def test_a_signal_saves_the_run_and_resume_goes_on_to_the_same_bits(files, tmp_path, name):
     interrupted = start(files, tmp_path / "a")
     wait_for_reports(tmp_path / "a", interrupted)

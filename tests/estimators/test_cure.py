@@ -57,6 +57,7 @@ def test_a_healthy_fit_is_the_same_bits(tmp_path):
     assert watched.summary()["treatments"] == []
 
 
+@pytest.mark.slow
 def test_a_sick_fit_says_what_was_done(cured):
     first = cured.treatments_[0]
     assert (first["finding"], first["remedy"], first["attempt"]) == ("posterior_collapse", "unit_beta", 1)

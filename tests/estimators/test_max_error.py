@@ -31,6 +31,7 @@ def rms(atlas, x):
     return float(np.sqrt(np.mean((atlas.inverse_transform(z) - x) ** 2)))
 
 
+@pytest.mark.slow
 def test_the_error_asked_for_is_kept_in_the_units_of_the_data(metres):
     free = Atlas(**OPTIONS, beta=30.0).fit(metres)
     asked = 0.5 * rms(free, metres)

@@ -74,6 +74,7 @@ def test_the_cheapest_code_under_a_distortion_is_that_of_the_rate_distortion_fun
     assert "met, at a price of" in str(outcome)
 
 
+@pytest.mark.slow
 def test_the_best_code_of_a_rate_is_the_same_and_a_constraint_that_does_not_bind_is_free():
     def largest_code(key, model, example):
         return jnp.max(jnp.abs(model.posterior(example).mean))
@@ -112,6 +113,7 @@ def test_what_cannot_be_met_is_said_and_the_multipliers_stop_at_their_bound(capl
     assert all(np.isfinite(value) for line in found.history for value in line["train"].values())
 
 
+@pytest.mark.slow
 def test_held_out_rows_drive_the_multiplier():
     # errors of held-out rows are twice those of the training rows, so the model must halve its own
     held_out = Example(2 * DATA.x)

@@ -32,6 +32,7 @@ def path(points):
     return BetaPath(Atlas(**OPTIONS), betas=BETAS[::-1]).fit(points)
 
 
+@pytest.mark.slow
 def test_each_atlas_is_that_of_a_single_fit(path, points):
     assert path.betas_.tolist() == list(BETAS)
     # without rows kept apart a single fit ends with its last model too, but then on other rows: compare the histories

@@ -116,6 +116,7 @@ def collapsed(rows):
     return fit_with_cure(KEY, trainer(20.0), vae(), rows[0], valid=rows[1], remedies=ONLY)
 
 
+@pytest.mark.slow
 def test_a_healthy_run_is_left_as_it_is_bit_for_bit(rows):
     alone = trainer().fit(KEY, vae(), rows[0], valid=rows[1])
     cured = fit_with_cure(KEY, trainer(), vae(), rows[0], valid=rows[1])
@@ -173,6 +174,7 @@ def test_without_remedies_a_sick_fit_is_the_fit_alone_and_its_diagnosis(rows):
     assert int(cured.result.state.step) == STEPS
 
 
+@pytest.mark.slow
 def test_a_scale_far_too_large_is_learned(rows):
     cured = fit_with_cure(KEY, trainer(), vae(FixedScale(30.0)), rows[0], valid=rows[1])
     assert cured.treatments[0].remedy == "learned_likelihood_scale"

@@ -58,6 +58,7 @@ def diagnosed(digits, train, **options):
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_well_is_healthy(digits):
     assert diagnosed(digits, digits[0], epochs=200).healthy
 

@@ -87,6 +87,7 @@ def test_real_data_are_bracketed_by_estimates_that_say_so(ppca, batch):
     assert abs(found.simulated_width.value) < 0.2
 
 
+@pytest.mark.slow
 def test_an_exact_log_evidence_is_used_and_said(ppca, batch):
     recognition = GaussianRecognition(MLP(6, 6, (4,), key=jr.key(0)))
     model = WithRecognition(WithRecognition(ppca, recognition), recognition)

@@ -48,7 +48,13 @@ class TwoLayers(AbstractLatentModel):
         return Likelihood(Gaussian(FixedScale(NOISE)), jnp.asarray(B) @ z["z1"])
 
 
-@pytest.mark.parametrize("family", [FullGaussian(), CouplingFlow(2, 4, FullGaussian())], ids=["full", "flow"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(FullGaussian(), id="full"),
+        pytest.param(CouplingFlow(2, 4, FullGaussian()), id="flow", marks=pytest.mark.slow),
+    ],
+)
 def test_a_chain_s_refined_bound_is_its_exact_evidence(family):
     covariance = B @ (A @ A.T + 0.25 * np.eye(2)) @ B.T + NOISE**2 * np.eye(4)
     x = np.random.default_rng(1).multivariate_normal(np.zeros(4), covariance, size=10).astype("f")
