@@ -23,7 +23,7 @@ test: env
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-slow: env
-	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal --timeout 1200
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal --timeout 1200
 
 # Plants small faults (tests/mutants.toml) in a copy of the tree; fails where more than a tenth go unnoticed.
 test-mutants: env

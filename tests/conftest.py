@@ -17,8 +17,9 @@ import pytest
 # Most tests compile many programs and run each for moments: XLA's optimisations cost more than they save. Here and in the
 # processes that tests start; `JAX_DISABLE_MOST_OPTIMIZATIONS=0 make test` compiles as users do.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-_QUICK = os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] not in ("0", "false", "False")
-jax.config.update("jax_disable_most_optimizations", _QUICK)
+jax.config.update(
+    "jax_disable_most_optimizations", os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"].lower() in ("1", "true")
+)
 
 # a process may have 65,530 memory maps on Linux; every compiled program takes some, and without one more the compiler
 # dies of a segmentation fault
@@ -37,16 +38,25 @@ def programs_that_are_done_are_dropped():
 @contextlib.contextmanager
 def optimised_programs():
     """Where programs run for long: they are compiled as users compile them."""
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     try:
         yield
     finally:
-        jax.config.update("jax_disable_most_optimizations", _QUICK)
+        jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def files_that_run_for_long_are_optimised(request):
+    """`pytestmark = pytest.mark.optimised`: the fixtures of the file as well."""
+    marked = request.node.get_closest_marker("optimised")
+    with optimised_programs() if marked else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture(autouse=True)
-def programs_that_run_for_long_are_optimised(request):
-    """`@pytest.mark.optimised` on a test or file; what is slow trains, and is so by itself."""
+def tests_that_run_for_long_are_optimised(request):
+    """`@pytest.mark.optimised` on a test; what is slow trains, and is so by itself."""
     marks = request.node.get_closest_marker
     with optimised_programs() if marks("optimised") or marks("slow") else contextlib.nullcontext():
         yield

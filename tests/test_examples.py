@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MAX_LINES = 60
 

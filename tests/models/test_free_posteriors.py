@@ -11,6 +11,8 @@ from latlas.distributions import DiagonalGaussian, FullGaussian
 from latlas.models import PPCA, WithRecognition, free_posteriors
 from latlas.objectives import Elbo
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 
 @pytest.fixture(scope="module")
 def ppca():

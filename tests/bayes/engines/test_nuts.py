@@ -15,6 +15,8 @@ from latlas.core import WorkError
 from latlas.distributions.families import Affine, FullRank
 from latlas.distributions.families._gaussian import FullGaussian
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 MEAN = np.array([1.0, -2.0, 0.5])
 FACTOR = np.array([[1.0, 0.0, 0.0], [1.8, 0.6, 0.0], [-0.5, 0.3, 3.0]])
 SCHOOLS = (np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), np.array([15.0, 10, 16, 11, 9, 11, 10, 18]))

@@ -16,6 +16,8 @@ from latlas.networks import MLP, small_output_init, with_output_bias
 from latlas.objectives import Elbo
 from latlas.training import Adam, Trainer
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 LATENT, HIDDEN, BATCH = 3, 32, 50
 
 

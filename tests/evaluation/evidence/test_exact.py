@@ -18,6 +18,8 @@ from latlas.evaluation import Annealing
 from latlas.models import PPCA
 from latlas.sampling import IndependentMetropolis
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 
 @pytest.fixture(scope="module")
 def data():
