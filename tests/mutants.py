@@ -104,7 +104,9 @@ def copy_tree(target: Path) -> Path:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="Plants small faults and says which the tests do not notice."
+    )
     parser.add_argument("--only", default="", help="those faults whose name or place contains this text")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once, each in a copy of its own")
     options = parser.parse_args()

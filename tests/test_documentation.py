@@ -27,7 +27,11 @@ PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")], key=lambda p: p.as_posix()
 )
 # pages that train or anneal for ten seconds and more; the README trains too, and is what everybody reads first
-SLOW = ("bayes_cavi.md", "cli.md", "cure.md", "evidence.md", "inference_gap.md", "quickstart.md")
+SLOW = (
+    "docs/quickstart.md",
+    "docs/ideas/cli.md",
+    *(f"docs/guides/{name}.md" for name in ("bayes_cavi", "cure", "evidence", "inference_gap")),
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 RELATIVE, ABSOLUTE = 0.05, 0.011
@@ -100,9 +104,10 @@ def test_docstring_examples_run(module):
 
 def pages():
     for page in PAGES:
-        marks = [pytest.mark.slow, pytest.mark.timeout(900)] if page.name in SLOW else []
-        marks += [pytest.mark.optimised] if page.name == "README.md" else []
-        yield pytest.param(page, id=page.relative_to(ROOT).as_posix(), marks=marks)
+        name = page.relative_to(ROOT).as_posix()
+        marks = [pytest.mark.slow, pytest.mark.timeout(900)] if name in SLOW else []
+        marks += [pytest.mark.optimised] if name == "README.md" else []
+        yield pytest.param(page, id=name, marks=marks)
 
 
 @pytest.mark.parametrize("page", tuple(pages()))

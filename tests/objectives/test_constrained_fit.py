@@ -15,6 +15,8 @@ from latlas.training import Adam, ProportionalIntegral, Reports, Schedule, Train
 
 pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 NUM_STEPS = 2000
 # reverse water-filling (Cover and Thomas 2006, theorem 10.3.3) at the level 1/2: the last direction is not worth a nat
 VARIANCES, LEVEL = np.array([4.0, 2.0, 1.0, 0.25]), 0.5

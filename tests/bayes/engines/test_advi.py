@@ -19,6 +19,8 @@ from latlas.distributions.families import Affine, FullRank, MeanField, Triangula
 
 pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 MEAN = np.array([1.0, -2.0, 0.5])
 FACTOR = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.5, 0.3, 1.5]])
 NUM_ROWS, NUM_WEIGHTS, BATCH = 20_050, 5, 100

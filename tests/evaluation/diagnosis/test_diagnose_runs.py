@@ -18,6 +18,8 @@ from latlas.training import Adam, Reports, Trainer
 
 pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
 
+pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
+
 LATENT, HIDDEN, BATCH = 3, 32, 50
 
 
