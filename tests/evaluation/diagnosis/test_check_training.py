@@ -47,7 +47,7 @@ def sound(seed, **changes):
 
 
 def find(check, reports):
-    return check(SimpleNamespace(curves=Curves.of(reports)))
+    return check(SimpleNamespace(training=SimpleNamespace(curves=Curves.of(reports))))
 
 
 CHECKS = (find_too_few_epochs, find_kl_underfitting, find_unstable_gradients)

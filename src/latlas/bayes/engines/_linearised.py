@@ -74,7 +74,7 @@ def linearised_fit(
     shape = np.shape(jax.eval_shape(forward, loc))
     if shape != observed.shape:
         raise RequestError(
-            f"The model returns shape {shape} and the data have {observed.shape}; both must be one vector of one length."
+            f"The model returns shape {shape} and the data have {observed.shape}; both must be vectors of the same length."
         )
     derivative = jax.jit(lambda x: (forward(x), jax.jacobian(forward)(x)))
     prior_precision = np.diag(prior_sd**-2.0)
