@@ -22,7 +22,7 @@ class AbstractSchedule(eqx.Module):
 class Constant(AbstractSchedule):
     """The same value all along."""
 
-    value: float | Float[Array, ""] = 1.0
+    value: float | Float[Array, "..."] = 1.0
 
     def __call__(self, progress: float | Scalar) -> Scalar:
         """The value."""
@@ -40,7 +40,7 @@ class LinearWarmUp(AbstractSchedule):
 
     fraction: float = 0.1
     start: float = 0.0
-    end: float | Float[Array, ""] = 1.0
+    end: float | Float[Array, "..."] = 1.0
 
     def __check_init__(self):
         if not 0 < self.fraction <= 1:
@@ -70,7 +70,7 @@ class Cyclical(AbstractSchedule):
     num_cycles: int = eqx.field(static=True, default=4)
     fraction: float = 0.5
     start: float = 0.0
-    end: float | Float[Array, ""] = 1.0
+    end: float | Float[Array, "..."] = 1.0
 
     def __check_init__(self):
         if self.num_cycles < 1:
@@ -98,7 +98,7 @@ class Piecewise(AbstractSchedule):
     """
 
     at: tuple[float, ...]
-    values: tuple[float | Float[Array, ""], ...]
+    values: tuple[float | Float[Array, "..."], ...]
 
     def __check_init__(self):
         if not self.at or len(self.at) != len(self.values):

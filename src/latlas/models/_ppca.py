@@ -64,7 +64,7 @@ class PPCA(AbstractExactModel):
         return jnp.where(observed[:, None], self.weight, 0.0), jnp.where(observed, x, self.loc)
 
     @classmethod
-    def maximum_likelihood(cls, x: Float[np.ndarray, "examples features"], latent_dim: int) -> "PPCA":
+    def maximum_likelihood(cls, x: Float[Array | np.ndarray, "examples features"], latent_dim: int) -> "PPCA":
         """The maximum-likelihood solution in closed form (Tipping and Bishop 1999, eq. 7 and 8).
 
         Args:

@@ -43,8 +43,14 @@ class Regression(AbstractStochasticTarget):
     ordered: bool = eqx.field(static=True, default=True)
     is_exact: bool = eqx.field(static=True, default=True)
     dim: int = eqx.field(static=True, default=NUM_WEIGHTS)
-    start: None = eqx.field(static=True, default=None)
-    free_shapes: dict = eqx.field(static=True, default_factory=lambda: {"w": (NUM_WEIGHTS,)})
+
+    @property
+    def start(self):
+        return None
+
+    @property
+    def free_shapes(self):
+        return {"w": (NUM_WEIGHTS,)}
 
     def log_density(self, u):
         return self.log_density_on(u, (jnp.asarray(FEATURES), jnp.asarray(OUTCOME)), scale=1.0)

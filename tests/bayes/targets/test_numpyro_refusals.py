@@ -121,7 +121,7 @@ def test_models_that_cannot_be_fitted(model, message):
         ({}, "normal takes y.*The data have nothing.*'y'"),
         (None, "The data have nothing"),
         ((1.0, 2.0, 3.0), "The data have 3 positional values: too many"),
-        ([1.0], "dict of its keyword arguments or a tuple.*of type list"),
+        ([1.0], "dict of its keyword arguments or a tuple.*got a list"),
     ],
 )
 def test_data_that_the_model_does_not_take(data, message):
