@@ -27,7 +27,7 @@ from latlas.bayes.fitting._result import Fit
 from latlas.bayes.fitting._start import elbo_start, starting_point
 from latlas.bayes.targets._dependence import dependence_of_model
 from latlas.bayes.targets._log_density import as_target
-from latlas.bayes.targets._numpyro import NumPyroTarget, SubsampledTarget
+from latlas.bayes.targets._numpyro import AbstractNumPyroTarget, NumPyroTarget
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._posterior import constrained
@@ -107,7 +107,7 @@ def fit(
         progress(rung)
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(keys.reference, found, tolerance)
-    is_model = isinstance(target, NumPyroTarget | SubsampledTarget)
+    is_model = isinstance(target, AbstractNumPyroTarget)
     findings = Fresh(
         key=keys.judge,
         assessment=found,

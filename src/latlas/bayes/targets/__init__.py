@@ -9,6 +9,7 @@ from latlas.bayes.targets._log_density import as_target as as_target
 from latlas.bayes.targets._log_density import from_log_density as from_log_density
 from latlas.bayes.targets._minibatched import MinibatchTarget as MinibatchTarget
 from latlas.bayes.targets._minibatched import minibatched as minibatched
+from latlas.bayes.targets._numpyro import AbstractNumPyroTarget as AbstractNumPyroTarget
 from latlas.bayes.targets._numpyro import NumPyroTarget as NumPyroTarget
 from latlas.bayes.targets._numpyro import SubsampledTarget as SubsampledTarget
 from latlas.bayes.targets._numpyro import from_numpyro as from_numpyro

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
@@ -15,14 +16,14 @@ from latlas.bayes.targets._target import AbstractTarget, Suspects
 from latlas.core import RequestError, in_float64
 
 
-class NumPyroTarget(AbstractTarget):
-    """A NumPyro model with its data; `from_numpyro` makes it.
+class AbstractNumPyroTarget(AbstractTarget):
+    """A NumPyro model with its data.
 
     Attributes:
         program: the model taken apart.
     """
 
-    program: Program
+    program: eqx.AbstractVar[Program]
 
     @property
     def dim(self) -> int:
@@ -49,19 +50,29 @@ class NumPyroTarget(AbstractTarget):
         return {site.name: site.shape for site in self.program.anatomy.latent}
 
     def log_density(self, u: Float[Array, " n"]) -> Scalar:
-        """log p(theta(u), data) + log |d theta / d u| in nats; discrete sites are summed out."""
-        return self.program.log_density(u, {})
+        """log p(theta(u), data) + log |d theta / d u| in nats, on all rows; discrete sites are summed out."""
+        return self.program.log_density(u, self.program.all_rows())
 
     def constrain(self, u: Float[Array, " n"]) -> dict[str, Array]:
         """Latent sites in the model's order, then the deterministic ones that no summed-out site decides about."""
-        return self.program.constrain(u, {})
+        return self.program.constrain(u, self.program.all_rows())
 
     def suspects(self, u: Float[Array, " n"]) -> Suspects:
         """Holes in the data, and sites with a log density that is not finite."""
         return _suspects(self.program, u)
 
 
-class SubsampledTarget(AbstractStochasticTarget):
+class NumPyroTarget(AbstractNumPyroTarget):
+    """A NumPyro model that takes all its data at every evaluation; `from_numpyro` makes it.
+
+    Attributes:
+        program: the model taken apart.
+    """
+
+    program: Program
+
+
+class SubsampledTarget(AbstractNumPyroTarget, AbstractStochasticTarget):
     """A NumPyro model with plates that subsample; `from_numpyro` makes it.
 
     A batch holds the row numbers of each such plate, drawn without replacement.
@@ -77,30 +88,6 @@ class SubsampledTarget(AbstractStochasticTarget):
         """Always: NumPyro models hold all their data in memory."""
         return True
 
-    @property
-    def dim(self) -> int:
-        """Unconstrained numbers of all latent sites."""
-        return self.program.dim
-
-    @property
-    def start(self) -> None:
-        """None: a model does not say where to begin."""
-
-    @property
-    def free_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Latent site -> shape of its unconstrained entries."""
-        return self.program.free_shapes
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Latent sites in the model's order."""
-        return tuple(site.name for site in self.program.anatomy.latent)
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each latent site's values."""
-        return {site.name: site.shape for site in self.program.anatomy.latent}
-
     def draw_batch(self, generator: np.random.Generator) -> dict[str, Int[np.ndarray, " _"]]:
         """Row numbers for each plate."""
         plates = self.program.anatomy.subsampled
@@ -114,18 +101,6 @@ class SubsampledTarget(AbstractStochasticTarget):
     def log_density_on(self, u: Float[Array, " n"], batch: PlateRows) -> Scalar:
         """The model's log density on those rows, each plate scaled by NumPyro to its full size."""
         return self.program.log_density(u, batch)
-
-    def log_density(self, u: Float[Array, " n"]) -> Scalar:
-        """On all rows at once."""
-        return self.program.log_density(u, self.program.all_rows())
-
-    def constrain(self, u: Float[Array, " n"]) -> dict[str, Array]:
-        """Latent sites in the model's order, then the deterministic ones that no summed-out site decides about."""
-        return self.program.constrain(u, self.program.all_rows())
-
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
-        """Holes in the data, and sites with a log density that is not finite."""
-        return _suspects(self.program, u)
 
 
 @in_float64
