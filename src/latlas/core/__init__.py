@@ -17,6 +17,7 @@ from latlas.core._evidence import number_or_nan as number_or_nan
 from latlas.core._evidence import object_of as object_of
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
+from latlas.core._layout import Layout as Layout
 from latlas.core._map_rows import MAX_ROWS as MAX_ROWS
 from latlas.core._map_rows import Progress as Progress
 from latlas.core._map_rows import map_batches as map_batches

@@ -8,8 +8,7 @@ from jaxtyping import Float
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._dadvi_mean_field import rms_error
-from latlas.bayes.targets._target import Layout
-from latlas.core import in_float64
+from latlas.core import Layout, in_float64
 from latlas.distributions.families import AbstractTransport
 
 _MIN_DRAWS = 32

@@ -15,8 +15,8 @@ from numpyro.distributions.transforms import Transform, biject_to
 from latlas.bayes.targets._arguments import Arguments
 from latlas.bayes.targets._numpyro import from_numpyro
 from latlas.bayes.targets._numpyro_sites import CONTROL_FLOW
-from latlas.bayes.targets._target import AbstractTarget, DensityTarget, Layout
-from latlas.core import DataError, LatlasError, RequestError, in_float64
+from latlas.bayes.targets._target import AbstractTarget, DensityTarget
+from latlas.core import DataError, LatlasError, Layout, RequestError, in_float64
 
 
 @in_float64

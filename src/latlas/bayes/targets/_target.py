@@ -2,16 +2,15 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.transforms import Transform
 
 from latlas.bayes.targets._arguments import Arguments, holes_of
+from latlas.core import Layout
 
 
 class Suspects(NamedTuple):
@@ -59,45 +58,6 @@ class AbstractTarget(eqx.Module):
     @abc.abstractmethod
     def suspects(self, u: Float[Array, " n"]) -> Suspects:
         """What may explain that the log density at `u` is not finite."""
-
-
-class Layout(eqx.Module):
-    """How a pytree of arrays lies in one vector; hashable, so that it can be static.
-
-    Attributes:
-        treedef: of the pytree.
-        shapes: of its leaves.
-    """
-
-    treedef: Any = eqx.field(static=True)
-    shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
-
-    @classmethod
-    def of(cls, tree: PyTree) -> "Layout":
-        """The layout of a pytree of arrays or numbers."""
-        leaves, treedef = jax.tree.flatten(tree)
-        return cls(treedef, tuple(jnp.shape(leaf) for leaf in leaves))
-
-    @property
-    def shapes_by_name(self) -> dict[str, tuple[int, ...]]:
-        """Name of each leaf -> its shape; nested names are joined by dots, and a bare array is called "u"."""
-        tree = jax.tree.unflatten(self.treedef, [jax.ShapeDtypeStruct(s, float) for s in self.shapes])
-        leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-        return {_path_name(path): leaf.shape for path, leaf in leaves}
-
-    @property
-    def size(self) -> int:
-        """Entries of the vector."""
-        return sum(_size(shape) for shape in self.shapes)
-
-    def unravel(self, u: Float[Array | np.ndarray, " n"]) -> PyTree[Array]:
-        """The pytree whose entries `u` holds."""
-        leaves, start = [], 0
-        for shape in self.shapes:
-            stop = start + _size(shape)
-            leaves.append(u[start:stop].reshape(shape))
-            start = stop
-        return jax.tree.unflatten(self.treedef, leaves)
 
 
 class DensityTarget(AbstractTarget):
@@ -159,17 +119,3 @@ def constrained(
         params[name] = bijection(free[name])
         log_det += jnp.sum(bijection.log_abs_det_jacobian(free[name], params[name]))
     return params, log_det
-
-
-def _path_name(path):
-    names = [
-        str(getattr(entry, "key", getattr(entry, "idx", getattr(entry, "name", entry)))) for entry in path
-    ]
-    return ".".join(names) or "u"
-
-
-def _size(shape):
-    size = 1
-    for length in shape:
-        size *= length
-    return size
