@@ -79,11 +79,11 @@ def test_whitening_twice_is_the_composition(plain, rows):
     np.testing.assert_allclose(twice.value(rows), closed_form(expected)[0] + shift, rtol=1e-12)
 
 
-def test_derivatives_in_warped_and_whitened_coordinates_against_finite_differences():
-    """The warp is an affine map as well, but one that the compiled program applies."""
+def test_derivatives_in_bijected_and_whitened_coordinates_against_finite_differences():
+    """The bijection is an affine map as well, but one that the compiled program applies."""
     target = from_log_density(log_gammas, np.zeros(3), data=np.array([0.5, 2.0, 7.0]))
     white = Affine(np.ones(3), Diagonal(np.array([0.5, 0.1, 0.2])))
-    density = Density(target).warped(INNER).whitened(white)
+    density = Density(target).through(INNER).whitened(white)
     w, step = np.array([0.1, -0.2, 0.3]), 1e-5
     ends = w + step * np.concatenate([np.eye(3), -np.eye(3)])
     value, grad = density.value_and_grad(ends)

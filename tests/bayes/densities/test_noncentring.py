@@ -18,7 +18,7 @@ def in_float64():
 
 
 @pytest.fixture(scope="module")
-def warp():
+def bijection():
     rng = np.random.default_rng(0)
     mixing = np.eye(3) + np.triu(rng.standard_normal((3, 3)), 1)
     return NonCentring(
@@ -27,33 +27,33 @@ def warp():
     )  # fmt: skip
 
 
-def test_a_bijection_with_its_log_determinant(warp):
+def test_a_bijection_with_its_log_determinant(bijection):
     w = jnp.asarray(np.random.default_rng(1).standard_normal(5))
-    np.testing.assert_allclose(warp.inverse(warp(w)), w, rtol=1e-9)
-    np.testing.assert_allclose(warp(warp.inverse(w)), w, rtol=1e-9)
-    sign, log_det = np.linalg.slogdet(jax.jacobian(warp)(w))
-    np.testing.assert_allclose(warp.log_det(w), log_det, rtol=1e-9)
+    np.testing.assert_allclose(bijection.inverse(bijection(w)), w, rtol=1e-9)
+    np.testing.assert_allclose(bijection(bijection.inverse(w)), w, rtol=1e-9)
+    sign, log_det = np.linalg.slogdet(jax.jacobian(bijection)(w))
+    np.testing.assert_allclose(bijection.log_det(w), log_det, rtol=1e-9)
     assert sign == 1.0
-    np.testing.assert_allclose(warp(w)[np.array([1, 3])], w[np.array([1, 3])])
+    np.testing.assert_allclose(bijection(w)[np.array([1, 3])], w[np.array([1, 3])])
 
 
 def test_neals_funnel_becomes_a_normal():
     """du / dw of the others is exp(u_0 / 2), after which the density is a product of normals."""
     density = density_of(funnel, 6)
-    warp = find_non_centring(jr.key(0), density, Affine(np.zeros(6), Diagonal(np.ones(6))))
-    assert warp.parents.tolist() == [0]
-    np.testing.assert_allclose(warp.slopes, 0.5, atol=1e-6)
-    hessian = density.warped(warp).hessian(np.random.default_rng(0).standard_normal((3, 6)))
+    bijection = find_non_centring(jr.key(0), density, Affine(np.zeros(6), Diagonal(np.ones(6))))
+    assert bijection.parents.tolist() == [0]
+    np.testing.assert_allclose(bijection.slopes, 0.5, atol=1e-6)
+    hessian = density.through(bijection).hessian(np.random.default_rng(0).standard_normal((3, 6)))
     np.testing.assert_allclose(hessian, [np.diag([-1 / 9] + 5 * [-1.0])] * 3, atol=1e-6)
 
 
 def test_centred_schools_name_their_scale():
     guess = Affine(np.r_[4.0, 1.0, np.full(8, 4.0)], Diagonal(np.r_[3.0, 0.8, np.full(8, 3.0)]))
-    warp = find_non_centring(jr.key(0), density_of(centred_schools, 10), guess)
-    assert warp.parents.tolist() == [1]
-    assert sorted(warp.children) == [0, *range(2, 10)]
+    bijection = find_non_centring(jr.key(0), density_of(centred_schools, 10), guess)
+    assert bijection.parents.tolist() == [1]
+    assert sorted(bijection.children) == [0, *range(2, 10)]
     # one unit of log tau widens each theta by nearly e where the data say little; mu hardly at all
-    slopes = dict(zip(warp.children, np.asarray(warp.slopes)[:, 0], strict=True))
+    slopes = dict(zip(bijection.children, np.asarray(bijection.slopes)[:, 0], strict=True))
     assert all(0.4 < slopes[i] < 1.2 for i in range(2, 10)), slopes
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Scalar
 
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import MAX_ROWS, in_float64, map_batches
-from latlas.distributions.families import AbstractWarp, Affine, Composed
+from latlas.distributions.families import AbstractBijection, Affine, Composed
 
 _IN_CACHE = (
     1 << 18
@@ -31,17 +31,17 @@ class Count:
 
 @dataclass(frozen=True)
 class Density:
-    """log p~(w) of a target in the coordinates w, u = warp(affine(w)).
+    """log p~(w) of a target in the coordinates w, u = bijection(affine(w)).
 
     Attributes:
         target: the posterior on its own unconstrained coordinates u.
-        warp: a nonlinear map to u that is part of the compiled program, or None.
+        bijection: a nonlinear map to u that is part of the compiled program, or None.
         affine: the whitening, which the host applies: another one does not compile anything again. Or None.
         count: shared by all densities derived from one another.
     """
 
     target: AbstractTarget
-    warp: AbstractWarp | None = None
+    bijection: AbstractBijection | None = None
     affine: Affine | None = None
     count: Count = field(default_factory=Count)
 
@@ -54,27 +54,27 @@ class Density:
         """The same density in coordinates w with (coordinates of self) = affine(w)."""
         affine = affine.on_host()
         affine = affine if self.affine is None else self.affine.after(affine)
-        return Density(self.target, self.warp, affine, self.count)
+        return Density(self.target, self.bijection, affine, self.count)
 
-    def warped(self, warp: AbstractWarp) -> "Density":
-        """The target in coordinates u = warp(w), without this density's own whitening and warp."""
-        return Density(self.target, warp, None, self.count)
+    def through(self, bijection: AbstractBijection) -> "Density":
+        """The target in coordinates u = bijection(w), without this density's own whitening and bijection."""
+        return Density(self.target, bijection, None, self.count)
 
     @property
-    def coordinates(self) -> AbstractWarp | None:
+    def coordinates(self) -> AbstractBijection | None:
         """The whole map w -> u, None where it is the identity."""
-        if self.warp is None or self.affine is None:
-            return self.warp or self.affine
-        return Composed(self.warp, self.affine)
+        if self.bijection is None or self.affine is None:
+            return self.bijection or self.affine
+        return Composed(self.bijection, self.affine)
 
     def log_prob(self, w: Float[Array, " n"]) -> Scalar:
         """For one w, traceable; evaluations are not counted."""
         inner, shift = (w, 0.0) if self.affine is None else (self.affine(w), self.affine.log_det(w))
-        return _log_prob((self.target, self.warp), inner) + shift
+        return _log_prob((self.target, self.bijection), inner) + shift
 
     def unconstrained(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
         """u of each row."""
-        if self.warp is None:
+        if self.bijection is None:
             return self._unwhitened(w)
         return self._on_batches(_unconstrained, w, counts=0)
 
@@ -125,7 +125,7 @@ class Density:
         if others:
             w = np.concatenate([w, *others], axis=1)
         return map_batches(
-            lambda rows: program((self.target, self.warp), rows),
+            lambda rows: program((self.target, self.bijection), rows),
             w,
             max_rows=_rows_a_call(self.target, len(w)),
         )
@@ -140,10 +140,10 @@ def _rows_a_call(target, rows):
 
 
 def _log_prob(parts, v):
-    target, warp = parts
-    if warp is None:
+    target, bijection = parts
+    if bijection is None:
         return target.log_density(v)
-    return target.log_density(warp(v)) + warp.log_det(v)
+    return target.log_density(bijection(v)) + bijection.log_det(v)
 
 
 @jax.jit

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from latlas.bayes.densities._density import Density
 from latlas.core import host_rng
-from latlas.distributions.families import AbstractWarp, Affine, Diagonal
+from latlas.distributions.families import AbstractBijection, Affine, Diagonal
 
 NUM_DRAWS = 128
 _MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts
@@ -21,7 +21,7 @@ _DEEP = 3.0  # sds of a scale: where its funnel has its neck, if within the post
 _COUPLED = 0.02  # partial correlation that counts when the order of elimination is chosen
 
 
-class NonCentring(AbstractWarp):
+class NonCentring(AbstractBijection):
     r"""$u_P = w_P,\; u_R = c + M (e^{S (w_P - p)} \odot w_R)$: children R in units of scales that depend on parents P.
 
     Attributes:
@@ -66,7 +66,7 @@ class NonCentring(AbstractWarp):
 
 
 def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> NonCentring | None:
-    """The warp under which the density's curvature no longer changes with its scales; None where there is nothing to do.
+    """Coordinates in which the density's curvature no longer changes with its scales; None where there is nothing to do.
 
     Args:
         key: for the draws at which the Hessian is taken.
@@ -96,31 +96,31 @@ def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> Non
 
 
 def look_into_neck(
-    key: PRNGKeyArray, density: Density, warp: NonCentring, guess: Affine, spread: Affine
+    key: PRNGKeyArray, density: Density, bijection: NonCentring, guess: Affine, spread: Affine
 ) -> NonCentring:
-    """The warp read off where the children are narrow, three standard deviations of their scales below the middle.
+    """The bijection read off where the children are narrow, three standard deviations of their scales below the middle.
 
-    Data flatten the dependence where a scale is large. In the neck, where a funnel is hard, only the prior speaks; a warp
-    that is right there leaves no neck behind.
+    Data flatten the dependence where a scale is large. In the neck, where a funnel is hard, only the prior speaks; what is
+    right there leaves no neck behind.
 
     Args:
         key: for the draws.
         density: in its own unconstrained coordinates.
-        warp: found about `guess`.
+        bijection: found about `guess`.
         guess: a diagonal normal about the posterior, in those coordinates.
-        spread: the same in the coordinates of `warp`: it knows how far the scales range.
+        spread: the same in the coordinates of `bijection`: it knows how far the scales range.
 
     Returns:
-        The new warp; the given one where nothing is found.
+        The new bijection; the given one where nothing is found.
     """
     centre, sd = np.array(guess.loc), np.array(guess.factor.diagonal)
-    ranges = np.asarray(spread.factor.diagonal)[warp.parents]
-    shift = -_DEEP * np.sign(warp.slopes.sum(axis=0)) * ranges
-    centre[warp.parents] = np.asarray(spread.loc)[warp.parents] + shift
-    sd[warp.parents] = 0.5 * ranges
-    sd[warp.children] *= np.exp(warp.slopes @ shift)
+    ranges = np.asarray(spread.factor.diagonal)[bijection.parents]
+    shift = -_DEEP * np.sign(bijection.slopes.sum(axis=0)) * ranges
+    centre[bijection.parents] = np.asarray(spread.loc)[bijection.parents] + shift
+    sd[bijection.parents] = 0.5 * ranges
+    sd[bijection.children] *= np.exp(bijection.slopes @ shift)
     found = find_non_centring(key, density, Affine(centre, Diagonal(sd)))
-    return warp if found is None or set(found.parents) != set(warp.parents) else found
+    return bijection if found is None or set(found.parents) != set(bijection.parents) else found
 
 
 def _log_slopes(precisions, noise):

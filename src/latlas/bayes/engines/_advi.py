@@ -147,7 +147,7 @@ class _Climb:
         self.averages, looks = [], []
         while len(self.averages) < _MAX_STRETCHES and (not self.averages or time.monotonic() < deadline):
             self.params, self.optimizer_state, average, seen, num_bad = _stretch(
-                (self.target, self.density.warp, self.density.affine, self.anchor),
+                (self.target, self.density.bijection, self.density.affine, self.anchor),
                 (self.params, self.optimizer_state),
                 self.static,
                 self.witnesses,
@@ -225,14 +225,14 @@ def _summary(approximation, witnesses):
 @eqx.filter_jit
 def _stretch(parts, state, static, witnesses, key, rate, batches, num_draws):
     """Some hundred steps; the mean of their iterates, what they look like, and how many came to nothing."""
-    target, warp, affine, anchor = parts
+    target, bijection, affine, anchor = parts
     optimizer = Adam(learning_rate=rate)
 
     def log_prob(w, batch):
         if batches is None:
-            return Density(target, warp, affine).log_prob(w)
+            return Density(target, bijection, affine).log_prob(w)
         estimated = _Estimated(target, anchor, batch)
-        return Density(estimated, warp, affine).log_prob(w)
+        return Density(estimated, bijection, affine).log_prob(w)
 
     def loss(params, noise, batch):
         here, held = eqx.combine(params, static), eqx.combine(stop_gradient(params), static)

@@ -195,7 +195,7 @@ class _Chains:
         affordable = _FIRST if self.seconds_a_step is None else int(self.seconds_left / self.seconds_a_step)
         count = max(1, min(wanted, _STRETCH, affordable))
         self.state, self.pace, v, divergences, leapfrogs = _advance(
-            (self.density.target, self.density.warp, self.affine),
+            (self.density.target, self.density.bijection, self.affine),
             (self.state, self.pace, self.target, self.adapting),
             next(self.keys),
             count,

@@ -199,18 +199,18 @@ class _Ladder:
     def non_centred(self):
         rng = host_rng(next(self.keys))
         guess = elbo_start(rng, self.plain, self.start)
-        warp = find_non_centring(next(self.keys), self.plain, guess)
-        if warp is None:
+        bijection = find_non_centring(next(self.keys), self.plain, guess)
+        if bijection is None:
             if self.search.modes:
                 return
             density = self.plain.whitened(guess)
             self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
             return
-        spread = elbo_start(rng, self.plain.warped(warp), warp.origin)
-        warp = look_into_neck(next(self.keys), self.plain, warp, guess, spread)
-        warped = self.plain.warped(warp)
-        density = warped.whitened(elbo_start(rng, warped, warp.origin))
-        note = f"non-centred by {len(warp.parents)} scale{'s' * (len(warp.parents) > 1)}; "
+        spread = elbo_start(rng, self.plain.through(bijection), bijection.origin)
+        bijection = look_into_neck(next(self.keys), self.plain, bijection, guess, spread)
+        straight = self.plain.through(bijection)
+        density = straight.whitened(elbo_start(rng, straight, bijection.origin))
+        note = f"non-centred by {len(bijection.parents)} scale{'s' * (len(bijection.parents) > 1)}; "
         self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
 
     def nuts(self):

@@ -43,7 +43,7 @@ def far_checks(
     elif posterior.weights is not None:
         draws = draws[rng.choice(len(draws), len(draws), p=posterior.weights)]
     checks = [_tails(flat_parameters(posterior.target, draws))]
-    if density.warp is None:
+    if density.bijection is None:
         found = _far_mass(rng, Density(density.target, None, None, density.count), draws)
         checks += [] if found is None else [found]
     return tuple(checks)

@@ -1,6 +1,6 @@
 """Variational families and the bijections that they are made of."""
 
-from latlas.distributions.families._bijection import AbstractWarp as AbstractWarp
+from latlas.distributions.families._bijection import AbstractBijection as AbstractBijection
 from latlas.distributions.families._bijection import Affine as Affine
 from latlas.distributions.families._bijection import Composed as Composed
 from latlas.distributions.families._bijection import affine_of as affine_of

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Scalar
 from latlas.distributions.families._factor import AbstractFactor, ArrayT, Diagonal, Triangular
 
 
-class AbstractWarp(eqx.Module):
+class AbstractBijection(eqx.Module):
     """A bijection w -> u of R^n."""
 
     @abc.abstractmethod
@@ -26,7 +26,7 @@ class AbstractWarp(eqx.Module):
         """log |du / dw| at `w`, in nats."""
 
 
-class Affine(AbstractWarp):
+class Affine(AbstractBijection):
     """u = loc + L w.
 
     Attributes:
@@ -62,11 +62,11 @@ class Affine(AbstractWarp):
         return jax.tree.map(np.asarray, self)
 
 
-class Composed(AbstractWarp):
+class Composed(AbstractBijection):
     """u = outer(inner(w))."""
 
-    outer: AbstractWarp
-    inner: AbstractWarp
+    outer: AbstractBijection
+    inner: AbstractBijection
 
     def __call__(self, w: Float[Array, " n"]) -> Float[Array, " n"]:
         """u at `w`."""

@@ -27,12 +27,14 @@ def in_float64():
 
 
 @pytest.mark.parametrize(
-    "warp", [DENSE, DIAGONAL, Composed(DENSE, DIAGONAL), Composed(DIAGONAL, DENSE)], ids=str
+    "bijection", [DENSE, DIAGONAL, Composed(DENSE, DIAGONAL), Composed(DIAGONAL, DENSE)], ids=str
 )
-def test_inverse_and_log_determinant(warp):
+def test_inverse_and_log_determinant(bijection):
     w = np.random.default_rng(0).standard_normal(4)
-    np.testing.assert_allclose(warp.inverse(warp(w)), w, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(warp.log_det(w), np.linalg.slogdet(jax.jacobian(warp)(w))[1], rtol=1e-9)
+    np.testing.assert_allclose(bijection.inverse(bijection(w)), w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        bijection.log_det(w), np.linalg.slogdet(jax.jacobian(bijection)(w))[1], rtol=1e-9
+    )
 
 
 def test_affine_is_loc_plus_factor_times_w():
