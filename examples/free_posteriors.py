@@ -11,7 +11,7 @@ import jax.random as jr
 import numpy as np
 
 from latlas.core import Example
-from latlas.distributions import DiagonalGaussian
+from latlas.distributions import MeanField
 from latlas.models import PPCA, VAE, GaussianRecognition, WithRecognition, free_posteriors, linear_vae
 from latlas.networks import MLP
 from latlas.objectives import Elbo, MonteCarlo
@@ -38,7 +38,7 @@ def main(num_steps: int = 3000):
     small = GaussianRecognition(MLP(2, 4, (), key=jr.key(1)), two_features)
     start = VAE(linear.prior_part, small, linear.decoder, linear.head)
     data = Example(x, index=jnp.arange(len(x)))
-    free = free_posteriors(linear, data, DiagonalGaussian())
+    free = free_posteriors(linear, data, MeanField())
 
     rate = Schedule("cosine_decay_schedule", init_value=0.03, decay_steps=num_steps)
     trainer = Trainer(Elbo(draws=MonteCarlo(4)), Adam(rate), num_steps=num_steps, batch_size=None)

@@ -214,17 +214,20 @@ def test_every_reference_page_is_of_a_folder():
     assert pages - {"index"} == set(PACKAGES)
 
 
-@pytest.mark.parametrize("package", ["bayes", "evaluation"])
+@pytest.mark.parametrize("package", ["bayes", "distributions", "evaluation"])
 def test_names_that_moved_are_found_with_a_warning(package):
     face = importlib.import_module(f"latlas.{package}")
-    places = importlib.import_module(f"latlas.{package}._moved").PLACES
+    moved = importlib.import_module(f"latlas.{package}._moved")
+    places, renamed = moved.PLACES, getattr(moved, "RENAMED", {})
+    assert places
+    assert set(renamed) <= set(places)
     assert not set(places) & set(exports(package))
     for name, module in places.items():
-        place = module.__name__
+        place, new = module.__name__, renamed.get(name, name)
         with pytest.warns(
-            DeprecationWarning, match=rf"latlas\.{package}\.{name} is now {re.escape(place)}\.{name}"
+            DeprecationWarning, match=rf"latlas\.{package}\.{name} is now {re.escape(place)}\.{new};"
         ):
-            assert getattr(face, name) is getattr(module, name)
+            assert getattr(face, name) is getattr(module, new)
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         _ = face.no_such_name
 

@@ -1,13 +1,9 @@
-"""Heads over one observation, distributions over its latents, and the KL divergence between the latter.
+"""Heads over one observation, distributions over its latents and families of such, and the KL divergence between them.
 
 A head turns a decoder's unconstrained numbers into a valid NumPyro-like distribution and scores only what
 was observed; over latents NumPyro's distributions serve as they are, joined by chains and products.
 """
 
-from latlas.distributions._family import AbstractFamily as AbstractFamily
-from latlas.distributions._family_flow import CouplingFlow as CouplingFlow
-from latlas.distributions._family_gaussian import DiagonalGaussian as DiagonalGaussian
-from latlas.distributions._family_gaussian import FullGaussian as FullGaussian
 from latlas.distributions._kl import KLEstimate as KLEstimate
 from latlas.distributions._kl import NoClosedFormError as NoClosedFormError
 from latlas.distributions._kl import has_closed_form as has_closed_form
@@ -19,6 +15,10 @@ from latlas.distributions._latent import Chain as Chain
 from latlas.distributions._latent import Distribution as Distribution
 from latlas.distributions._latent import Product as Product
 from latlas.distributions._latent import diagonal_normal as diagonal_normal
+from latlas.distributions._moved import __getattr__ as __getattr__
+from latlas.distributions.families import CouplingFlow as CouplingFlow
+from latlas.distributions.families import FullRank as FullRank
+from latlas.distributions.families import MeanField as MeanField
 from latlas.distributions.heads import AbstractDegrees as AbstractDegrees
 from latlas.distributions.heads import AbstractHead as AbstractHead
 from latlas.distributions.heads import AbstractScale as AbstractScale

@@ -4,27 +4,24 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Float, PyTree
 
 from latlas.core import Example
-from latlas.distributions import AbstractFamily
+from latlas.distributions.families import AbstractPosterior, AbstractPosteriorFamily, member_near
 from latlas.models._latent_model import AbstractLatentModel
 from latlas.models._recognition import AbstractRecognition
 
 
 class FreePosteriors(AbstractRecognition):
-    """q_i(z), the member of a family that is kept for row i of a data set and found by `example.index`.
+    """q_i(z), kept for row i of a data set and found by `example.index`.
 
     What `evaluation.refine` makes, and what variational EM trains. An index past the rows gives nan, and nobody
     else's posterior.
 
     Attributes:
-        family: what the posteriors are.
-        params: its parameters, with a leading axis over the rows.
+        posteriors: of all rows as one pytree, each leaf with a leading axis over them.
     """
 
-    family: AbstractFamily
-    params: PyTree[Float[Array, "rows ..."]]
+    posteriors: AbstractPosterior
 
     def __call__(self, example: Example) -> Any:
         """The posterior of the example's row."""
@@ -35,10 +32,12 @@ class FreePosteriors(AbstractRecognition):
                 "their batch, `refined.batch`."
             )
         index = example.index
-        return self.family(jax.tree.map(lambda leaf: leaf.at[index].get(mode="fill"), self.params))
+        return jax.tree.map(lambda leaf: leaf.at[index].get(mode="fill"), self.posteriors).distribution
 
 
-def free_posteriors(model: AbstractLatentModel, batch: Example, family: AbstractFamily) -> FreePosteriors:
+def free_posteriors(
+    model: AbstractLatentModel, batch: Example, family: AbstractPosteriorFamily
+) -> FreePosteriors:
     """A free posterior for every example of a batch, each at the model's own posterior of it.
 
     The start of wholly non-amortised training (variational EM): train `WithRecognition(model, free)` on data with
@@ -52,9 +51,9 @@ def free_posteriors(model: AbstractLatentModel, batch: Example, family: Abstract
     Raises:
         ValueError: if the latent is not made of real numbers.
     """
-    return FreePosteriors(family, _start(model, batch, family))
+    return FreePosteriors(_start(model, batch, family))
 
 
 @eqx.filter_jit
 def _start(model, batch, family):
-    return jax.vmap(lambda example: family.init(model.posterior(example)))(batch)
+    return jax.vmap(lambda example: member_near(family, model.posterior(example)))(batch)

@@ -12,8 +12,7 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Nuts
 from latlas.core import WorkError
-from latlas.distributions.families import Affine, FullRank, Triangular
-from latlas.distributions.families._gaussian import FullGaussian
+from latlas.distributions.families import Affine, FullGaussian, FullRank, Triangular
 
 pytestmark = pytest.mark.optimised  # trains, or walks, for seconds
 

@@ -14,7 +14,7 @@ from scipy import stats
 from latlas.bayes import Calibration, simulation_based_calibration
 from latlas.bayes.engines import AbstractEngine, EngineResult, Laplace
 from latlas.core import RequestError, WorkError
-from latlas.distributions.families._gaussian import FullGaussian
+from latlas.distributions.families import FullGaussian
 
 DATA = {"x": np.linspace(-1, 1, 6), "y": np.zeros(6)}
 

@@ -11,7 +11,7 @@ from tests.bayes.posteriors import density_of, nearby_normal, normal
 from latlas.bayes.verdict import importance_draws
 from latlas.bayes.verdict._assess import _upper
 from latlas.core import Estimate
-from latlas.distributions.families._gaussian import FullGaussian
+from latlas.distributions.families import FullGaussian
 
 LOC, FACTOR = nearby_normal(3)
 LOG_Z = np.linalg.slogdet(FACTOR)[1] + 1.5 * np.log(2 * np.pi)

@@ -18,7 +18,7 @@ from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._moments import Moments
 from latlas.bayes.verdict._posterior import of_approximation
 from latlas.core import Estimate
-from latlas.distributions.families._gaussian import FullGaussian
+from latlas.distributions.families import FullGaussian
 from latlas.sampling import Chains
 
 FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")

@@ -1,13 +1,14 @@
-"""Factors, affine maps and their composition against NumPy and the Jacobian."""
+"""Factors, affine maps, couplings and their composition against NumPy and the Jacobian."""
 
 import itertools
 
 import jax
+import jax.random as jr
 import numpy as np
 import pytest
 from tests.bayes.posteriors import nearby_normal
 
-from latlas.distributions.families import Affine, Composed, Diagonal, Triangular
+from latlas.distributions.families import Affine, AffineCoupling, Composed, Diagonal, Triangular
 
 LOC, FACTOR = nearby_normal(4)
 SCALE = np.array([0.1, 1.0, 2.0, 1e3])
@@ -26,15 +27,51 @@ def in_float64():
         yield
 
 
-@pytest.mark.parametrize(
-    "bijection", [DENSE, DIAGONAL, Composed(DENSE, DIAGONAL), Composed(DIAGONAL, DENSE)], ids=str
-)
+def _coupling(dim, moves_first):
+    """One that moves something, in float64."""
+    with jax.enable_x64(True):
+        start = AffineCoupling.identity(jr.key(0), dim, 6, moves_first=moves_first)
+        leaves, structure = jax.tree.flatten(start)
+        keys = jr.split(jr.key(1), len(leaves))
+        moved = [a + 0.5 * jr.normal(k, a.shape) for a, k in zip(leaves, keys, strict=True)]
+        return structure.unflatten(moved)
+
+
+BIJECTIONS = {
+    "dense": DENSE,
+    "diagonal": DIAGONAL,
+    "dense after diagonal": Composed(DENSE, DIAGONAL),
+    "diagonal after dense": Composed(DIAGONAL, DENSE),
+    "second half": _coupling(4, moves_first=False),
+    "first half": _coupling(4, moves_first=True),
+    "both halves": Composed(_coupling(4, moves_first=True), _coupling(4, moves_first=False)),
+}
+
+
+@pytest.mark.parametrize("bijection", BIJECTIONS.values(), ids=BIJECTIONS)
 def test_inverse_and_log_determinant(bijection):
     w = np.random.default_rng(0).standard_normal(4)
-    np.testing.assert_allclose(bijection.inverse(bijection(w)), w, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(
-        bijection.log_det(w), np.linalg.slogdet(jax.jacobian(bijection)(w))[1], rtol=1e-9
-    )
+    u, log_det = bijection(w), np.linalg.slogdet(jax.jacobian(bijection)(w))[1]
+    np.testing.assert_allclose(bijection.inverse(u), w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(bijection.log_det(w), log_det, rtol=1e-9)
+    again, log_det_of_inverse = bijection.inverse_and_log_det(u)
+    np.testing.assert_allclose(again, w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(log_det_of_inverse, -log_det, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("dim", "moves_first", "staying"), [(5, False, 2), (5, True, 3), (1, False, 0)])
+def test_a_coupling_keeps_one_part_and_moves_the_other(dim, moves_first, staying):
+    coupling, w = _coupling(dim, moves_first), np.random.default_rng(1).standard_normal(dim)
+    kept = np.isclose(coupling(w), w)
+    assert kept.sum() == staying
+    assert kept[-staying:].all() if moves_first else kept[:staying].all()
+    identity = AffineCoupling.identity(jr.key(0), dim, 3, moves_first=moves_first)
+    np.testing.assert_array_equal(identity(w), w)
+
+
+def test_a_coupling_stretches_by_at_most_e_squared():
+    coupling = jax.tree.map(lambda leaf: 1e3 * leaf, _coupling(4, moves_first=False))
+    assert np.abs(coupling.log_det(np.ones(4))) <= 2 * 2.0
 
 
 def test_affine_is_loc_plus_factor_times_w():
@@ -48,6 +85,9 @@ def test_every_operation_of_a_factor_is_that_of_its_matrix(factor, matrix):
     rows = np.random.default_rng(1).standard_normal((3, 4))
     np.testing.assert_allclose(factor.dense, matrix)
     np.testing.assert_allclose(factor.diagonal, np.diagonal(matrix))
+    np.testing.assert_allclose(factor.covariance, matrix @ matrix.T)
+    np.testing.assert_allclose(factor.row_norms, np.linalg.norm(matrix, axis=1))
+    np.testing.assert_allclose(np.diagonal(matrix)[:, None] * factor.unit_rows, matrix)
     np.testing.assert_allclose(factor.log_det, np.linalg.slogdet(matrix)[1])
     np.testing.assert_allclose(factor.times(rows), rows @ matrix.T)
     np.testing.assert_allclose(factor.transpose_times(rows), rows @ matrix)

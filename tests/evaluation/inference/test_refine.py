@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latlas.core import Example
-from latlas.distributions import FullGaussian, diagonal_normal
+from latlas.distributions import FullRank, diagonal_normal
 from latlas.evaluation import (
     Gap,
     Refinement,
@@ -80,7 +80,7 @@ def diagonal(ppca, x, exact):
 
 @pytest.fixture(scope="module")
 def full(ppca, x, exact):
-    refinement = Refinement(FullGaussian())
+    refinement = Refinement(FullRank())
     return gap(jr.key(0), WithRecognition(ppca, Off()), Example(x), refinement=refinement, log_evidence=exact)
 
 
@@ -175,7 +175,7 @@ def test_what_is_estimated_is_the_exact_gap_too(ppca, x, exact):
 
 
 def test_the_best_start_is_kept(ppca, x):
-    exactly = refine(jr.key(0), ppca, Example(x[:4]), refinement=Refinement(FullGaussian(), max_steps=25))
+    exactly = refine(jr.key(0), ppca, Example(x[:4]), refinement=Refinement(FullRank(), max_steps=25))
     assert (exactly.steps == 25).all()
     np.testing.assert_allclose(encode(exactly.model, exactly.batch), encode(ppca, Example(x[:4])), atol=0.02)
 

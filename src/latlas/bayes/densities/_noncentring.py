@@ -52,10 +52,11 @@ class NonCentring(AbstractBijection):
         offset = self.mixing @ (jnp.exp(self._log_scale(w)) * w[self.children])
         return w.at[self.children].set(self.centre + offset)
 
-    def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
-        """By one linear solve."""
+    def inverse_and_log_det(self, u: Float[Array, " n"]) -> tuple[Float[Array, " n"], Scalar]:
+        """By one linear solve; the parents, which set the scales, are the same in w."""
         scaled = jnp.linalg.solve(self.mixing, u[self.children] - self.centre)
-        return u.at[self.children].set(scaled * jnp.exp(-self._log_scale(u)))
+        log_scale = self._log_scale(u)
+        return u.at[self.children].set(scaled * jnp.exp(-log_scale)), -jnp.sum(log_scale)
 
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
         """Sum of the children's log scales."""

@@ -18,7 +18,7 @@ from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import RequestError, WorkError, host_rng, keys_from, stop_gradient
-from latlas.distributions.families import AbstractFamily, AbstractTransport, FlowApproximation
+from latlas.distributions.families import AbstractFamily, AbstractFlow, AbstractTransport
 from latlas.training import Adam, global_norm
 
 FIRST_RATE = 0.1  # of Adam, in whitened coordinates: sds a step
@@ -88,7 +88,7 @@ class Advi(AbstractEngine):
         deadline = time.monotonic() + self.max_seconds
         with _Climb(keys, density, approximation, self.num_draws) as climb:
             # a network's weights have no unit of sds, and steps of a tenth tear it apart
-            rate = FLOW_RATE if isinstance(approximation, FlowApproximation) else FIRST_RATE
+            rate = FLOW_RATE if isinstance(approximation, AbstractFlow) else FIRST_RATE
             previous, converged, moved = None, False, np.inf
             for _ in range(_MAX_PHASES):
                 settled = climb.phase(rate, _ERROR_SHARE * tolerance, deadline)

@@ -7,7 +7,7 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._importance_fit import fit_by_importance
-from latlas.distributions.families import AbstractFamily, FlowApproximation
+from latlas.distributions.families import AbstractFamily, AbstractFlow
 
 
 class Inclusive(AbstractEngine):
@@ -44,8 +44,7 @@ class Inclusive(AbstractEngine):
             fit.converged,
             fit.message,
             covariance=fit.last.covariance,
-            mean=fit.last.mean
-            if isinstance(fit.approximation, FlowApproximation)
-            else None,  # a flow knows no mean
+            # a flow's own mean is that of a thousand draws
+            mean=fit.last.mean if isinstance(fit.approximation, AbstractFlow) else None,
             details=fit.details,
         )

@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
@@ -18,8 +19,12 @@ class AbstractBijection(eqx.Module):
         """u at `w`."""
 
     @abc.abstractmethod
+    def inverse_and_log_det(self, u: Float[Array, " n"]) -> tuple[Float[Array, " n"], Scalar]:
+        """The w of which `u` is the image, and log |dw / du| there, in nats: what a density needs, in one pass."""
+
     def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """The w of which `u` is the image."""
+        return self.inverse_and_log_det(u)[0]
 
     @abc.abstractmethod
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
@@ -37,13 +42,18 @@ class Affine(AbstractBijection):
     loc: Float[Array | np.ndarray, " n"]
     factor: AbstractFactor
 
+    @classmethod
+    def identity(cls, dim: int) -> "Affine":
+        """u = w."""
+        return cls(jnp.zeros(dim), Diagonal(jnp.ones(dim)))
+
     def __call__(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """u at `w`, or of each of its rows where all are NumPy arrays."""
         return self.factor.times(w) + self.loc
 
-    def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
+    def inverse_and_log_det(self, u: Float[Array, " n"]) -> tuple[Float[Array, " n"], Scalar]:
         """By substitution."""
-        return self.factor.solve(u - self.loc)
+        return self.factor.solve(u - self.loc), -self.factor.log_det
 
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
         """The same everywhere."""
@@ -72,9 +82,11 @@ class Composed(AbstractBijection):
         """u at `w`."""
         return self.outer(self.inner(w))
 
-    def inverse(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
+    def inverse_and_log_det(self, u: Float[Array, " n"]) -> tuple[Float[Array, " n"], Scalar]:
         """Of the outer, then of the inner."""
-        return self.inner.inverse(self.outer.inverse(u))
+        v, outer_log_det = self.outer.inverse_and_log_det(u)
+        w, inner_log_det = self.inner.inverse_and_log_det(v)
+        return w, outer_log_det + inner_log_det
 
     def log_det(self, w: Float[Array, " n"]) -> Scalar:
         """The sum of both."""

@@ -10,7 +10,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Estimate, RequestError
 from latlas.distributions.families._family import AbstractFamily, AbstractTransport
-from latlas.distributions.families._gaussian import DiagonalGaussian, FullGaussian, FullRank, MeanField
+from latlas.distributions.families._full_rank import FullRank
+from latlas.distributions.families._gaussian import AbstractGaussian
+from latlas.distributions.families._mean_field import MeanField
 
 
 class BlockGaussian(AbstractTransport):
@@ -21,7 +23,7 @@ class BlockGaussian(AbstractTransport):
         groups: the coordinates of each; together every coordinate once.
     """
 
-    blocks: tuple[DiagonalGaussian | FullGaussian, ...]
+    blocks: tuple[AbstractGaussian, ...]
     groups: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     @property

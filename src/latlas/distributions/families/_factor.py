@@ -29,6 +29,21 @@ class AbstractFactor(eqx.Module):
         """L as a matrix."""
 
     @property
+    @abc.abstractmethod
+    def row_norms(self) -> Float[Array | np.ndarray, " n"]:
+        """Lengths of the rows of L: the standard deviations."""
+
+    @property
+    @abc.abstractmethod
+    def unit_rows(self) -> Float[Array | np.ndarray, "n n"]:
+        """L with each row divided by its diagonal entry, as a matrix."""
+
+    @property
+    @abc.abstractmethod
+    def covariance(self) -> Float[Array | np.ndarray, "n n"]:
+        """L L^T as a matrix."""
+
+    @property
     def log_det(self) -> Scalar:
         """log |L|, in nats."""
         return jnp.sum(jnp.log(self.diagonal))
@@ -75,7 +90,22 @@ class Diagonal(AbstractFactor):
     @property
     def dense(self) -> Float[Array | np.ndarray, "n n"]:
         """With zeros off the diagonal."""
-        return self.entries[:, None] * np.eye(len(self.entries), dtype=self.entries.dtype)
+        return self.entries[:, None] * self.unit_rows
+
+    @property
+    def row_norms(self) -> Float[Array | np.ndarray, " n"]:
+        """The entries."""
+        return self.entries
+
+    @property
+    def unit_rows(self) -> Float[np.ndarray, "n n"]:
+        """The identity, whatever the entries: those of a point may be zero."""
+        return np.eye(len(self.entries), dtype=self.entries.dtype)
+
+    @property
+    def covariance(self) -> Float[Array | np.ndarray, "n n"]:
+        """The squares of the entries on the diagonal."""
+        return self.entries[:, None] ** 2 * self.unit_rows
 
     def times(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """Entry by entry."""
@@ -120,6 +150,21 @@ class Triangular(AbstractFactor):
     def dense(self) -> Float[Array | np.ndarray, "n n"]:
         """The matrix."""
         return self.matrix
+
+    @property
+    def row_norms(self) -> Float[Array | np.ndarray, " n"]:
+        """Of the matrix."""
+        return (self.matrix**2).sum(axis=-1) ** 0.5
+
+    @property
+    def unit_rows(self) -> Float[Array | np.ndarray, "n n"]:
+        """Of the matrix."""
+        return self.matrix / self.diagonal[:, None]
+
+    @property
+    def covariance(self) -> Float[Array | np.ndarray, "n n"]:
+        """By one product of matrices."""
+        return self.matrix @ self.matrix.T
 
     def times(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """By one product of matrices."""

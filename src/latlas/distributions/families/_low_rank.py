@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Estimate, RequestError
 from latlas.distributions.families._family import AbstractFamily, AbstractTransport
-from latlas.distributions.families._gaussian import LOG_2PI
+from latlas.distributions.families._log_scale import scale_of
+from latlas.distributions.families._pushforward import LOG_2PI
 
 # the factor's gradient vanishes where the factor does, so that no fit may begin there
 _FIRST_FACTOR = 0.1
@@ -45,14 +46,14 @@ class LowRankGaussian(AbstractTransport):
     @property
     def covariance(self) -> Float[Array, "n n"]:
         """Dense, `(n, n)`."""
-        scale = jnp.exp(self.log_scale)[:, None]
+        scale = self._scale[:, None]
         inner = jnp.eye(self.factor.shape[1]) + self._gram
         scaled = scale * self.factor
         return jnp.diag(scale[:, 0] ** 2) + scaled @ inner @ scaled.T
 
     def transport(self, noise: Float[Array, " n"]) -> Float[Array, " n"]:
         """loc + S (I + F F^T) noise."""
-        return self.loc + jnp.exp(self.log_scale) * (noise + self.factor @ (self.factor.T @ noise))
+        return self.loc + self._scale * (noise + self.factor @ (self.factor.T @ noise))
 
     def sample(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "draws n"]:
         """Independent draws."""
@@ -60,7 +61,7 @@ class LowRankGaussian(AbstractTransport):
 
     def log_prob(self, w: Float[Array, " n"]) -> Scalar:
         """Log density in nats."""
-        z = (w - self.loc) * jnp.exp(-self.log_scale)
+        z = (w - self.loc) / self._scale
         # (I + F F^T)^-1 = I - F (I + F^T F)^-1 F^T
         noise = z - self.factor @ cho_solve((jnp.linalg.cholesky(self._gram), True), self.factor.T @ z)
         return -0.5 * jnp.sum(noise**2) - self._log_det - 0.5 * self.dim * LOG_2PI
@@ -70,13 +71,18 @@ class LowRankGaussian(AbstractTransport):
         return Estimate(float(self._log_det + 0.5 * self.dim * (1.0 + LOG_2PI)), 0.0)
 
     @property
+    def _scale(self):
+        return scale_of(self.log_scale)
+
+    @property
     def _gram(self):
         return jnp.eye(self.factor.shape[1]) + self.factor.T @ self.factor
 
     @property
     def _log_det(self):
         # |I + F F^T| = |I + F^T F|
-        return jnp.sum(self.log_scale) + 2.0 * jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(self._gram))))
+        inner = 2.0 * jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(self._gram))))
+        return jnp.sum(jnp.log(self._scale)) + inner
 
 
 class LowRank(AbstractFamily):

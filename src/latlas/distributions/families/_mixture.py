@@ -12,8 +12,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from latlas.core import Estimate, RequestError
 from latlas.distributions.families._entropy import monte_carlo_entropy
 from latlas.distributions.families._family import AbstractApproximation, AbstractFamily
-from latlas.distributions.families._gaussian import DiagonalGaussian, FullGaussian, FullRank, MeanField
+from latlas.distributions.families._full_rank import FullGaussian, FullRank
 from latlas.distributions.families._low_rank import LowRank, LowRankGaussian
+from latlas.distributions.families._mean_field import DiagonalGaussian, MeanField
 
 # components at one place would stay there together
 _FIRST_SPREAD = 0.5

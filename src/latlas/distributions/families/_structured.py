@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.core import Estimate, RequestError
 from latlas.distributions.families._family import AbstractFamily, AbstractTransport
-from latlas.distributions.families._gaussian import LOG_2PI
+from latlas.distributions.families._pushforward import LOG_2PI
 
 # (children, parents), in coordinates: given all their parents, the children are independent of one another
 Dependence = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from latlas.core import Example, Progress, num_examples, stop_gradient
-from latlas.distributions import AbstractFamily, DiagonalGaussian
+from latlas.distributions import MeanField
+from latlas.distributions.families import AbstractPosterior, AbstractPosteriorFamily, member_near
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel, FreePosteriors, WithRecognition
 from latlas.training import Adam, global_norm
@@ -66,12 +67,12 @@ class Refinement(eqx.Module):
             approximation and amortisation gap is defined (Cremer et al. 2018, section 3).
         num_draws: draws of z per step.
         num_check_draws: draws by which the result is compared with the start, in the end.
-        learning_rate: of the first steps, in the units of the family: standard deviations for a mean.
+        learning_rate: of the first steps, in the units of the posterior: standard deviations for a mean.
         max_steps: end of the search for data that do not converge.
         stationarity: when it has converged.
     """
 
-    family: AbstractFamily = DiagonalGaussian()
+    family: AbstractPosteriorFamily = MeanField()
     num_draws: int = eqx.field(static=True, default=8)
     num_check_draws: int = eqx.field(static=True, default=64)
     learning_rate: float = 0.1
@@ -150,10 +151,10 @@ def refine(
         search, key, model, batch, sampling, prepare, progress, rows_per_call=_BLOCKS_PER_CALL * at_once
     )
     rows = jnp.arange(num_examples(batch), dtype=jnp.int32)
-    params = jax.tree.map(jnp.asarray, found.params)
+    posteriors = jax.tree.map(jnp.asarray, found.posterior)
     example = found.example
     return Refined(
-        WithRecognition(model, FreePosteriors(refinement.family, params)),
+        WithRecognition(model, FreePosteriors(posteriors)),
         Example(example.x, example.observed, example.condition, example.label, rows),
         found.steps,
         found.converged,
@@ -161,7 +162,7 @@ def refine(
 
 
 class _Found(NamedTuple):
-    params: PyTree[Array]
+    posterior: AbstractPosterior
     example: Example
     steps: Int[Array, ""]
     converged: Bool[Array, ""]
@@ -170,12 +171,13 @@ class _Found(NamedTuple):
 class _State(NamedTuple):
     """Of the search for one datum.
 
-    `mean` is that of the last `averaged` windows, all without gain; `stale` counts the windows without gain.
+    `mean` is the posterior whose parameters are the mean of the last `averaged` windows, all without gain; `stale`
+    counts the windows without gain.
     """
 
-    params: PyTree[Array]
+    posterior: AbstractPosterior
     optimizer: Any
-    mean: PyTree[Array]
+    mean: AbstractPosterior
     averaged: Int[Array, ""]
     stale: Int[Array, ""]
     steps: Int[Array, ""]
@@ -189,7 +191,7 @@ class _Search(eqx.Module):
 
     def __call__(self, key, model, example):
         step_key, check_key = jr.split(key)
-        start = self.refinement.family.init(model.posterior(example))
+        start = member_near(self.refinement.family, model.posterior(example))
         zero = jnp.zeros((), jnp.int32)
 
         # under `vmap` the loop goes on for as long as any datum needs it, and leaves those alone that are done
@@ -201,15 +203,15 @@ class _Search(eqx.Module):
         first = _State(start, _ADAM.init(start), start, zero, zero, zero)
         last = jax.lax.while_loop(going_on, lambda state: self.window(step_key, model, example, state), first)
 
-        def bound(params):
-            terms = self.check.terms(check_key, model, example, self.refinement.family(params))
+        def bound(posterior):
+            terms = self.check.terms(check_key, model, example, posterior.distribution)
             return jnp.mean(terms.log_likelihood + terms.log_ratio)
 
         # both on the same draws; false for nan
         before, after = jax.vmap(bound)(jax.tree.map(lambda *ends: jnp.stack(ends), start, last.mean))
         kept = after > before
-        params = jax.tree.map(lambda new, old: jnp.where(kept, new, old), last.mean, start)
-        return _Found(params, example, last.steps, last.stale >= self.refinement.stationarity.patience)
+        posterior = jax.tree.map(lambda new, old: jnp.where(kept, new, old), last.mean, start)
+        return _Found(posterior, example, last.steps, last.stale >= self.refinement.stationarity.patience)
 
     def window(self, key, model, example, state: _State):
         """Some steps of Adam, and what they gained."""
@@ -217,20 +219,19 @@ class _Search(eqx.Module):
         rate = refinement.learning_rate * stationarity.decay ** state.stale.astype(jnp.float32)
 
         def step(carry, index):
-            params, optimizer, update, gain, total = carry
-            grads = jax.grad(self.loss)(params, jr.fold_in(key, state.steps + index), model, example)
+            q, optimizer, update, gain, total = carry
+            grads = jax.grad(self.loss)(q, jr.fold_in(key, state.steps + index), model, example)
             # the last step, along a gradient whose noise knows nothing of it
             gain = gain - sum(jax.tree.leaves(jax.tree.map(jnp.vdot, grads, update)))
-            update, optimizer = _ADAM.update(grads, optimizer, params, global_norm(grads))
-            units = refinement.family.units(params)
-            update = jax.tree.map(lambda u, unit: rate * unit * u, update, units)
-            params = jax.tree.map(jnp.add, params, update)
-            return (params, optimizer, update, gain, jax.tree.map(jnp.add, total, params)), None
+            update, optimizer = _ADAM.update(grads, optimizer, q, global_norm(grads))
+            update = jax.tree.map(lambda u, unit: rate * unit * u, update, q.units)
+            q = jax.tree.map(jnp.add, q, update)
+            return (q, optimizer, update, gain, jax.tree.map(jnp.add, total, q)), None
 
-        zeros = jax.tree.map(jnp.zeros_like, state.params)
-        carry = (state.params, state.optimizer, zeros, jnp.zeros(()), zeros)
+        zeros = jax.tree.map(jnp.zeros_like, state.posterior)
+        carry = (state.posterior, state.optimizer, zeros, jnp.zeros(()), zeros)
         carry, _ = jax.lax.scan(step, carry, jnp.arange(stationarity.window))
-        params, optimizer, _, gain, total = carry
+        q, optimizer, _, gain, total = carry
         gained = gain > stationarity.tolerance
         # what is far from the end is no part of the mean
         early = gained | (state.stale < stationarity.patience // 2)
@@ -244,13 +245,13 @@ class _Search(eqx.Module):
         )
         stale = jnp.where(gained, state.stale, state.stale + 1)
         # the second moments of a long way down would hold up the search near its end
-        fresh = _ADAM.init(params)
+        fresh = _ADAM.init(q)
         optimizer = jax.tree.map(lambda new, old: jnp.where(gained, old, new), fresh, optimizer)
-        return _State(params, optimizer, mean, averaged, stale, state.steps + stationarity.window)
+        return _State(q, optimizer, mean, averaged, stale, state.steps + stationarity.window)
 
-    def loss(self, params, key, model, example):
+    def loss(self, posterior, key, model, example):
         """Minus the ELBO, with path derivatives."""
-        q = self.refinement.family(params)
+        q = posterior.distribution
         fixed = stop_gradient(q)
 
         def one_draw(key):

@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 from latlas.core import RequestError
-from latlas.distributions.families import Flow, _flow
+from latlas.distributions.families import Flow, _flowjax
 
 KINDS = {
     "coupling": Flow(num_layers=2, width=4),
@@ -93,6 +93,6 @@ def test_a_flow_needs_two_coordinates_and_whole_layers():
 
 
 def test_a_missing_library_is_said_with_its_cure(monkeypatch):
-    monkeypatch.setattr(_flow, "bijections", lazy_loader.load("no_such_library_at_all"))
+    monkeypatch.setattr(_flowjax, "bijections", lazy_loader.load("no_such_library_at_all"))
     with pytest.raises(RequestError, match=r"pip install latlas\[bayes\]"):
         Flow(width=3).init(jr.key(0), 2)
