@@ -201,7 +201,7 @@ def test_a_family_that_is_no_map_of_noise_is_refused():
 
         def entropy(self, key): ...
 
-    class Family(MeanField.__base__):
+    class Family(AbstractFamily):
         name = "odd"
         is_axis_aligned = False
 

@@ -40,7 +40,7 @@ class FullGaussian(AbstractGaussian):
     @property
     def scale_tril(self) -> Float[Array, "n n"]:
         """Cholesky factor of the covariance."""
-        unit = jnp.tril(self.lower, -1) + jnp.eye(self.dim, dtype=self.lower.dtype)
+        unit = jnp.tril(self.lower, -1) + np.eye(self.dim, dtype=self.lower.dtype)
         return scale_of(self.log_scale)[:, None] * unit
 
     @property
