@@ -9,7 +9,7 @@ from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import DeterministicAdvi, MeanFieldResponse
 from latlas.core import RequestError, WorkError
-from latlas.distributions.families import Affine, Diagonal, FullRank, MeanField, Triangular
+from latlas.distributions.families import AbstractFamily, Affine, Diagonal, FullRank, MeanField, Triangular
 from latlas.distributions.families._family import AbstractApproximation
 from latlas.stats._normal_draws import fixed_draws
 

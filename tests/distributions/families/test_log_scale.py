@@ -37,6 +37,20 @@ def test_within_the_limit_a_scale_and_its_gradient_are_those_of_exp():
             np.testing.assert_array_equal(jax.grad(lambda s: scale_of(s).sum())(given), jnp.exp(given))
 
 
+def test_members_are_read_outside_of_the_float64_that_fitted_them():
+    with jax.enable_x64(True):
+        fitted = list(members(jnp.log(jnp.array([0.5, 2.0]))))
+    with jax.enable_x64(False):
+        diagonal, full = fitted[:2]
+        np.testing.assert_allclose(full.scale_tril, np.diag([0.5, 2.0]), rtol=1e-12)
+        np.testing.assert_allclose(diagonal.affine.factor.diagonal, [0.5, 2.0], rtol=1e-12)
+        for q in jax.tree.map(np.asarray, fitted):  # of the host: all of it
+            np.testing.assert_allclose(np.sqrt(np.diagonal(q.covariance)), [0.5, 2.0], rtol=1e-6)
+            assert np.isfinite(q.sample(jr.key(0), 3)).all()
+            assert np.isfinite(q.log_prob(q.mean))
+            assert np.isfinite(q.entropy(jr.key(0)).value)
+
+
 def test_numbers_of_the_host_keep_their_own_limit():
     # engines work in float64 on the host, whatever the flag says
     np.testing.assert_allclose(scale_of(np.array([30.0])), np.exp(30.0), rtol=1e-5)

@@ -105,7 +105,7 @@ class Diagonal(AbstractFactor):
     @property
     def covariance(self) -> Float[Array | np.ndarray, "n n"]:
         """The squares of the entries on the diagonal."""
-        return self.entries[:, None] ** 2 * self.unit_rows
+        return jnp.diag(self.entries**2)
 
     def times(self, w: Float[ArrayT, "... n"]) -> Float[ArrayT, "... n"]:
         """Entry by entry."""

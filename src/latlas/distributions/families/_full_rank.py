@@ -40,8 +40,8 @@ class FullGaussian(AbstractGaussian):
     @property
     def scale_tril(self) -> Float[Array, "n n"]:
         """Cholesky factor of the covariance."""
-        unit = jnp.tril(self.lower, -1) + np.eye(self.dim, dtype=self.lower.dtype)
-        return scale_of(self.log_scale)[:, None] * unit
+        scale = scale_of(self.log_scale)
+        return scale[:, None] * jnp.tril(self.lower, -1) + jnp.diag(scale)
 
     @property
     def affine(self) -> Affine:
