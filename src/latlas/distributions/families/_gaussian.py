@@ -60,7 +60,7 @@ class AbstractGaussian(AbstractPushforward, AbstractPosterior):
 
 
 class AbstractGaussianFamily(AbstractPosteriorFamily):
-    """A family of `AbstractGaussian`s."""
+    """A family whose members are `AbstractGaussian`."""
 
     @abc.abstractmethod
     def at(self, affine: Affine) -> AbstractGaussian:
