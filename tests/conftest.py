@@ -31,10 +31,7 @@ gc.set_threshold(20_000, 20, 20)
 
 # Annotations, shapes included, are checked at every call of what is defined in these folders, also while a program is
 # traced. An int is a float, as everywhere in Python's typing. It costs a process about five seconds, to compile the checks.
-# Left out, and to be added once their tests were run with it: `training` (its tests break annotations), `evaluation` (a test
-# makes an `EvidencePerExample` of columns of two lengths), and `bayes`, `cli`, `data`, `distributions`, `estimators`,
-# `objectives`, `report`, in which a third of the tests found nothing that is still wrong.
-CHECKED = ("core", "stats", "networks", "models", "sampling", "latent")
+CHECKED = "core stats networks models sampling latent training data objectives report evaluation distributions".split()
 jaxtyping.install_import_hook(
     [f"latlas.{folder}" for folder in CHECKED],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
