@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import numpyro.distributions as dist
+from scipy import stats
 
 from benchmarks._results import show
 from latlas.core import Example
@@ -107,11 +108,14 @@ def compare(
 
 
 def _holds(side, gap, of_seeds, errors):
-    """Whether it lies on its side in the mean, up to chance, and agrees in every seed if it is consistent."""
+    """Whether it lies on its side in the mean, up to chance, and if it is consistent agrees with the truth in every seed.
+
+    One without bias whose errors are true is refused in one of a hundred cases, whatever the number of seeds.
+    """
     sign = -1 if side.startswith("lower") else 1
     on_its_side = sign * gap.mean() > -2 * gap.std(ddof=1) / np.sqrt(len(gap)) - 1e-5
-    agrees = np.all(np.abs(of_seeds) < 3 * errors) if "consistent" in side else True
-    return on_its_side and agrees
+    agrees = np.all(np.abs(of_seeds / errors) < stats.norm.isf(0.01 / 2 / len(of_seeds)))
+    return on_its_side and (agrees or "consistent" not in side)
 
 
 def exact_estimates(seeds: int, examples: int = 40) -> dict[str, list[dict]]:

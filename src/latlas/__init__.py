@@ -3,6 +3,6 @@
 Its names are attached when they are first used, so that importing it is fast and waits for no JAX.
 """
 
-import lazy_loader
+from latlas._lazy import attach_stub
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

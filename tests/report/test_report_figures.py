@@ -139,7 +139,7 @@ def test_the_warm_up_ends_where_beta_stops_moving(report):
 
 
 def test_kl_bars_are_sorted_and_named_by_their_dimension(report):
-    panel = kl_figure(report(kl_per_dimension=[0.0, 2.0, np.nan, 1.0])).axes[0]
+    panel = kl_figure(report(kl_per_dimension=np.array([0.0, 2.0, np.nan, 1.0]))).axes[0]
     assert [bar.get_height() for bar in panel.containers[0]] == [2.0, 1.0, 0.0, 0.0]
     assert [label.get_text() for label in panel.get_xticklabels()] == ["2", "4", "1", "3"]
 

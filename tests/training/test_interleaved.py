@@ -23,7 +23,7 @@ def run(optimizer, num_steps, bad=()):
     state, path = optimizer.init(params), []
     for i in range(num_steps):
         grads = jax.tree.map(lambda p: 2.0 * p, params)
-        norm = jnp.nan if i in bad else global_norm(grads)
+        norm = jnp.array(jnp.nan) if i in bad else global_norm(grads)
         updates, state = optimizer.update(grads, state, params, norm)
         params = jax.tree.map(jnp.add, params, updates)
         path.append(params)

@@ -1,9 +1,11 @@
 """scikit-learn's handwritten digits: real scans that are always at hand."""
 
+import lazy_loader
 import numpy as np
-from sklearn.datasets import load_digits
 
 from latlas.data._table import Table
+
+sklearn = lazy_loader.load("sklearn")  # takes longer to import than JAX
 
 
 def digits() -> Table:
@@ -12,7 +14,5 @@ def digits() -> Table:
     >>> digits().shape
     (1797, 8, 8)
     """
-    bunch = load_digits()
-    # scikit-learn's annotations know nothing of the option that would make it a tuple
-    images, target = bunch.images, bunch.target  # pyright: ignore[reportAttributeAccessIssue]
-    return Table(images.astype(np.uint8), target.astype(np.int64), None, None, "digits")
+    bunch = sklearn.datasets.load_digits()
+    return Table(bunch.images.astype(np.uint8), bunch.target.astype(np.int64), None, None, "digits")

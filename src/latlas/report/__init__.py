@@ -5,6 +5,6 @@ It is the only one that imports matplotlib, and its names are attached when they
 for no matplotlib.
 """
 
-import lazy_loader
+from latlas._lazy import attach_stub
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -17,7 +17,7 @@ from latlas.training._advance import Moving, Recipe, batch_at, next_step, num_ro
 from latlas.training._callbacks import Callbacks, FitContext
 from latlas.training._pace import Pace
 from latlas.training._run import Plan
-from latlas.training._state import TrainState
+from latlas.training._state import Keys, TrainState
 
 _OVER_RUNS = eqx.if_array(0)
 
@@ -50,7 +50,7 @@ class Inputs(eqx.Module):
         mapped = eqx.filter_vmap(of_objective, in_axes=axes)
         return lambda key, per_run: mapped(self.recipe.objective, key, per_run)
 
-    def batches_at(self, key: PRNGKeyArray, step: Int[Array, ""], num_runs: int) -> PyTree[Array]:
+    def batches_at(self, key: Keys, step: Int[Array, ""], num_runs: int) -> PyTree[Array]:
         """The batch of this step for every run; with one key it is made once."""
         if self.keys:
             return jax.vmap(lambda key: batch_at(self.recipe, self.data, key, step))(key)
@@ -67,7 +67,7 @@ class ManyRuns:
         self,
         trainer: Any,
         plan: Plan,
-        keys: PRNGKeyArray,
+        keys: Keys,
         init: Callable[[PRNGKeyArray], PyTree],
         data: PyTree[Array],
         callbacks: Sequence[Any],
@@ -119,7 +119,7 @@ class ManyRuns:
         return terms
 
 
-def checked_runs(keys: PRNGKeyArray, objectives: Any) -> None:
+def checked_runs(keys: Keys, objectives: Any) -> None:
     """Refuses keys and objectives from which the number of runs cannot be told.
 
     Raises:
@@ -144,18 +144,18 @@ def checked_runs(keys: PRNGKeyArray, objectives: Any) -> None:
         )
 
 
-def first(keys: PRNGKeyArray) -> PRNGKeyArray:
+def first(keys: Keys) -> PRNGKeyArray:
     """The key of the first run, or the single key of all."""
     return keys[0] if _is_stacked(keys) else keys
 
 
-def _is_stacked(keys: PRNGKeyArray) -> bool:
+def _is_stacked(keys: Keys) -> bool:
     typed = jnp.issubdtype(keys.dtype, jax.dtypes.prng_key)
     return keys.ndim > (0 if typed else 1)
 
 
 @eqx.filter_jit
-def _started(inputs: Inputs, keys: PRNGKeyArray, init: Callable[[PRNGKeyArray], PyTree]) -> TrainState:
+def _started(inputs: Inputs, keys: Keys, init: Callable[[PRNGKeyArray], PyTree]) -> TrainState:
     """One state per run; a key is split into the key of the model and the key of the run."""
 
     def one(recipe, key, _):

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import lazy_loader
 import numpy as np
-import optax
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree, Scalar
+
+optax = lazy_loader.load("optax")  # Adam, which most runs take, needs nothing of it
 
 
 class AbstractOptimizer(eqx.Module):
@@ -106,10 +108,10 @@ class Optax(AbstractOptimizer):
     """Any Optax transformation: `Optax(optax.adamw(1e-3))`.
 
     Attributes:
-        transformation: what `optax.adamw(...)` and its like return.
+        transformation: an `optax.GradientTransformation`, what `optax.adamw(...)` and its like return.
     """
 
-    transformation: optax.GradientTransformation = eqx.field(static=True)
+    transformation: Any = eqx.field(static=True)
 
     def init(self, params: PyTree[Array]) -> PyTree:
         """The transformation's own state."""

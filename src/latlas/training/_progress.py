@@ -7,12 +7,14 @@ import time
 from io import StringIO
 from typing import Any, TextIO
 
+import lazy_loader
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
 
 from latlas.training._callbacks import FitContext
+
+# who draws no bar waits for none
+rich_console = lazy_loader.load("rich.console", suppress_warning=True)
+rich_progress = lazy_loader.load("rich.progress", suppress_warning=True)
 
 # shown of a report, the first that it has; nats per example where it is an elbo
 _MEASURES = ("elbo", "bound", "loss")
@@ -25,22 +27,23 @@ class ProgressBar:
     time from the steps. Colours follow `NO_COLOR`.
 
     Attributes:
-        console: where it draws; standard error by default.
+        console: the `rich.console.Console` where it draws; standard error by default.
         description: a word before the bar.
     """
 
-    def __init__(self, console: Console | None = None, description: str = "fit") -> None:
-        self.console, self.description = console or Console(stderr=True), description
+    def __init__(self, console: Any = None, description: str = "fit") -> None:
+        self.console, self.description = console or rich_console.Console(stderr=True), description
         self._rate = _Rate()
 
     def setup(self, estimator: Any, context: FitContext) -> None:
         """Shows the bar where the run stands, which after a resume is not its beginning."""
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
-            _Share(),
-            TextColumn("[dim]{task.fields[status]}"),
-            TextColumn("{task.fields[measures]}"),
+        text, bar = rich_progress.TextColumn, rich_progress.BarColumn
+        self._progress = rich_progress.Progress(
+            text("[bold]{task.description}"),
+            bar(bar_width=None, complete_style="cyan", finished_style="green"),
+            text("[bold]{task.percentage:3.0f} %"),
+            text("[dim]{task.fields[status]}"),
+            text("{task.fields[measures]}"),
             console=self.console,
             auto_refresh=False,
             expand=True,
@@ -124,7 +127,7 @@ def progress(stream: TextIO | StringIO | None = None) -> ProgressBar | PlainProg
     """
     target = stream or sys.stderr
     if target.isatty() and os.environ.get("TERM") != "dumb":
-        return ProgressBar(Console(file=target))
+        return ProgressBar(rich_console.Console(file=target))
     return PlainProgress(target)
 
 
@@ -150,11 +153,6 @@ class _Rate:
 
     def text(self) -> str:
         return "" if math.isnan(self.value) else f"{self.value:,.{0 if self.value >= 10 else 2}f} steps/s"
-
-
-class _Share(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.percentage:3.0f} %", style="bold")
 
 
 def joined(*parts: str) -> str:

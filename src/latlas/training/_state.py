@@ -8,7 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree, UInt32
+
+# one key, or one for each of several runs; JAX's older keys are two or four numbers
+Keys = Key[Array, "*keys"] | UInt32[Array, "*keys words"]
 
 
 class Best(eqx.Module):
@@ -29,13 +32,13 @@ class Interval(eqx.Module):
             with the report.
     """
 
-    sums: dict[str, Float[Array, ""]]
-    count: Int[Array, ""]
-    reported: Int[Array, ""]
+    sums: dict[str, Float[Array, "*runs"]]
+    count: Int[Array, "*runs"]
+    reported: Int[Array, "*runs"]
 
 
 class TrainState(eqx.Module):
-    """One pytree from which a run goes on, bit for bit as if it had never stopped.
+    """One pytree from which a run goes on, bit for bit as if it had never stopped; or of several runs, in step.
 
     Attributes:
         model: what is trained.
@@ -50,9 +53,9 @@ class TrainState(eqx.Module):
     model: PyTree
     opt_state: PyTree
     step: Int[Array, ""]
-    key: PRNGKeyArray
+    key: Keys
     interval: Interval
-    bad_steps: Int[Array, ""]
+    bad_steps: Int[Array, "*runs"]
     best: Best | None
 
 

@@ -16,7 +16,7 @@ from latlas.training._advance import Recipe, num_rows
 from latlas.training._many import ManyRuns, checked_runs, first
 from latlas.training._optimizer import AbstractOptimizer, Adam
 from latlas.training._run import FitResult, Plan, Run
-from latlas.training._state import trainable
+from latlas.training._state import Keys, trainable
 
 
 class Reports(eqx.Module):
@@ -120,7 +120,7 @@ class Trainer(eqx.Module):
 
     def fit_many(
         self,
-        keys: PRNGKeyArray,
+        keys: Keys,
         init: Callable[[PRNGKeyArray], PyTree],
         data: PyTree[Array | np.ndarray] = None,
         *,

@@ -1,5 +1,6 @@
 """NUTS against a normal it must reproduce, the eight schools, a density that is nan, and its limits."""
 
+import itertools
 import time
 
 import jax
@@ -8,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from latlas import bayes
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Nuts
@@ -113,6 +115,15 @@ def test_the_time_limit_holds_and_is_said():
     assert time.monotonic() - began < 5.0
     assert not result.converged
     assert "time limit of 0.5 s" in result.message
+
+
+def test_chains_without_time_are_told_and_not_trusted(monkeypatch):
+    # as on a machine with much else to do: few draws are left, which seem worth more than they are without their squares
+    clock = itertools.count(0.0, 100.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    found = bayes.fit(lambda w: -0.5 * jnp.sum(w**2), jnp.zeros(3), key=jr.key(0), engine="nuts")
+    assert found.verdict.kind == "do not trust"
+    assert "Too few effective draws" in str(found.verdict)
 
 
 def test_the_limit_of_draws_holds():

@@ -103,8 +103,10 @@ def test_a_flow_beats_a_normal_on_a_banana():
     truth = float(jnp.log(2 * jnp.pi * 0.5))
     flow = Renyi(1.0)(jr.key(0), density(banana, 2), Flow(num_layers=2, width=8), tolerance=0.05)
     plain = Renyi(1.0)(jr.key(0), density(banana, 2), FullRank(), tolerance=0.05)
-    assert plain.details["bound"]["value"] < truth - 0.3
-    assert flow.details["bound"]["value"] == pytest.approx(truth, abs=0.05)
+    bound = flow.details["bound"]
+    noise = 3 * bound["standard_error"]
+    assert plain.details["bound"]["value"] < min(truth - 0.3, bound["value"] - noise)
+    assert abs(bound["value"] - truth) < 0.05 + noise
 
 
 @pytest.mark.slow

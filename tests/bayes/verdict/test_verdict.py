@@ -21,7 +21,7 @@ from latlas.core import Estimate
 from latlas.distributions.families import FullGaussian
 from latlas.sampling import Chains
 
-FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error")
+FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error", "spread")
 INFORM = ("engine", "pareto_k", "total_variation", "elbo_gap", "evidence_bracket", "chains", "divergences")
 
 
@@ -108,6 +108,14 @@ def test_sds_that_are_off_leave_the_means(gaussian, scale):
     checks, verdict = verdict_of(gaussian, loc, scale * factor)
     assert verdict.kind == "means only"
     assert "sd_error" in failed_of(checks)
+
+
+@pytest.mark.parametrize("scale", [0.3, 3.3])
+def test_sds_that_are_three_times_off_leave_nothing(gaussian, scale):
+    loc, factor = nearby_normal(3)
+    checks, verdict = verdict_of(gaussian, loc, scale * factor)
+    assert verdict.kind == "do not trust"
+    assert {"sd_error", "spread"} <= failed_of(checks)
 
 
 def test_one_sd_of_three_is_enough(gaussian):

@@ -17,6 +17,7 @@ from latlas.bayes.verdict._verdict import (
     MAX_MEAN_ERROR,
     MAX_RMS_MEAN_ERROR,
     MAX_SD_ERROR,
+    MAX_SPREAD_ERROR,
     Check,
     Verdict,
     judge,
@@ -249,5 +250,12 @@ def _moment_checks(reported, reference):
             MAX_SD_ERROR,
             sd < MAX_SD_ERROR,
             f"Its standard deviations are within {100 * sd:.0f} % of that estimate.",
+        ),
+        _check(
+            "spread",
+            sd,
+            MAX_SPREAD_ERROR,
+            sd < MAX_SPREAD_ERROR,
+            f"A standard deviation is {1 + sd:.1f} times the other one, too far off to measure a mean by.",
         ),
     ]

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
-from numpyro.diagnostics import effective_sample_size
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import EngineResult
@@ -19,7 +18,7 @@ from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import Moments
 from latlas.core import host_rng
 from latlas.distributions.families import AbstractApproximation, AbstractTransport, FullGaussian
-from latlas.stats import fixed_draws
+from latlas.stats import fixed_draws, smallest_effective_sample_size
 
 Correction = Literal["none", "importance", "chains", "linear response"]
 NUM_REPORTED = 4096
@@ -132,7 +131,10 @@ def of_chains(
 ) -> Posterior:
     """Draws of Markov chains, or particles, all alike."""
     if num_effective is None:
-        num_effective = float(np.min(effective_sample_size(draws))) if draws.ndim == 3 else float(len(draws))
+        # chains that are too short to tell are worth one draw
+        num_effective = (
+            max(smallest_effective_sample_size(draws), 1.0) if draws.ndim == 3 else float(len(draws))
+        )
     flat = density.unconstrained(draws.reshape(-1, draws.shape[-1]))
     return Posterior(density.target, flat, None, "chains", num_effective)
 

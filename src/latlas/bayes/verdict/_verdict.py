@@ -11,6 +11,7 @@ Kind = Literal["trust", "means only", "do not trust"]
 MAX_RMS_MEAN_ERROR = 0.1
 MAX_MEAN_ERROR = 0.2
 MAX_SD_ERROR = 0.15
+MAX_SPREAD_ERROR = 1.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def judge(checks: Sequence[Check], note: str = "") -> Verdict:
       nothing independent of the fit confirms it.
     - A failed `tails`: "do not trust". There may be no mean.
     - A failed `mean_error` or `max_mean_error`: "do not trust".
+    - A failed `spread`: "do not trust". Errors of means are told in sds, which then say nothing.
     - A failed `sd_error`: "means only".
     - Else "trust". All other checks inform; Pareto k among them, since it fails on fits that are right, and passes on
       fits whose draws all lie in the wrong place.
@@ -81,6 +83,7 @@ def judge(checks: Sequence[Check], note: str = "") -> Verdict:
             "tails",
             "mean_error",
             "max_mean_error",
+            "spread",
         )
         if n in failed
     ]

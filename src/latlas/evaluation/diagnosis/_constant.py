@@ -5,14 +5,16 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import lazy_loader
 import numpy as np
-import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import Example, num_examples
 from latlas.distributions import AbstractHead, AbstractScale, FixedScale, LearnedScale, Likelihood, Mixed
 from latlas.evaluation.diagnosis._residuals import spread_of_entries
 from latlas.evaluation.evidence._sampled_terms import Prepare, prepared
+
+optax = lazy_loader.load("optax")
 
 _STEPS = 300
 _LEARNING_RATE = 0.1

@@ -42,7 +42,8 @@ def flat_image_shape(items: np.ndarray) -> tuple[int, int] | None:
 def _are_grey(items: np.ndarray) -> bool:
     if not np.isfinite(items).all() or items.min() < 0:
         return False
-    return items.max() <= 1 or (items.max() <= MOST_BYTE and bool((items == np.round(items)).all()))
+    levels = items.max() <= MOST_BYTE and (items == np.round(items)).all()
+    return bool(items.max() <= 1 or levels)
 
 
 def _difference(items: np.ndarray, axis: int, distance: int) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -25,7 +25,7 @@ NAME_WIDTH = 1.1  # inches to the left of the images
 
 def traversal_figure(
     traversals: Float[np.ndarray, "latent steps ..."],
-    values: Sequence[float] | Float[np.ndarray, " steps"],
+    values: Sequence[float] | Real[np.ndarray, " steps"],
     *,
     kl_per_dimension: Float[np.ndarray, " latent"] | None = None,
     item_kind: str | None = None,
@@ -73,7 +73,7 @@ def traversal_figure(
 def save_traversals(
     path: str | Path,
     traversals: Float[np.ndarray, "latent steps ..."],
-    values: Sequence[float] | Float[np.ndarray, " steps"],
+    values: Sequence[float] | Real[np.ndarray, " steps"],
     *,
     kl_per_dimension: Float[np.ndarray, " latent"] | None = None,
     item_kind: str | None = None,
