@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from latlas.core import Estimate, RunDirectory
@@ -84,10 +85,10 @@ def constrained_fit(
     key: PRNGKeyArray,
     trainer: Trainer,
     model: PyTree,
-    data: PyTree[Array],
+    data: PyTree[Array | np.ndarray],
     constraints: Sequence[Constraint],
     *,
-    held_out: PyTree[Array] | None = None,
+    held_out: PyTree[Array | np.ndarray] | None = None,
     held_out_batch_size: int | None = None,
     control: ProportionalIntegral = CONTROL,
     slack: float = 0.02,

@@ -151,7 +151,7 @@ class Schedule(eqx.Module):
         except (TypeError, ValueError) as error:
             raise ValueError(f"The schedule {name} cannot be made of {arguments}: {error}") from error
 
-    def __call__(self, count: Int[Array, ""]) -> Scalar:
+    def __call__(self, count: int | Int[Array, ""]) -> Scalar:
         """The value at this update."""
         return getattr(optax.schedules, self.name)(**dict(self.arguments))(count)
 

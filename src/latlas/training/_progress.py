@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import time
-from io import StringIO
+from io import TextIOBase
 from typing import Any, TextIO
 
 import lazy_loader
@@ -85,7 +85,7 @@ class PlainProgress:
         seconds: between two lines; the last line is always written.
     """
 
-    def __init__(self, stream: TextIO | StringIO | None = None, seconds: float = 10.0) -> None:
+    def __init__(self, stream: TextIO | TextIOBase | None = None, seconds: float = 10.0) -> None:
         self.stream, self.seconds = stream or sys.stderr, seconds
         self._rate, self._written = _Rate(), None
 
@@ -119,7 +119,7 @@ class PlainProgress:
         self.stream.flush()
 
 
-def progress(stream: TextIO | StringIO | None = None) -> ProgressBar | PlainProgress:
+def progress(stream: TextIO | TextIOBase | None = None) -> ProgressBar | PlainProgress:
     """The progress callback that fits a stream: a bar on a terminal, plain lines elsewhere.
 
     Args:
