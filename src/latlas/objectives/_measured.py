@@ -17,7 +17,7 @@ from latlas.objectives._quantity import AbstractQuantity
 def measured(
     key: PRNGKeyArray,
     model: Any,
-    rows: PyTree[Array],
+    rows: PyTree[Array | np.ndarray],
     constrained: Constrained,
     *,
     batch_size: int | None = None,
