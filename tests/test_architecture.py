@@ -390,9 +390,15 @@ def test_importing_latlas_waits_for_neither_jax_nor_matplotlib():
 
 
 def test_an_atlas_waits_for_neither_matplotlib_nor_bayes_nor_a_device():
-    slow = {"matplotlib", "latlas.bayes", "blackjax"}
+    # lazy modules stand there before they are read, their own parts do not
+    slow = {"matplotlib", "latlas.bayes", "blackjax", "optax.contrib", "rich.live", "sklearn.datasets"}
     code = f"import latlas; latlas.Atlas; print(sorted({slow} & set(sys.modules)))"
     assert _printed(code + "\nfrom jax._src import xla_bridge; print(xla_bridge._backends)") == "[]\n{}"
+
+
+def test_a_lazy_import_leaves_the_garbage_collector_as_it_was():
+    code = "import gc, latlas; latlas.Atlas; on = gc.isenabled(); gc.disable(); latlas.bayes.fit; print(on, gc.isenabled())"
+    assert _printed(code) == "True False"
 
 
 def _tracked_files():

@@ -256,6 +256,7 @@ def _moment_checks(reported, reference):
             sd,
             MAX_SPREAD_ERROR,
             sd < MAX_SPREAD_ERROR,
-            f"A standard deviation is {1 + sd:.1f} times the other one, too far off to measure a mean by.",
+            f"The worst of its standard deviations is off by a factor of {1 + sd:.1f}; beyond {1 + MAX_SPREAD_ERROR} "
+            "they are no measure of errors of means.",
         ),
     ]

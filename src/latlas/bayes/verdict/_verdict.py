@@ -11,7 +11,7 @@ Kind = Literal["trust", "means only", "do not trust"]
 MAX_RMS_MEAN_ERROR = 0.1
 MAX_MEAN_ERROR = 0.2
 MAX_SD_ERROR = 0.15
-MAX_SPREAD_ERROR = 1.5
+MAX_SPREAD_ERROR = 1.5  # of sds that means are still measured in
 
 
 @dataclass(frozen=True)
