@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree, UInt32
 
 # one key, or one for each of several runs; JAX's older keys are two or four numbers
-Keys = Key[Array, "*keys"] | UInt32[Array, "*keys words"]
+Keys = Key[Array, "..."] | UInt32[Array, "... words"]
 
 
 class Best(eqx.Module):
@@ -23,7 +23,7 @@ class Best(eqx.Module):
 
 
 class Interval(eqx.Module):
-    """The steps since the last report.
+    """The steps since the last report; for several runs at once, of each.
 
     Attributes:
         sums: of the loss and its terms over these steps.
@@ -32,9 +32,9 @@ class Interval(eqx.Module):
             with the report.
     """
 
-    sums: dict[str, Float[Array, "*runs"]]
-    count: Int[Array, "*runs"]
-    reported: Int[Array, "*runs"]
+    sums: dict[str, Float[Array, "..."]]
+    count: Int[Array, "..."]
+    reported: Int[Array, "..."]
 
 
 class TrainState(eqx.Module):
@@ -55,7 +55,7 @@ class TrainState(eqx.Module):
     step: Int[Array, ""]
     key: Keys
     interval: Interval
-    bad_steps: Int[Array, "*runs"]
+    bad_steps: Int[Array, "..."]
     best: Best | None
 
 
