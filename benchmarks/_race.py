@@ -18,10 +18,14 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def child_variables(*, ours: bool = True) -> dict[str, str]:
-    """The environment variables of a child: this repository on the path, for our own also `src`."""
+    """The environment variables of a child: this repository on the path, for our own also `src`.
+
+    Python's bytecode is kept, as it is for a user: without it every start compiles our sources again.
+    """
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [*inherited, str(ROOT), str(ROOT / "src")] if ours else [str(ROOT)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 @dataclass(frozen=True)
