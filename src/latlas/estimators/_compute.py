@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar, Shaped
 
 from latlas.core import Example
 from latlas.models import AbstractLatentModel
@@ -20,7 +20,7 @@ _DRAWS_AT_ONCE = 10
 
 @eqx.filter_jit
 def posterior_moments(
-    model: AbstractLatentModel, x: Float[Array, "batch ..."]
+    model: AbstractLatentModel, x: Shaped[Array, "batch ..."]
 ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
     """Means and standard deviations of q(z | x)."""
 
@@ -42,7 +42,7 @@ def likelihood_means(
 @eqx.filter_jit
 def draws(
     model: AbstractLatentModel, key: PRNGKeyArray, index: Array, *, draw: bool
-) -> Float[Array, "batch ..."]:
+) -> Shaped[Array, "batch ..."]:
     """z ~ p(z), then x ~ p(x | z) or its mean; the draw of an index is the same whatever stands beside it."""
 
     def one(index):

@@ -47,7 +47,7 @@ def test_members_are_read_outside_of_the_float64_that_fitted_them():
         for q in jax.tree.map(np.asarray, fitted):  # of the host: all of it
             np.testing.assert_allclose(np.sqrt(np.diagonal(q.covariance)), [0.5, 2.0], rtol=1e-6)
             assert np.isfinite(q.sample(jr.key(0), 3)).all()
-            assert np.isfinite(q.log_prob(q.mean))
+            assert np.isfinite(q.log_prob(jnp.asarray(q.mean)))
             assert np.isfinite(q.entropy(jr.key(0)).value)
 
 

@@ -45,7 +45,7 @@ def _elsewhere(family, q, size=0.4):
 @each_family
 def test_a_family_starts_at_the_given_gaussian(family):
     start = member_near(family, diagonal_normal(LOC, SCALE)).distribution
-    z = LOC + SCALE * np.array([0.3, -1.0, 2.0], "f")
+    z = jnp.asarray(LOC + SCALE * np.array([0.3, -1.0, 2.0], "f"))
     np.testing.assert_allclose(start.log_prob(z), scipy_stats.norm.logpdf(z, LOC, SCALE).sum(), rtol=1e-5)
     np.testing.assert_allclose(start.mean, LOC, atol=1e-5)
     np.testing.assert_allclose(start.variance, SCALE**2, rtol=0.2 if "low" in type(family).__name__ else 1e-5)
@@ -57,7 +57,7 @@ def test_a_family_starts_at_the_given_gaussian(family):
 @each_family
 def test_init_is_the_standard_normal_for_every_key(family):
     q = family.init(jr.key(0), 3)
-    w = np.array([0.3, -1.0, 2.0], "f")
+    w = jnp.array([0.3, -1.0, 2.0])
     np.testing.assert_allclose(q.log_prob(w), scipy_stats.norm.logpdf(w).sum(), rtol=1e-5)
     assert q.dim == 3
     for one, other in zip(jax.tree.leaves(q), jax.tree.leaves(family.init(jr.key(1), 3)), strict=True):
@@ -79,7 +79,7 @@ def test_independent_coordinates_keep_the_standard_deviations_of_a_full_covarian
 
 @pytest.mark.parametrize("family", [FullRank(), CouplingFlow(2, 8, FullRank())], ids=["full", "flow"])
 def test_at_is_the_affine_map(family):
-    noise = np.array([0.3, -1.0, 2.0], "f")
+    noise = jnp.array([0.3, -1.0, 2.0])
     for factor in (Triangular(jnp.asarray(FACTOR)), Diagonal(jnp.asarray(SCALE))):
         affine = Affine(jnp.asarray(LOC), factor)
         np.testing.assert_allclose(family.at(affine).transport(noise), affine(noise), rtol=1e-5)
@@ -198,7 +198,7 @@ def test_a_step_of_one_means_the_same_in_every_unit_of_the_latent(family):
         jax.tree.map(lambda p, unit, step: p + unit * step, start, start.units, direction)
         for start in (q, in_other)
     )
-    noise = np.array([0.3, -1.0, 2.0], "f")
+    noise = jnp.array([0.3, -1.0, 2.0])
     np.testing.assert_allclose(there.transport(noise), other * here.transport(noise), rtol=1e-4)
     np.testing.assert_allclose(_gaussian(q).units.loc, jnp.exp(_gaussian(q).log_scale), rtol=1e-6)
     np.testing.assert_array_equal(_gaussian(q).units.log_scale, 1.0)

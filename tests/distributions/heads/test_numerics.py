@@ -33,11 +33,13 @@ LOGITS = np.concatenate([-np.logspace(4, -8, 60), [0.0], np.logspace(-8, 4, 60)]
 
 def test_kernels_are_as_precise_as_float32():
     e = np.concatenate([np.logspace(-30, -1, 50), np.linspace(0.1, 1, 50)]).astype(np.float32)
-    np.testing.assert_allclose(log1p_unit(e), np.log1p(e.astype(np.float64)), rtol=4e-7)
+    np.testing.assert_allclose(log1p_unit(jnp.asarray(e)), np.log1p(e.astype(np.float64)), rtol=4e-7)
     exact = LOGITS.astype(np.float64)
     inside = np.abs(exact) < 80
-    np.testing.assert_allclose(sigmoid(LOGITS)[inside], special.expit(exact)[inside], rtol=1e-5)
-    np.testing.assert_allclose(softplus(LOGITS)[inside], np.logaddexp(0, exact)[inside], rtol=1e-5)
+    np.testing.assert_allclose(sigmoid(jnp.asarray(LOGITS))[inside], special.expit(exact)[inside], rtol=1e-5)
+    np.testing.assert_allclose(
+        softplus(jnp.asarray(LOGITS))[inside], np.logaddexp(0, exact)[inside], rtol=1e-5
+    )
     np.testing.assert_allclose(
         softplus(inverse_softplus(jnp.array([1e-3, 1.0, 50.0]))), [1e-3, 1.0, 50.0], rtol=1e-5
     )

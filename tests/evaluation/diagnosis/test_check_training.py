@@ -1,7 +1,5 @@
 """Histories of sick and of sound runs, written by hand and with noise."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from latlas.evaluation.diagnosis._checks_of_run import (
     find_unstable_gradients,
 )
 from latlas.evaluation.diagnosis._history import Curves
+from latlas.evaluation.diagnosis._measurements import Measurements, OfTraining
 
 REPORTS = 60
 SEEDS = range(20)
@@ -47,7 +46,9 @@ def sound(seed, **changes):
 
 
 def find(check, reports):
-    return check(SimpleNamespace(training=SimpleNamespace(curves=Curves.of(reports))))
+    m = object.__new__(Measurements)  # these checks look at the training alone
+    object.__setattr__(m, "training", OfTraining(None, np.nan, Curves.of(reports)))
+    return check(m)
 
 
 CHECKS = (find_too_few_epochs, find_kl_underfitting, find_unstable_gradients)

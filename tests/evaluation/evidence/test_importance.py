@@ -148,7 +148,8 @@ def test_stored_bytes_are_prepared_as_in_training(ppca):
 def _estimates(log_evidence, standard_error, pareto_k=0.1):
     log_evidence, standard_error = np.array(log_evidence), np.array(standard_error)
     k = np.broadcast_to(pareto_k, log_evidence.shape)
-    return EvidencePerExample(log_evidence, standard_error, np.array([10.0, 20.0, 90.0]), k, 100)
+    effective = np.array([20.0]) if len(log_evidence) == 1 else np.array([10.0, 20.0, 90.0])
+    return EvidencePerExample(log_evidence, standard_error, effective, k, 100)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 _EXPORTED = 1000  # draws, unless another number is asked for
 
 
+@runtime_checkable
 class Findings(Protocol):
     """What every fit can tell, new or stored: see the properties of `Fit` of the same names."""
 

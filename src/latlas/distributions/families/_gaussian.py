@@ -35,6 +35,11 @@ class AbstractGaussian(AbstractPushforward, AbstractPosterior):
         return self.affine
 
     @property
+    @abc.abstractmethod
+    def units(self) -> "AbstractGaussian":
+        """How far a step of one goes in each parameter, in the place of the parameter."""
+
+    @property
     def dim(self) -> int:
         """n."""
         return self.loc.shape[0]
@@ -45,7 +50,7 @@ class AbstractGaussian(AbstractPushforward, AbstractPosterior):
         return self.loc
 
     @property
-    def variance(self) -> Float[Array, " n"]:
+    def variance(self) -> Float[Array | np.ndarray, " n"]:
         """The covariance's diagonal."""
         return jnp.square(self.affine.factor.row_norms)
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
@@ -39,7 +40,7 @@ class LowRankGaussian(AbstractTransport):
         return self.loc.shape[0]
 
     @property
-    def mean(self) -> Float[Array, " n"]:
+    def mean(self) -> Float[Array | np.ndarray, " n"]:
         """loc."""
         return self.loc
 

@@ -42,7 +42,7 @@ class MixtureApproximation(AbstractApproximation):
         return jax.nn.softmax(self.logits)
 
     @property
-    def mean(self) -> Float[Array, " n"]:
+    def mean(self) -> Float[Array | np.ndarray, " n"]:
         """The weighted mean of the components' means."""
         return self.weights @ self.components.loc
 

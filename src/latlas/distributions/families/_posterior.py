@@ -5,7 +5,6 @@ one latent does.
 """
 
 import abc
-from typing import Self
 
 import equinox as eqx
 import jax.random as jr
@@ -31,7 +30,7 @@ class AbstractPosterior(AbstractTransport):
 
     @property
     @abc.abstractmethod
-    def units(self) -> Self:
+    def units(self) -> "AbstractPosterior":
         """How far a step of one goes in each parameter, in the place of the parameter.
 
         A mean moves in standard deviations and what has no unit by one, so that one learning rate serves latents of

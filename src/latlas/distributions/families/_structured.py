@@ -43,7 +43,7 @@ class ConditionalGaussian(AbstractTransport):
         return self.loc.shape[0]
 
     @property
-    def mean(self) -> Float[Array, " n"]:
+    def mean(self) -> Float[Array | np.ndarray, " n"]:
         """Exact: the noise's mean is zero whatever its scale, so means follow the linear part alone."""
         return self._down(lambda w: self._given(w)[0])
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar, Shaped
 
 from latlas.core import Example, num_examples
 from latlas.distributions import has_closed_form, kl_divergence
@@ -36,7 +36,7 @@ class OfDraws(eqx.Module):
     """
 
     sampling: Sampling
-    spread: PyTree[Float[np.ndarray, "..."]] | None
+    spread: PyTree[Float[Array | np.ndarray, "..."]] | None
     with_prior: bool = eqx.field(static=True)
 
     def __call__(self, key: PRNGKeyArray, model: Any, example: Example) -> dict[str, PyTree[Array]]:
@@ -143,7 +143,7 @@ class Between(eqx.Module):
         prepare: as in training.
     """
 
-    draws: PyTree[Float[Array, "examples ..."]]
+    draws: PyTree[Shaped[Array | np.ndarray, "examples ..."]]
     prepare: Prepare | None
 
     def __call__(self, args: tuple, row: tuple[Array, Example]) -> dict[str, Array]:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import Example
@@ -53,7 +54,7 @@ def parts(likelihood: Any, x: PyTree, observed: PyTree | None, spread: PyTree) -
 def spread_of_entries(batch: Example) -> PyTree[Float[Array, "..."]]:
     """Standard deviation of each entry of x over the examples; zero where it is constant or never observed."""
 
-    def of(x: Array, observed: Array) -> Array:
+    def of(x: Array | np.ndarray, observed: Array | np.ndarray) -> Array:
         x = jnp.where(observed, x, 0).astype(jnp.float32)
         count = jnp.maximum(jnp.sum(observed, axis=0), 1)
         mean = jnp.sum(x, axis=0) / count

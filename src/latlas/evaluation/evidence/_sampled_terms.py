@@ -1,7 +1,7 @@
 """What every evaluation is made of: the terms of log p(x, z) - log q(z) at many draws of z, in chunks."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from latlas.core import Example, Progress, map_rows, num_examples
 from latlas.models import AbstractLatentModel
+
+Row = TypeVar("Row", bound=PyTree)
 
 # draws between two calls of a progress callback: seconds on one core for a network of usual size
 _DRAWS_PER_CALL = 500_000
@@ -98,8 +100,11 @@ class _OfExample(eqx.Module):
         return self.fn(jr.split(key)[0], model, prepared(self.prepare, key, example))
 
 
-def prepared(prepare: Prepare | None, key: PRNGKeyArray, example: Example) -> Example:
-    """One example as training would see it; the draws of its latents have the other half of the key."""
+def prepared(prepare: Prepare | None, key: PRNGKeyArray, example: Row) -> Row:
+    """One example, by itself or with what goes with it, as training would see it.
+
+    The draws of its latents have the other half of the key.
+    """
     if prepare is None:
         return example
     one = prepare(jr.split(key)[1], jax.tree.map(lambda leaf: leaf[None], example))
