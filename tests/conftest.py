@@ -31,9 +31,9 @@ gc.set_threshold(20_000, 20, 20)
 
 # Annotations, shapes included, are checked at every call of what is defined in these folders, also while a program is
 # traced. An int is a float, as everywhere in Python's typing. It costs a process about five seconds, to compile the checks.
-# Left out: `estimators`, which scikit-learn's checks hand wrong types on purpose, `cli`, whose parser reads the functions that
-# it is given, and `bayes`, some of whose tests still break annotations.
-CHECKED = "core stats networks models sampling latent training data objectives report distributions evaluation".split()
+# Left out: `estimators`, which scikit-learn's checks hand wrong types on purpose, and `cli`, whose parser reads its
+# functions.
+CHECKED = "core stats networks models sampling latent training data objectives report distributions evaluation bayes".split()
 jaxtyping.install_import_hook(
     [f"latlas.{folder}" for folder in CHECKED],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",

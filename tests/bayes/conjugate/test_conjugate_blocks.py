@@ -1,6 +1,7 @@
 """Conjugate pairs against quadrature, SciPy and each other."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -22,7 +23,8 @@ def test_evidence_and_posterior_are_those_of_quadrature(name):
     with jax.enable_x64(True):
 
         def density(parameter):
-            log_joint = block.prior().log_prob(parameter) + block.likelihood(parameter).log_prob(data).sum()
+            likelihood = block.likelihood(jnp.asarray(parameter))
+            log_joint = block.prior().log_prob(parameter) + likelihood.log_prob(data).sum()
             return float(np.exp(log_joint))
 
         total = integrate.quad(density, *support, epsabs=0, epsrel=1e-6)[0]
@@ -37,8 +39,10 @@ def test_evidence_of_categories_is_that_of_scipy():
     first, second = np.array([1, 2, 3]), np.array([4, 0, 2])
     want = stats.dirichlet_multinomial([0.5, 1, 2], 6).logpmf(first)
     want += stats.dirichlet_multinomial([1.5, 3, 5], 6).logpmf(second)
-    assert block.log_evidence([first, second]) == pytest.approx(want, abs=1e-9)
-    np.testing.assert_array_equal(block.exact_posterior([first, second]).concentration, [5.5, 3.0, 7.0])
+    assert block.log_evidence(np.stack([first, second])) == pytest.approx(want, abs=1e-9)
+    np.testing.assert_array_equal(
+        block.exact_posterior(np.stack([first, second])).concentration, [5.5, 3.0, 7.0]
+    )
     np.testing.assert_array_equal(block.prior().concentration, [0.5, 1.0, 2.0])
     assert block.likelihood(np.full(3, 1 / 3)).total_count == 6
 
@@ -51,8 +55,8 @@ def test_evidence_of_categories_is_that_of_scipy():
         (GammaPoisson(), [0.5], "such as 0.5"),
         (NormalNormal(), [np.nan], "NaN"),
         (NormalNormal(), [], "at least 1"),
-        (DirichletMultinomial([1, 1], 2), [[1, 1, 0]], "2 categories"),
-        (DirichletMultinomial([1, 1], 2), [[1, 2]], "sum to 3"),
+        (DirichletMultinomial(np.ones(2), 2), [[1, 1, 0]], "2 categories"),
+        (DirichletMultinomial(np.ones(2), 2), [[1, 2]], "sum to 3"),
     ],
 )
 def test_impossible_observations_are_refused(block, data, words):

@@ -1,6 +1,7 @@
 """The Gaussian mixture against closed forms, draws and scikit-learn."""
 
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
@@ -116,10 +117,10 @@ def test_the_mixture_that_made_the_data_is_recovered():
 def as_ours(theirs):
     """q of a fitted BayesianGaussianMixture, whose covariances are those of W^-1 over nu."""
     nu = theirs.degrees_of_freedom_
-    components = NormalWishart(
-        theirs.means_, theirs.mean_precision_, nu, theirs.covariances_ * nu[:, None, None]
-    )
-    return GaussianMixturePosterior(DirichletWeights(theirs.weight_concentration_), components)
+    factors = (theirs.means_, theirs.mean_precision_, nu, theirs.covariances_ * nu[:, None, None])
+    with jax.enable_x64(True):
+        weights = DirichletWeights(jnp.asarray(theirs.weight_concentration_))
+        return GaussianMixturePosterior(weights, NormalWishart(*map(jnp.asarray, factors)))
 
 
 @pytest.mark.slow

@@ -72,8 +72,8 @@ def test_whitening_twice_is_the_composition(plain, rows):
     with jax.enable_x64(True):
         twice = plain.whitened(outer).whitened(inner)
         composed = Composed(outer, inner)
-        expected = np.array([composed(w) for w in rows])
-        shift = float(composed.log_det(rows[0]))
+        expected = np.array([composed(jnp.asarray(w)) for w in rows])
+        shift = float(composed.log_det(jnp.asarray(rows[0])))
         np.testing.assert_allclose([twice.coordinates(w) for w in rows], expected, rtol=1e-12)
     np.testing.assert_allclose(twice.unconstrained(rows), expected, rtol=1e-12)
     np.testing.assert_allclose(twice.value(rows), closed_form(expected)[0] + shift, rtol=1e-12)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from latlas.bayes import both_faces, from_log_density
+from latlas.bayes.densities import Density
 from latlas.core import RequestError
 from latlas.distributions.families import MeanField
 from latlas.report import save_faces
@@ -84,9 +85,7 @@ def test_figures_are_drawn(correlated, bimodal, tmp_path):
 
 
 def test_a_third_dimension_is_refused(correlated, tmp_path):
-    class Wide:
-        dim = 3
-
-    wide = type(correlated)(**{**vars(correlated), "density": Wide()})
+    three = Density(target(lambda w: -jnp.sum(w**2), 3))
+    wide = type(correlated)(**{**vars(correlated), "density": three})
     with pytest.raises(RequestError, match="3 dimensions"):
         save_faces(tmp_path / "three.png", wide)

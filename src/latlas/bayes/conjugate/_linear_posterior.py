@@ -79,7 +79,7 @@ class LinearRegressionPosterior(AbstractConjugatePosterior):
 
     @numpy_in_float64
     def sample_predictive(
-        self, key: PRNGKeyArray, x: Float[Array, "rows features"], num_samples: int
+        self, key: PRNGKeyArray, x: Float[Array | np.ndarray, "rows features"], num_samples: int
     ) -> Float[np.ndarray, "samples rows"]:
         """Draws of new targets, noise included; the rows of one draw share their weights.
 
@@ -100,7 +100,7 @@ class LinearRegressionPosterior(AbstractConjugatePosterior):
         parameter_key, noise_key = jr.split(key)
         draws = self.sample(parameter_key, num_samples)
         noise = jr.normal(noise_key, (num_samples, len(rows)), float)
-        return draws["weights"] @ rows.T + noise / np.sqrt(draws["noise_precision"])[:, None]
+        return np.asarray(draws["weights"] @ rows.T + noise / np.sqrt(draws["noise_precision"])[:, None])
 
     def log_likelihood(self, problem: PyTree) -> Float[Array, ""]:
         """E_q[log p(y | x, w, tau)] in nats.

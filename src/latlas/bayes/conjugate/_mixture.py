@@ -79,7 +79,9 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         return {name: np.asarray(values) for name, values in draws.items()}
 
     @numpy_in_float64
-    def predict_proba(self, x: Float[Array, "rows features"]) -> Float[np.ndarray, "rows num_components"]:
+    def predict_proba(
+        self, x: Float[Array | np.ndarray, "rows features"]
+    ) -> Float[np.ndarray, "rows num_components"]:
         """q(z): each component's responsibility for each row.
 
         Args:
@@ -91,7 +93,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         return np.asarray(jax.nn.softmax(self.log_joint(self._rows(x)), -1))
 
     @numpy_in_float64
-    def predict(self, x: Float[Array, "rows features"]) -> Int[np.ndarray, " rows"]:
+    def predict(self, x: Float[Array | np.ndarray, "rows features"]) -> Int[np.ndarray, " rows"]:
         """The component that is most responsible for each row.
 
         Args:
@@ -100,7 +102,7 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         return np.asarray(jnp.argmax(self.log_joint(self._rows(x)), -1))
 
     @numpy_in_float64
-    def log_prob(self, x: Float[Array, "rows features"]) -> Float[np.ndarray, " rows"]:
+    def log_prob(self, x: Float[Array | np.ndarray, "rows features"]) -> Float[np.ndarray, " rows"]:
         """Log density of each row under the predictive distribution, in nats.
 
         Args:
@@ -110,13 +112,13 @@ class GaussianMixturePosterior(AbstractConjugatePosterior):
         weights = jnp.log(self.weight_factor.mean())
         return np.asarray(jax.nn.logsumexp(weights + self.components.predictive().log_prob(rows), -1))
 
-    def log_joint(self, x: Float[Array, "rows features"]) -> Float[Array, "rows num_components"]:
+    def log_joint(self, x: Float[Array | np.ndarray, "rows features"]) -> Float[Array, "rows num_components"]:
         """E_q[log p(x, z)] of each row and component: logits of q(z) (Bishop 10.46).
 
         Args:
             x: rows of the features that were fitted.
         """
-        return self.weight_factor.expected_log() + self.components.expected_log_prob(x)
+        return self.weight_factor.expected_log() + self.components.expected_log_prob(jnp.asarray(x))
 
     def _rows(self, x):
         array, features = finite_array("x", x, 2), self.components.loc.shape[-1]
@@ -182,7 +184,7 @@ class GaussianMixture(AbstractConjugateModel):
         self.weights = weights
 
     @numpy_in_float64
-    def prepare(self, data: Float[Array, "rows features"]) -> PyTree:
+    def prepare(self, data: Float[Array | np.ndarray, "rows features"]) -> PyTree:
         """The rows and the prior of all components.
 
         Args:

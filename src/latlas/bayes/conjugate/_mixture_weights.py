@@ -74,8 +74,8 @@ class StickBreakingWeights(AbstractMixtureWeights):
         left: its second parameter.
     """
 
-    broken: Float[Array, " components-1"]
-    left: Float[Array, " components-1"]
+    broken: Float[Array, " shares"]
+    left: Float[Array, " shares"]
 
     def updated(self, counts):
         after = jnp.cumsum(counts[::-1])[::-1][1:]

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 import numpyro.distributions as dist
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
@@ -36,7 +37,9 @@ class NormalGammaRegression(AbstractConjugateModel):
         )
 
     @numpy_in_float64
-    def prepare(self, data: tuple[Float[Array, "rows features"], Float[Array, " rows"]]) -> PyTree:
+    def prepare(
+        self, data: tuple[Float[Array | np.ndarray, "rows features"], Float[Array | np.ndarray, " rows"]]
+    ) -> PyTree:
         """The data as a triangular system of the same squared errors.
 
         Args:
@@ -91,7 +94,9 @@ class NormalGammaRegression(AbstractConjugateModel):
         return posterior.log_likelihood(problem) + log_prior + posterior.weight_entropy() - kl
 
     @numpy_in_float64
-    def log_evidence(self, data: tuple[Float[Array, "rows features"], Float[Array, " rows"]]) -> float:
+    def log_evidence(
+        self, data: tuple[Float[Array | np.ndarray, "rows features"], Float[Array | np.ndarray, " rows"]]
+    ) -> float:
         """Log p(y | x), exact, in nats.
 
         Args:

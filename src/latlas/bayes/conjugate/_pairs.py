@@ -77,7 +77,7 @@ class NormalNormal(AbstractConjugateBlock):
         """Normal(loc, scale)."""
         return dist.Normal(self.loc, self.scale)
 
-    def likelihood(self, parameter: Float[Array, ""]) -> dist.Normal:
+    def likelihood(self, parameter: Float[Array | np.ndarray, ""]) -> dist.Normal:
         """Normal(parameter, noise_scale).
 
         Args:
@@ -86,7 +86,7 @@ class NormalNormal(AbstractConjugateBlock):
         return dist.Normal(parameter, self.noise_scale)
 
     @numpy_in_float64
-    def exact_posterior(self, data: Float[Array, " rows"]) -> dist.Normal:
+    def exact_posterior(self, data: Float[Array | np.ndarray, " rows"]) -> dist.Normal:
         """The mean's, a Normal.
 
         Args:
@@ -98,7 +98,7 @@ class NormalNormal(AbstractConjugateBlock):
         return dist.Normal(loc, precision**-0.5)
 
     @numpy_in_float64
-    def log_evidence(self, data: Float[Array, " rows"]) -> float:
+    def log_evidence(self, data: Float[Array | np.ndarray, " rows"]) -> float:
         """Log density of a Normal whose observations all covary by the prior's variance.
 
         Args:
@@ -132,7 +132,7 @@ class BetaBinomial(AbstractConjugateBlock):
         """Beta(concentration1, concentration0)."""
         return dist.Beta(self.concentration1, self.concentration0)
 
-    def likelihood(self, parameter: Float[Array, ""]) -> dist.Distribution:
+    def likelihood(self, parameter: Float[Array | np.ndarray, ""]) -> dist.Distribution:
         """Binomial(total_count, parameter).
 
         Args:
@@ -141,7 +141,7 @@ class BetaBinomial(AbstractConjugateBlock):
         return dist.Binomial(self.total_count, probs=parameter)
 
     @numpy_in_float64
-    def exact_posterior(self, data: Int[Array, " rows"]) -> dist.Beta:
+    def exact_posterior(self, data: Int[Array | np.ndarray, " rows"]) -> dist.Beta:
         """The probability's, a Beta.
 
         Args:
@@ -151,7 +151,7 @@ class BetaBinomial(AbstractConjugateBlock):
         return dist.Beta(self.concentration1 + np.sum(y), self.concentration0 + np.sum(self.total_count - y))
 
     @numpy_in_float64
-    def log_evidence(self, data: Int[Array, " rows"]) -> float:
+    def log_evidence(self, data: Int[Array | np.ndarray, " rows"]) -> float:
         """Sum of beta-binomial log densities, each given the observations before.
 
         Args:
@@ -182,7 +182,7 @@ class GammaPoisson(AbstractConjugateBlock):
         """Gamma(concentration, rate)."""
         return dist.Gamma(self.concentration, self.rate)
 
-    def likelihood(self, parameter: Float[Array, ""]) -> dist.Poisson:
+    def likelihood(self, parameter: Float[Array | np.ndarray, ""]) -> dist.Poisson:
         """Poisson(parameter).
 
         Args:
@@ -191,7 +191,7 @@ class GammaPoisson(AbstractConjugateBlock):
         return dist.Poisson(parameter)
 
     @numpy_in_float64
-    def exact_posterior(self, data: Int[Array, " rows"]) -> dist.Gamma:
+    def exact_posterior(self, data: Int[Array | np.ndarray, " rows"]) -> dist.Gamma:
         """The rate's, a Gamma.
 
         Args:
@@ -201,7 +201,7 @@ class GammaPoisson(AbstractConjugateBlock):
         return dist.Gamma(self.concentration + np.sum(y), self.rate + len(y))
 
     @numpy_in_float64
-    def log_evidence(self, data: Int[Array, " rows"]) -> float:
+    def log_evidence(self, data: Int[Array | np.ndarray, " rows"]) -> float:
         """Sum of gamma-Poisson log densities, each given the observations before.
 
         Args:
@@ -234,7 +234,7 @@ class DirichletMultinomial(AbstractConjugateBlock):
         """Dirichlet(concentration)."""
         return dist.Dirichlet(self.concentration)
 
-    def likelihood(self, parameter: Float[Array, " categories"]) -> dist.Distribution:
+    def likelihood(self, parameter: Float[Array | np.ndarray, " categories"]) -> dist.Distribution:
         """Multinomial(total_count, parameter).
 
         Args:
@@ -243,7 +243,7 @@ class DirichletMultinomial(AbstractConjugateBlock):
         return dist.Multinomial(self.total_count, probs=parameter)
 
     @numpy_in_float64
-    def exact_posterior(self, data: Int[Array, "rows categories"]) -> dist.Dirichlet:
+    def exact_posterior(self, data: Int[Array | np.ndarray, "rows categories"]) -> dist.Dirichlet:
         """The probabilities', a Dirichlet.
 
         Args:
@@ -252,7 +252,7 @@ class DirichletMultinomial(AbstractConjugateBlock):
         return dist.Dirichlet(self.concentration + np.sum(self._rows(data), 0))
 
     @numpy_in_float64
-    def log_evidence(self, data: Int[Array, "rows categories"]) -> float:
+    def log_evidence(self, data: Int[Array | np.ndarray, "rows categories"]) -> float:
         """Sum of Dirichlet-multinomial log densities, each given the observations before.
 
         Args:

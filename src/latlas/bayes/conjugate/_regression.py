@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 from jax.scipy.special import digamma
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
@@ -44,7 +45,9 @@ class LinearRegression(AbstractConjugateModel):
         )
 
     @numpy_in_float64
-    def prepare(self, data: tuple[Float[Array, "rows features"], Float[Array, " rows"]]) -> PyTree:
+    def prepare(
+        self, data: tuple[Float[Array | np.ndarray, "rows features"], Float[Array | np.ndarray, " rows"]]
+    ) -> PyTree:
         """The data as a triangular system of the same squared errors.
 
         Args:
@@ -69,7 +72,7 @@ class LinearRegression(AbstractConjugateModel):
         first = LinearRegressionPosterior(
             loc=jnp.zeros(features),
             precision_tril=jnp.eye(features),
-            noise_concentration=problem.num_rows / 2 + self.noise_concentration,
+            noise_concentration=jnp.asarray(problem.num_rows / 2 + self.noise_concentration),
             noise_rate=squares / 2 + self.noise_rate,
             weight_concentration=zeros + 1.0,
             weight_rate=zeros + 1.0,
@@ -96,7 +99,7 @@ class LinearRegression(AbstractConjugateModel):
         return LinearRegressionPosterior(
             loc=loc,
             precision_tril=tril,
-            noise_concentration=self.noise_concentration + problem.num_rows / 2,
+            noise_concentration=jnp.asarray(self.noise_concentration + problem.num_rows / 2),
             noise_rate=self.noise_rate + (errors + spread) / 2,
             weight_concentration=jnp.full(each.shape, self.weight_concentration + count / 2),
             weight_rate=self.weight_rate + each / 2,

@@ -98,7 +98,9 @@ def _run(model, problem, start, keys, batch_size, steps):
     def step(state, batch):
         topics, gammas, t = state
         chunk = (words[batch], counts[batch], gammas[batch])
-        fitted, expected = fit_chunk(chunk, expected_words(topics), problem.alpha, _PASSES, _CHANGE)
+        fitted, expected = fit_chunk(
+            chunk, expected_words(topics), jnp.asarray(problem.alpha), _PASSES, _CHANGE
+        )
         target = jnp.zeros(topics.T.shape).at[chunk[0]].add(expected).T * (num_documents / batch_size)
         rate = (t + delay) ** -forgetting
         topics = (1 - rate) * topics + rate * (problem.eta + target)

@@ -110,7 +110,7 @@ class LatentDirichletPosterior(AbstractConjugatePosterior):
 
     topic_concentration: Float[Array, "topics words"]
     doc_concentration: Float[Array, "documents topics"]
-    prior_concentration: Float[Array, ""]
+    prior_concentration: Float[Array | np.ndarray, ""]
 
     @property
     @numpy_in_float64
@@ -135,7 +135,7 @@ class LatentDirichletPosterior(AbstractConjugatePosterior):
         topic_key, document_key = jr.split(key)
         topics = dist.Dirichlet(self.topic_concentration).sample(topic_key, (num_samples,))
         proportions = dist.Dirichlet(self.doc_concentration).sample(document_key, (num_samples,))
-        return {"topics": topics, "proportions": proportions}
+        return {"topics": np.asarray(topics), "proportions": np.asarray(proportions)}
 
     @numpy_in_float64
     def transform(self, counts: PyTree) -> Float[np.ndarray, "documents topics"]:
@@ -318,7 +318,7 @@ def fit_chunk(
 
 
 def _through_documents(problem, gammas, words, num_passes, change):
-    documents, alpha = problem.documents, problem.alpha
+    documents, alpha = problem.documents, jnp.asarray(problem.alpha)
 
     def one(counts_of_topics, chunk):
         fitted, expected = fit_chunk(chunk, words, alpha, num_passes, change)

@@ -78,12 +78,12 @@ class Density:
             return self._unwhitened(w)
         return self._on_batches(_unconstrained, w, counts=0)
 
-    def value(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
+    def value(self, w: Float[np.ndarray, "b n"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
         """log p~ of each row in nats; as it comes, perhaps nan."""
         return self._on_batches(_value, w) + self._shift
 
     def value_and_grad(
-        self, w: Float[np.ndarray, "b n"]
+        self, w: Float[np.ndarray, "b n"] | Float[np.ndarray, " n"]
     ) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b n"]]:
         """log p~ and its gradient with respect to w, of each row."""
         value, grad = self._on_batches(_value_and_grad, w)
@@ -92,7 +92,7 @@ class Density:
                 grad = self.affine.factor.transpose_times(grad)
         return value + self._shift, grad
 
-    def hessian(self, w: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n n"]:
+    def hessian(self, w: Float[np.ndarray, "b n"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, "b n n"]:
         """Second derivatives of log p~ with respect to w, of each row."""
         hessian = self._on_batches(_hessian, w, counts=self.dim)
         if self.affine is None:

@@ -64,7 +64,7 @@ class BatchAndMatch(AbstractEngine):
                 scale, scale_before = (np.sqrt(np.diagonal(s[1])) for s in (settled, previous))
                 moved = np.max(np.abs(settled[0] - previous[0]) / scale)
                 stretched = np.max(np.abs(np.log(scale / scale_before)))
-                converged = moved < 0.25 * tolerance and stretched < 0.5 * tolerance
+                converged = bool(moved < 0.25 * tolerance and stretched < 0.5 * tolerance)
             previous = settled
         assert previous is not None  # there is one round at least
         loc, covariance = previous

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -19,63 +18,6 @@ from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 
 _EXPORTED = 1000  # draws, unless another number is asked for
-
-
-@runtime_checkable
-class Findings(Protocol):
-    """What every fit can tell, new or stored: see the properties of `Fit` of the same names."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether to believe the fit."""
-        ...
-
-    @property
-    def diagnosis(self) -> tuple[Check, ...]:
-        """Every check behind the verdict."""
-        ...
-
-    @property
-    def elbo(self) -> Estimate:
-        """Of the approximation, in nats."""
-        ...
-
-    @property
-    def log_evidence(self) -> Evidence:
-        """By importance sampling, in nats."""
-        ...
-
-    @property
-    def pareto_k(self) -> float:
-        """Tail shape of the importance weights."""
-        ...
-
-    @property
-    def num_evaluations(self) -> int:
-        """Gradient evaluations."""
-        ...
-
-    @property
-    def draws(self) -> dict[str, np.ndarray] | None:
-        """Those that were stored; None where as many can be drawn as are asked for."""
-        ...
-
-    @property
-    def in_memory(self) -> "Fresh":
-        """What only the process has that fitted."""
-        ...
-
-    def summary(self) -> dict[str, dict[str, float]]:
-        """mean, sd, q05, q50, q95 and mcse of every entry of every parameter."""
-        ...
-
-    def sample(self, key: PRNGKeyArray, num_draws: int) -> PyTree[np.ndarray]:
-        """Draws of the parameters."""
-        ...
-
-    def groups(self, num_draws: int | None) -> Groups:
-        """What `to_datatree` takes, with so many draws; None: as many as there are, or 1,000."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,3 +180,8 @@ class Stored:
     def groups(self, num_draws: int | None) -> Groups:
         """The posterior: all stored draws, or the first of them."""
         return {"posterior": {name: array[:num_draws] for name, array in self.draws.items()}}
+
+
+Findings = (
+    Fresh | Stored
+)  # what every fit can tell, new or stored: see the properties of `Fit` of the same names

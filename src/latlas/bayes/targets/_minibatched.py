@@ -72,7 +72,7 @@ class MinibatchTarget(AbstractStochasticTarget):
             yield self.source.read(slice(start, start + CHUNK)), weight
         yield self.source.read(slice(0, 0)), 1.0 - len(starts) * weight
 
-    def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
+    def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array | np.ndarray]) -> Scalar:
         """log prior + (rows of the data / rows of the batch) times the batch's log likelihood + log determinant."""
         likelihood = jnp.sum(self.log_likelihood(self.constrain(u), _in_float64(batch)))
         return self.prior.log_density(u) + self.num_rows / self.batch_size * likelihood

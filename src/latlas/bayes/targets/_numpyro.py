@@ -164,7 +164,7 @@ def _params(key, model, arguments, anatomy):
         return {}
     args, kwargs = call_of(model, arguments.data)
     record = handlers.trace(handlers.seed(model, key)).get_trace(*args, **kwargs)
-    return {name: record[name]["value"] for name in anatomy.params}
+    return {name: jax.numpy.asarray(record[name]["value"]) for name in anatomy.params}
 
 
 def _refuse_what_does_not_run(target, start):

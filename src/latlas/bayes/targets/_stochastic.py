@@ -28,7 +28,7 @@ class AbstractStochasticTarget(AbstractTarget):
         """What `log_density_on` needs for one estimate; runs on the host and may read from a file."""
 
     @abc.abstractmethod
-    def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array]) -> Scalar:
+    def log_density_on(self, u: Float[Array, " n"], batch: PyTree[Array | np.ndarray]) -> Scalar:
         """Unbiased estimate in nats of `log_density(u)`, traceable; the likelihood is scaled to all the data."""
 
     @abc.abstractmethod
@@ -52,7 +52,7 @@ class FixedBatches(AbstractTarget):
     """
 
     target: AbstractStochasticTarget
-    batches: PyTree[Array]
+    batches: PyTree[Array | np.ndarray]
 
     @classmethod
     def drawn(

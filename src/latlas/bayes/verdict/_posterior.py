@@ -65,7 +65,9 @@ class Posterior:
         )
         values = jax.tree.map(np.asarray, constrained(self.target, self.draws))
         mean = jax.tree.map(lambda v: np.tensordot(weights, v, 1), values)
-        sd = jax.tree.map(lambda v, m: np.sqrt(np.tensordot(weights, (v - m) ** 2, 1)), values, mean)
+        sd = jax.tree.map(
+            lambda v, m: np.asarray(np.sqrt(np.tensordot(weights, (v - m) ** 2, 1))), values, mean
+        )
         return mean, sd
 
     def mean_of(self, function: Callable[[PyTree[Array]], PyTree[Array]]) -> PyTree[np.ndarray]:
