@@ -75,7 +75,7 @@ class AnchoredBatches(AbstractTarget):
         """Of the stochastic target."""
         return self.few.constrain(u)
 
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+    def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """Of the stochastic target."""
         return self.few.suspects(u)
 

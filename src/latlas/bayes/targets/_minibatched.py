@@ -107,7 +107,7 @@ class MinibatchTarget(AbstractStochasticTarget):
         """The parameters that the user's functions take."""
         return self.prior.constrain(u)
 
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+    def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """None: the rows may be too many to look through."""
         return Suspects()
 

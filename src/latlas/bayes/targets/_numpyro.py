@@ -57,7 +57,7 @@ class AbstractNumPyroTarget(AbstractTarget):
         """Latent sites in the model's order, then the deterministic ones that no summed-out site decides about."""
         return self.program.constrain(u, self.program.all_rows())
 
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+    def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """Holes in the data, and sites with a log density that is not finite."""
         return _suspects(self.program, u)
 

@@ -85,6 +85,6 @@ class FixedBatches(AbstractTarget):
         """Of the stochastic target."""
         return self.target.constrain(u)
 
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+    def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """Of the stochastic target."""
         return self.target.suspects(u)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.transforms import Transform
 
@@ -56,7 +57,7 @@ class AbstractTarget(eqx.Module):
         """The user's parameters at `u`, under their own names and in their own space."""
 
     @abc.abstractmethod
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+    def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """What may explain that the log density at `u` is not finite."""
 
 
@@ -103,7 +104,7 @@ class DensityTarget(AbstractTarget):
         """The parameters that the user's function takes."""
         return constrained(self.bijections, self.layout.unravel(u))[0]
 
-    def suspects(self, u: Float[Array, " n"]) -> Suspects:
+    def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """Holes in the data."""
         return Suspects(() if self.data is None else holes_of(self.data))
 

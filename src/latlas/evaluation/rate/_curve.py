@@ -297,7 +297,7 @@ def _plain(value: np.ndarray | None) -> list | None:
 
 def gaussian_rate_distortion(
     betas: Betas,
-    eigenvalues: Float[np.ndarray, " features"],
+    eigenvalues: Float[np.ndarray, " features"] | Sequence[float],
     noise_scale: float,
     latent_dim: int | None = None,
 ) -> RateDistortionCurve:
