@@ -8,6 +8,7 @@ BENCHMARKS = {
     "speed": ("W1: seconds per training epoch beside PyTorch, Pyro and pythae", "10 min", False),
     "evidence_speed": ("W4: importance-weighted log p(x), beside PyTorch", "3 min", False),
     "startup": ("import, --help, start to first step, second fit", "1 min", True),
+    "checkouts": ("W1, W4, W3 and start-up of this checkout beside another one", "15 min", False),
     "exact": ("fits and bounds against closed forms", "1 min", True),
     "annealing": ("annealed log p(x): speed against its products, agreement with IWAE", "1 to 25 min", False),
     "faults": ("kills, signals and resumes", "10 min", False),

@@ -17,13 +17,14 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def child_variables(*, ours: bool = True) -> dict[str, str]:
-    """The environment variables of a child: this repository on the path, for our own also `src`.
+def child_variables(*, ours: bool = True, root: Path = ROOT) -> dict[str, str]:
+    """The environment variables of a child: this repository on the path, for our own also `src`; or another checkout.
 
     Python's bytecode is kept, as it is for a user: without it every start compiles our sources again.
     """
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    paths = [*inherited, str(ROOT), str(ROOT / "src")] if ours else [str(ROOT)]
+    own = [str(root), str(root / "src")]
+    paths = [*own, *inherited] if ours else [str(root)]
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
@@ -37,6 +38,8 @@ class Contender:
         module: module below `benchmarks` that calls `serve`, such as `peers.w1_torch`.
         environment: name of a peer's environment; empty for the interpreter that runs the race.
         arguments: command line of the module.
+        variables: of the environment, beside those of every child.
+        root: the checkout that it runs.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Contender:
     environment: str = ""
     arguments: Sequence[str] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    root: Path = ROOT
 
     def start(self, cores: str, log: Path) -> subprocess.Popen[str]:
         """Start the child on the given cores (`"1"`, `"0,1"`); what it says goes to `log`."""
@@ -51,9 +55,9 @@ class Contender:
         command = [python, "-m", f"benchmarks.{self.module}", *self.arguments]
         if shutil.which("taskset"):
             command = ["taskset", "-c", cores, *command]
-        variables = {**child_variables(ours=not self.environment), **self.variables}
+        variables = {**child_variables(ours=not self.environment, root=self.root), **self.variables}
         return subprocess.Popen(
-            command, cwd=ROOT, env=variables, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            command, cwd=self.root, env=variables, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=log.open("w"),
         )  # fmt: skip
 

@@ -20,7 +20,9 @@ from benchmarks._results import show, verdict, write
 
 # `latlas --help` without an installed script: the same entry point
 HELP = "import sys; sys.argv = ['latlas', '--help']; from latlas.cli import main; main()"
-GOALS = {"import latlas": 1.5, "latlas --help": 0.5, "start to first step, cached": 1.5}
+FIRST_STEP = [sys.executable, "-m", "benchmarks.ours.first_step"]
+TAKE_ATLAS = [sys.executable, "-c", "import latlas; latlas.Atlas"]
+GOALS = {"import latlas, take Atlas": 1.5, "latlas --help": 0.5, "start to first step, cached": 1.5}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,21 +32,15 @@ def main(arguments: Sequence[str]) -> int:
     script = Path(sys.executable).with_name("latlas")
     commands = {
         "import latlas": [sys.executable, "-c", "import latlas"],
-        "import latlas, take Atlas": [sys.executable, "-c", "import latlas; latlas.Atlas"],
+        "import latlas, take Atlas": TAKE_ATLAS,
         "latlas --help": [str(script), "--help"] if script.exists() else [sys.executable, "-c", HELP],
     }
     figures: dict[str, dict] = {}
     for name, command in commands.items():
-        laps = [_timed(command) for _ in range(options.rounds + 1)][1:]
+        laps = [timed(command) for _ in range(options.rounds + 1)][1:]
         figures[name] = {key: statistics.median(lap[key] for lap in laps) for key in ("cpu", "wall")}
     with tempfile.TemporaryDirectory() as cache:
-        variables = {
-            "JAX_COMPILATION_CACHE_DIR": cache,
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
-        command = [sys.executable, "-m", "benchmarks.ours.first_step"]
-        laps = [_timed(command, variables) for _ in range(options.rounds + 1)]
+        laps = [timed(FIRST_STEP, cache_at(cache)) for _ in range(options.rounds + 1)]
     answers = [json.loads(lap["output"]) for lap in laps]
     compiled = answers[-1]["compiled_in_second_fit"]
     figures["start to first step, empty cache"] = {"cpu": answers[0]["cpu"]}
@@ -66,7 +62,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _timed(command: list[str], variables: dict[str, str] | None = None) -> dict:
+def cache_at(folder: str) -> dict[str, str]:
+    """The variables with which a process keeps every compiled program in that folder."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+def timed(command: list[str], variables: dict[str, str] | None = None, root: Path = ROOT) -> dict:
     """CPU and wall seconds of a whole process, from its start to its end, and its output."""
     if shutil.which("taskset"):
         command = ["taskset", "-c", "1", *command]
@@ -74,8 +79,8 @@ def _timed(command: list[str], variables: dict[str, str] | None = None) -> dict:
         start = time.perf_counter()
         child = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env=child_variables() | (variables or {}),
+            cwd=root,
+            env=child_variables(root=root) | (variables or {}),
             stdout=output,
             stderr=subprocess.PIPE,
         )
