@@ -36,9 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks checkouts", description=__doc__)
     parser.add_argument("other", type=Path, help="the folder of the other checkout")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument(
+        "--only", default="", help="part of the names of the races to run; start-up is called so too"
+    )
     options = parser.parse_args(arguments)
     laps = {}
     for name, (module, tail, variables, figure) in RACES.items():
+        if options.only not in name:
+            continue
         print(f"{name}, {options.rounds} rounds", file=sys.stderr, flush=True)
         contenders = [
             Contender(who, module, arguments=tail, variables=variables, root=root)
@@ -46,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
         ]
         found = race(contenders, rounds=options.rounds, cores="1")
         laps[name] = [[lap[figure] for lap in found[who].laps] for who in ("this", "other")]
-    laps |= _start_up(options.other.resolve(), options.rounds)
+    if options.only in "start-up":
+        laps |= _start_up(options.other.resolve(), options.rounds)
     figures, rows = {}, []
     for name, (ours, theirs) in laps.items():
         ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
