@@ -40,6 +40,10 @@ def main(arguments: Sequence[str]) -> int:
         "--only", default="", help="part of the names of the races to run; start-up is called so too"
     )
     options = parser.parse_args(arguments)
+    if not WEIGHTS.exists():
+        parser.error(
+            f"There is no {WEIGHTS}: run `python -m benchmarks evidence_speed` once, which trains it."
+        )
     laps = {}
     for name, (module, tail, variables, figure) in RACES.items():
         if options.only not in name:
@@ -50,6 +54,10 @@ def main(arguments: Sequence[str]) -> int:
             for who, root in (("this", ROOT), ("other", options.other.resolve()))
         ]
         found = race(contenders, rounds=options.rounds, cores="1")
+        if len(found) < len(contenders):
+            raise SystemExit(
+                f"One of the two checkouts could not run {name}; its log is in {RESULTS / 'logs'}."
+            )
         laps[name] = [[lap[figure] for lap in found[who].laps] for who in ("this", "other")]
     if options.only in "start-up":
         laps |= _start_up(options.other.resolve(), options.rounds)

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what stands after the program's name; by default the process's own.
     """
-    # tracing makes many objects that stay: looking through them at Python's usual pace is a tenth of a short fit
+    # tracing makes many objects that stay: looking through them at Python's usual pace is 7 % of a short fit
     gc.set_threshold(50_000, 20, 50)
     # XLA reports on standard error every program that it takes from the compilation cache; it reads this when it is loaded
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

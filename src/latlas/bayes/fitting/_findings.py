@@ -182,6 +182,5 @@ class Stored:
         return {"posterior": {name: array[:num_draws] for name, array in self.draws.items()}}
 
 
-Findings = (
-    Fresh | Stored
-)  # what every fit can tell, new or stored: see the properties of `Fit` of the same names
+# what every fit can tell, new or stored: see the properties of `Fit` of the same names
+Findings = Fresh | Stored
