@@ -40,6 +40,7 @@ def test_a_search_that_meets_a_wall_ends_before_it_without_a_warning(start):
 def test_a_start_that_is_not_finite_is_told(start):
     found = minimise(walled, np.array([start]), max_iterations=50, change=1e-15)
     assert found.rejected
+    assert not found.settled
     np.testing.assert_array_equal(found.x, [start])
 
 

@@ -82,7 +82,9 @@ def minimise(
         callback=callback,
         options=options,
     )
-    return Minimum(found.x, float(found.fun), found.jac, bool(found.success), int(found.nfev))
+    # a rejected start looks flat, which SciPy takes for a minimum
+    settled = bool(found.success and found.fun < _REJECTED)
+    return Minimum(found.x, float(found.fun), found.jac, settled, int(found.nfev))
 
 
 def rejecting(loss: Loss) -> Loss:
