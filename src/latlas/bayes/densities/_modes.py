@@ -103,7 +103,7 @@ def find_modes(
         key: for the starts.
         density: in any coordinates; beyond 500 dimensions no search is made, for it needs the Hessian.
         start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins in pairs on
-            either side of the best mode that was found by then, 6, 18 and 60 standard deviations off.
+            either side of the best mode that was found by then, 18 or 60 standard deviations off.
         num_starts: searches.
     """
     if density.dim > MAX_NEWTON_DIM:
