@@ -30,6 +30,7 @@ RACES = {
         for name in PROBLEMS
     },
 }
+START_UP = "start-up"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,16 +38,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("other", type=Path, help="the folder of the other checkout")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument(
-        "--only", default="", help="part of the names of the races to run; start-up is called so too"
+        "--only", default="", help=f"part of the names of the races to run: {', '.join((*RACES, START_UP))}"
     )
     options = parser.parse_args(arguments)
-    if not WEIGHTS.exists():
+    chosen = [name for name in (*RACES, START_UP) if options.only in name]
+    if not chosen:
+        parser.error(f"No race has {options.only!r} in its name: there are {', '.join((*RACES, START_UP))}.")
+    if any(name.startswith("W4") for name in chosen) and not WEIGHTS.exists():
         parser.error(
             f"There is no {WEIGHTS}: run `python -m benchmarks evidence_speed` once, which trains it."
         )
     laps = {}
     for name, (module, tail, variables, figure) in RACES.items():
-        if options.only not in name:
+        if name not in chosen:
             continue
         print(f"{name}, {options.rounds} rounds", file=sys.stderr, flush=True)
         contenders = [
@@ -59,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
                 f"One of the two checkouts could not run {name}; its log is in {RESULTS / 'logs'}."
             )
         laps[name] = [[lap[figure] for lap in found[who].laps] for who in ("this", "other")]
-    if options.only in "start-up":
+    if START_UP in chosen:
         laps |= _start_up(options.other.resolve(), options.rounds)
     figures, rows = {}, []
     for name, (ours, theirs) in laps.items():
@@ -72,7 +76,9 @@ def main(arguments: Sequence[str]) -> int:
         )
     columns = ["what", "this, CPU s", "other, CPU s", "ratio", "of single laps", f"<= {ALLOWED}"]
     show("This checkout beside the other, one core", columns, rows)
-    print("written:", write("checkouts", figures))
+    # some of the races do not replace the figures of all
+    name = "checkouts" if len(chosen) > len(RACES) else f"checkouts_{options.only.replace(' ', '_')}"
+    print("written:", write(name, figures))
     return 0
 
 
