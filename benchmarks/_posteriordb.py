@@ -56,6 +56,26 @@ def compare(draws: np.ndarray, against: Reference) -> dict[str, float]:
     return {name: float(figure) for name, figure in zip(names, figures, strict=True)}
 
 
+def means_right(record: dict[str, Any]) -> bool:
+    """Whether the means are within 0.1 sd (rms) of the reference."""
+    return record["mean_rms"] <= MEAN_RMS
+
+
+def trusted(record: dict[str, Any]) -> bool:
+    """Whether the verdict is "trust"."""
+    return record.get("verdict") == "trust"
+
+
+def right(record: dict[str, Any]) -> bool:
+    """Whether it is "trust", and the means and every sd are close."""
+    return trusted(record) and means_right(record) and record["sd_error"] <= SD_TRUSTED
+
+
+def wrong(record: dict[str, Any]) -> bool:
+    """Whether it is "trust", and a mean or an sd is far off."""
+    return trusted(record) and (record["mean_max"] > MEAN_WRONG or record["sd_error"] > SD_WRONG)
+
+
 def scoreboard(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The figures to reach, over the runs of one contender that gives verdicts.
 
@@ -63,29 +83,25 @@ def scoreboard(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     run that failed counts against every figure it would have entered.
     """
     done = [record for record in records if "failed" not in record]
-    trusted = [record for record in done if record["verdict"] == "trust"]
-    means_right = [record for record in done if record["mean_rms"] <= MEAN_RMS]
-    right = [
-        record for record in trusted if record["mean_rms"] <= MEAN_RMS and record["sd_error"] <= SD_TRUSTED
-    ]
-    sds_right = [record for record in trusted if record["sd_error"] <= SD_TRUSTED]
-    wrong = [record for record in trusted if record["mean_max"] > MEAN_WRONG or record["sd_error"] > SD_WRONG]
+    trust = [record for record in done if trusted(record)]
+    sds_right = [record for record in trust if record["sd_error"] <= SD_TRUSTED]
+    mistaken = [record for record in done if wrong(record)]
     answered = [record for record in done if record["verdict"] in ("trust", "means only")]
-    answers = [record for record in answered if record["mean_rms"] <= MEAN_RMS]
+    answers = [record for record in answered if means_right(record)]
     cold = [r for r in done if r["seconds_cold"] <= COLD.get(r["posterior"], COLD_ELSEWHERE)]
     warm = [record for record in done if record["seconds_warm"] <= WARM]
     seeds = {record["seed"] for record in records}
     fewest = min((sum(r["seed"] == seed for r in answered) for seed in seeds), default=0)
     asked = min(ANSWERED, len({record["posterior"] for record in records}))
-    everyone, any_wrong = len(records), ", ".join(sorted({record["posterior"] for record in wrong}))
+    everyone, any_wrong = len(records), ", ".join(sorted({record["posterior"] for record in mistaken}))
     return [
-        _of(f"rms error of the means at most {MEAN_RMS} sd", len(means_right), everyone, everyone),
-        _of(f"every sd within {SD_TRUSTED:.0%} where trusted", len(sds_right), len(trusted), len(trusted)),
-        _of("'trust' was right (both of the above)", len(right), len(trusted), len(trusted)),
+        _of(f"rms error of the means at most {MEAN_RMS} sd", sum(map(means_right, done)), everyone, everyone),
+        _of(f"every sd within {SD_TRUSTED:.0%} where trusted", len(sds_right), len(trust), len(trust)),
+        _of("'trust' was right (both of the above)", sum(map(right, done)), len(trust), len(trust)),
         _of("'trust' or 'means only', and the means are right", len(answers), len(answered), len(answered)),
         _of("'trust' or 'means only', the fewest of any seed", fewest, everyone // max(len(seeds), 1), asked),
         {"figure": f"'trust' with a mean off by > {MEAN_WRONG} sd or an sd by > {SD_WRONG:.0%}",
-         "value": f"{len(wrong)} {any_wrong}".strip(), "goal": "0", "reached": not wrong},
+         "value": f"{len(mistaken)} {any_wrong}".strip(), "goal": "0", "reached": not mistaken},
         _of(f"fresh process within {COLD_ELSEWHERE:g} s (diamonds {COLD['diamonds']:g})", len(cold), everyone, everyone),
         _of(f"warm within {WARM:g} s", len(warm), everyone, everyone),
         _of("ended, without an error or a hang", len(done), everyone, everyone),

@@ -5,8 +5,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks._posteriordb import scoreboard
+from benchmarks._posteriordb import means_right, right, scoreboard, trusted, wrong
 from benchmarks._results import show
+
+PER_TABLE = 4  # posteriors
 
 
 def line(record: dict[str, Any]) -> str:
@@ -73,15 +75,40 @@ def print_scoreboard(name: str, records: Sequence[dict[str, Any]]) -> bool:
 
 
 def markdown(records: Sequence[dict[str, Any]]) -> str:
-    """One row per posterior, one column per contender: rms error of the means; sd ratios; seconds cold, warm."""
+    """A page's tables: a row per contender, four posteriors at a time, and the counts of all of them."""
+    posteriors = list(dict.fromkeys(record["posterior"] for record in records))
     names = list(dict.fromkeys(record["contender"] for record in records))
-    lines = ["| posterior | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for posterior in dict.fromkeys(record["posterior"] for record in records):
-        cells = [
-            [r for r in records if (r["posterior"], r["contender"]) == (posterior, name)] for name in names
-        ]
-        lines.append(f"| {posterior} | " + " | ".join(map(_cell, cells)) + " |")
-    return "\n".join(lines)
+    parts = [posteriors[i : i + PER_TABLE] for i in range(0, len(posteriors), PER_TABLE)]
+    tables = []
+    for part in parts:
+        cells = {name: [_cell(_of(records, name, posterior)) for posterior in part] for name in names}
+        tables.append(_table(["", *part], [[name, *cells[name]] for name in names]))
+    columns = ["", "means within 0.1 sd", "trusted", "of them right", "wrong", "cold, warm seconds, medians"]
+    return "\n\n".join([*tables, _table(columns, [_counts(name, _of(records, name)) for name in names])])
+
+
+def _of(
+    records: Sequence[dict[str, Any]], contender: str, posterior: str | None = None
+) -> list[dict[str, Any]]:
+    mine = [record for record in records if record["contender"] == contender]
+    return [record for record in mine if posterior in (None, record["posterior"])]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _counts(name: str, records: Sequence[dict[str, Any]]) -> list[str]:
+    done = [record for record in records if "failed" not in record]
+    count = [sum(judge(record) for record in done) for judge in (means_right, trusted, right, wrong)]
+    cold, warm = (
+        statistics.median(record[f"seconds_{kind}"] for record in done) for kind in ("cold", "warm")
+    )
+    verdicts = (
+        [str(number) for number in count[1:]] if any("verdict" in record for record in done) else [""] * 3
+    )
+    return [name, f"{count[0]} of {len(records)}", *verdicts, f"{cold:.1f}, {warm:.2f}"]
 
 
 def _cell(records: Sequence[dict[str, Any]]) -> str:
