@@ -102,6 +102,12 @@ def test_the_capacity_leads_the_rate_along_its_schedule():
     assert {"elbo", "kl", "log_likelihood", "beta", "capacity", "capacity_penalty"} == set(terms)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.5])
+def test_a_rate_on_either_side_of_the_capacity_costs_the_same(share):
+    loss, _ = _loss(CapacityPenalty(share * float(RATES.sum()), weight=3.0))
+    np.testing.assert_allclose(loss, 3.0 * 0.5 * RATES.sum(), rtol=1e-4)
+
+
 def test_a_capacity_may_be_a_number():
     assert CapacityPenalty(5.0).capacity == Constant(5.0)
 

@@ -8,6 +8,7 @@ import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal
 
 from latlas.bayes.engines import BatchAndMatch
+from latlas.bayes.engines._batch_and_match import _step
 from latlas.core import WorkError
 from latlas.distributions.families import Affine, Diagonal, FullRank
 
@@ -28,6 +29,29 @@ def test_exact_for_a_normal_of_any_scale_in_rough_coordinates(scale):
     np.testing.assert_allclose(result.approximation.scale_tril, expected, atol=0.03)
     assert result.converged
     assert "settled after" in result.message
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0, 10.0])
+def test_a_step_minimises_the_divergence_of_scores_near_where_it_was(rate):
+    """Equation 5 of the paper has no slope where the step ends: E |grad log q - grad log p|^2_S + (2 / rate) KL(q_t, q)."""
+    density = density_of(log_gammas, 3, np.array([3.0, 5.0, 9.0]))
+    start, factor = nearby_normal(3)
+    with jax.enable_x64(True):
+        ended = _step(np.random.default_rng(5), density, start, factor @ factor.T, 8, rate)
+        w = start + np.random.default_rng(5).standard_normal((8, 3)) @ factor.T
+        scores = density.value_and_grad(w)[1]
+
+        def objective(loc, covariance):
+            precision = jnp.linalg.inv(covariance)
+            apart = -(w - loc) @ precision - scores
+            divergence = jnp.mean(jnp.einsum("bi,ij,bj->b", apart, covariance, apart))
+            moved, log_dets = start - loc, jnp.linalg.slogdet(covariance)[1]
+            kl = 0.5 * (jnp.trace(precision @ factor @ factor.T) + moved @ precision @ moved + log_dets)
+            return divergence + 2.0 / rate * kl
+
+        slopes = jax.grad(objective, argnums=(0, 1))(*map(jnp.asarray, ended))
+    np.testing.assert_allclose(slopes[0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(slopes[1] + slopes[1].T, 0.0, atol=1e-9)
 
 
 def test_the_same_key_gives_the_same_answer():
