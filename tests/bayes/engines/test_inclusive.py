@@ -13,7 +13,7 @@ from latlas.bayes.engines import Inclusive
 from latlas.bayes.engines._maximum_likelihood import matched
 from latlas.bayes.verdict._posterior import of_result
 from latlas.core import WorkError
-from latlas.distributions.families import Block, Flow, FullRank, LowRank, Mixture, Structured
+from latlas.distributions.families import Block, Flow, FullRank, LowRank, MeanField, Mixture, Structured
 
 LOC = np.array([0.7, -0.4, 0.2])
 COVARIANCE = np.array([[1.5, 0.9, 0.3], [0.9, 1.0, -0.1], [0.3, -0.1, 0.6]])
@@ -120,3 +120,21 @@ def test_a_flow_which_knows_no_mean_is_reported_with_that_of_the_draws():
     posterior = density(normal, 3)
     result = Inclusive()(jr.key(0), posterior, Flow(num_layers=1, width=4), tolerance=0.3)
     np.testing.assert_allclose(of_result(jr.key(1), posterior, result).moments().mean, LOC, atol=0.2)
+
+
+def test_what_is_no_normal_reports_its_own_shape():
+    posterior = density(two_modes, 2)
+    result = Inclusive()(jr.key(0), posterior, Mixture(2), tolerance=0.1)
+    found = of_result(jr.key(1), posterior, result)
+    assert found.correction == "none"
+    left = np.mean(np.asarray(found.draws)[:, 0] < -1.0)
+    # 0.25 of N(-2, 0.5^2) below -1, and 0.75 of N(1, 1)
+    np.testing.assert_allclose(left, 0.25 * stats.norm.cdf(2.0) + 0.75 * stats.norm.cdf(-2.0), atol=0.04)
+
+
+def test_a_normal_without_correlations_reports_those_of_the_draws():
+    posterior = density(normal, 3)
+    result = Inclusive()(jr.key(0), posterior, MeanField(), tolerance=0.1)
+    found = of_result(jr.key(1), posterior, result)
+    assert found.correction == "weighted moments"
+    np.testing.assert_allclose(np.cov(np.asarray(found.draws).T), COVARIANCE, atol=0.02)

@@ -14,11 +14,11 @@ from latlas.bayes.densities import Lost, Mode, Search
 from latlas.bayes.engines import EngineResult
 from latlas.bayes.fitting._ladder import _Ladder
 from latlas.bayes.verdict import Diagnostics, judge
-from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on, weigh
+from latlas.bayes.verdict._assess import _modes_check, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._moments import Moments
-from latlas.bayes.verdict._posterior import of_approximation
+from latlas.bayes.verdict._posterior import NUM_REPORTED, of_approximation
 from latlas.core import Estimate
-from latlas.distributions.families import FullGaussian
+from latlas.distributions.families import FullGaussian, FullRank, Structured
 from latlas.sampling import Chains
 
 FATAL = ("modes", "evidence_agreement", "reference", "mean_error", "max_mean_error", "spread")
@@ -238,3 +238,18 @@ def test_chains_of_the_last_rung_that_miss_something_are_not_trusted(apart, dive
         )
         ladder._attempt("nuts", density, lambda: result)
     assert ladder.best.verdict.kind == kind
+
+
+def test_moments_are_exact_of_affine_maps_of_noise_alone():
+    density = density_of(normal, 2, nearby_normal(2))
+    with jax.enable_x64(True):
+        gaussian = FullRank().init(jr.key(0), 2)
+        funnel = Structured((((0,), ()), ((1,), (0,)))).init(jr.key(0), 2)
+        assert of_approximation(jr.key(1), density, gaussian).num_effective == np.inf
+        assert of_approximation(jr.key(1), density, funnel).num_effective == NUM_REPORTED
+
+
+def test_without_a_search_the_modes_are_said_not_to_be_known():
+    found = _modes_check(Search((), 0, ()))
+    assert found.passed
+    assert "No search for modes was made" in found.sentence

@@ -29,7 +29,7 @@ def newton_step(
     """Mean and covariance after one step from a normal; None where the step cannot be taken.
 
     The best normal N(m, S) has E[grad log p] = 0 and S^-1 = -E[Hessian of log p]; so m moves by S E[grad log p], and S
-    follows, with expectations under the given normal.
+    follows; the gradient's expectation is under the given normal, the Hessian's under it moved to the new mean.
 
     Args:
         rng: for the draws.
@@ -70,8 +70,8 @@ class DeterministicAdvi(AbstractEngine):
 
     The draws are antithetic and moment matched. Their number begins small and grows until the errors that they leave in
     the means and (halved) in the log scales, by the sandwich estimate, are below the tolerance. With mean-field the
-    result carries linear-response covariances, which repair the variances that mean-field takes too small, and means
-    that one Newton step with them moved.
+    result carries linear-response covariances (up to 500 dimensions), which repair the variances that mean-field takes
+    too small, and means that one Newton step with them moved.
 
     It fails where reverse KL does: several modes, funnels, heavy tails. In a steep funnel there is no linear response,
     and the result says so.
@@ -142,7 +142,10 @@ class DeterministicAdvi(AbstractEngine):
                 message += " and a Newton step"
         elif independent and self.linear_response:
             message = f"{message}; no linear response around what is no optimum"
-        return EngineResult(problem.approximation(x), converged, message, covariance, mean, details=details)
+        approximation = problem.approximation(x)
+        return EngineResult(
+            approximation, converged, message, covariance=covariance, mean=mean, details=details
+        )
 
 
 def _approach(rng, problem):

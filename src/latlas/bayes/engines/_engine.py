@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import numpy as np
@@ -10,6 +10,8 @@ from jaxtyping import Float, PRNGKeyArray
 
 from latlas.bayes.densities._density import Density
 from latlas.distributions.families import AbstractApproximation, AbstractFamily
+
+Repair = Literal["linear response", "weighted moments"]
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,10 @@ class EngineResult:
     Attributes:
         approximation: the distribution.
         converged: whether the engine's own criterion was met.
-        message: one sentence on how it ended.
-        covariance: a better estimate of the posterior's covariance than the approximation's own, such as linear
-            response; None where there is none.
+        message: how it ended, as it reads after "The engine": no capital, no full stop.
+        covariance: a better estimate of the posterior's covariance than the approximation's own; None where there is
+            none.
+        repair: where that covariance comes from.
         mean: the posterior's mean where the engine knows it better than its approximation does, `(n,)`; else None.
         draws: draws that an engine which produces a sample (NUTS, SVGD) would rather return than draws of
             `approximation`; `(draws, n)`, or `(chains, draws, n)` of a Markov chain; None elsewhere.
@@ -32,6 +35,7 @@ class EngineResult:
     converged: bool
     message: str
     covariance: Float[np.ndarray, "n n"] | None = None
+    repair: Repair = "linear response"
     mean: Float[np.ndarray, " n"] | None = None
     draws: Float[np.ndarray, "... draws n"] | None = None
     details: dict[str, Any] = field(default_factory=dict)

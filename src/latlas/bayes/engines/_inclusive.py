@@ -7,14 +7,16 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._importance_fit import fit_by_importance
-from latlas.distributions.families import AbstractFamily, AbstractFlow
+from latlas.bayes.engines._maximum_likelihood import has_moments
+from latlas.distributions.families import AbstractFamily
 
 
 class Inclusive(AbstractEngine):
     r"""Minimises $KL(p \,\|\, q)$: covers the posterior's mass, all modes that its draws find included.
 
     Importance sampling with a proposal that is fitted to the weighted draws, round by round. Gaussian families take the
-    weighted moments, which is their exact optimum; others the weighted maximum likelihood. Needs values of the log
+    weighted moments, which is their exact optimum, and report all of them, correlations included; others take the
+    weighted maximum likelihood. Needs values of the log
     density, no gradients. It fails in many dimensions (beyond some 30), where a few draws carry all weight; its Pareto
     k says so.
 
@@ -43,8 +45,8 @@ class Inclusive(AbstractEngine):
             fit.approximation,
             fit.converged,
             fit.message,
-            covariance=fit.last.covariance,
-            # a flow's own mean is that of a thousand draws
-            mean=fit.last.mean if isinstance(fit.approximation, AbstractFlow) else None,
+            # a normal may lack the room for it; what is no normal shows its own shape
+            covariance=fit.last.covariance if has_moments(family) else None,
+            repair="weighted moments",
             details=fit.details,
         )

@@ -53,7 +53,7 @@ class Rung:
         engine: its name.
         family: its name.
         note: what happened, in a few words.
-        elbo: nats; None where nothing came out.
+        elbo: nats; None where nothing came out, or where one engine was named (see `Fit.elbo`).
         seconds: spent on it.
         num_evaluations: gradient evaluations spent on it.
     """
@@ -117,7 +117,7 @@ def climb(
     """Laplace, batch and match, the same in non-centred coordinates, NUTS: the first whose verdict is "trust".
 
     Where several modes share the mass, a mixture of their normals comes first. Beyond 500 dimensions mean-field
-    deterministic ADVI with linear response takes the place of Laplace and batch and match.
+    deterministic ADVI, without linear response, takes the place of all before NUTS.
 
     Args:
         key: for all that is drawn.
@@ -147,6 +147,7 @@ _NOTES = {
     "none": "",
     "importance": "Its draws are importance-weighted.",
     "linear response": "Its standard deviations are repaired by linear response.",
+    "weighted moments": "Its standard deviations are those of weighted draws.",
     "chains": "Its draws are those of the Markov chains that began at it.",
 }
 _RANK = {"trust": 2, "means only": 1, "do not trust": 0}

@@ -8,7 +8,7 @@ from jaxtyping import PRNGKeyArray
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.densities._modes import MIN_WEIGHT, Search
+from latlas.bayes.densities._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search
 from latlas.bayes.targets._coordinates import flat_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
@@ -100,7 +100,7 @@ def check_fit(
 
     Args:
         reported: what the fit tells its user.
-        reference: what it is held against: the chains, where they agree with one another, else weighted draws, else None.
+        reference: what it is held against, see `reference_of`.
         diagnostics: its weights and chains.
         search: of the modes; None where none was made.
         converged: the engine's own opinion.
@@ -120,7 +120,10 @@ def check_fit(
 
 
 def reference_of(target: AbstractTarget, density: Density, diagnostics: Diagnostics) -> Moments | None:
-    """Moments that do not rest on the approximation's shape: of chains that agree, else of good weights, else none."""
+    """Moments that do not rest on the approximation's shape, or None.
+
+    They are those of the chains where they ran, and none where these disagree; without chains those of good weights.
+    """
     chains, importance = diagnostics.chains, diagnostics.importance
     if chains is not None:
         if not chains.converged:
@@ -139,6 +142,9 @@ def _check(name, value, limit, passed, sentence):
 
 
 def _modes_check(search):
+    if not search.num_starts:
+        sentence = f"No search for modes was made: there are more than {MAX_NEWTON_DIM} dimensions."
+        return _check("modes", 0, 1, True, sentence)
     if not search.modes:
         sentence = f"None of {search.num_starts} searches ended at a mode, so the fit began at the largest ELBO instead."
         return _check("modes", 0, 1, True, sentence)
@@ -221,7 +227,9 @@ def _chain_checks(chains):
 
 def _moment_checks(reported, reference):
     if reference is None:
-        sentence = "Neither its importance weights nor the chains that walked on from it settled: nothing confirms it."
+        sentence = (
+            "Nothing confirms it: its chains disagree, or there are none and its importance weights are wild."
+        )
         return [_check("reference", 0, 1, False, sentence)]
     noise = 2.0 * np.sqrt(1.0 / reference.num_effective + 1.0 / reported.num_effective)
     if not noise < _MAX_NOISE:

@@ -11,16 +11,23 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.engines._engine import EngineResult
+from latlas.bayes.engines._engine import EngineResult, Repair
 from latlas.bayes.targets._coordinates import flat_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import Moments
 from latlas.core import host_rng
-from latlas.distributions.families import AbstractApproximation, AbstractTransport, FullGaussian
+from latlas.distributions.families import (
+    AbstractApproximation,
+    AbstractGaussian,
+    AbstractTransport,
+    BlockGaussian,
+    FullGaussian,
+    LowRankGaussian,
+)
 from latlas.stats import fixed_draws, smallest_effective_sample_size
 
-Correction = Literal["none", "importance", "chains", "linear response"]
+Correction = Literal["none", "importance", "chains"] | Repair
 NUM_REPORTED = 4096
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -34,8 +41,9 @@ class Posterior:
         draws: `(draws, n)`, unconstrained.
         weights: normalised, `(draws,)`, or None where all count alike.
         correction: "none", draws of the approximation; "importance", weighted by Pareto-smoothed ratios; "chains", of
-            Markov chains that began at the approximation; "linear response", of the normal with repaired covariances.
-        num_effective: independent draws they are worth; infinite where the moments are exact.
+            Markov chains that began at the approximation; "linear response" and "weighted moments", of the normal with
+            a covariance so repaired.
+        num_effective: independent draws they are worth; infinite where the moments of u are exact.
     """
 
     target: AbstractTarget
@@ -96,12 +104,14 @@ def constrained(target: AbstractTarget, u: Float[Array | np.ndarray, "draws n"])
 
 def of_approximation(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Posterior:
     """Draws of the approximation alone; where it is a transport, from noise whose mean and covariance are exact."""
-    exact = isinstance(approximation, AbstractTransport) and 4 * density.dim < NUM_REPORTED
-    if exact:
+    even = isinstance(approximation, AbstractTransport) and 4 * density.dim < NUM_REPORTED
+    if even:
         draws = _transported(approximation, fixed_draws(host_rng(key), NUM_REPORTED, density.dim))
     else:
         draws = approximation.sample(key, NUM_REPORTED)
-    count = np.inf if exact else float(NUM_REPORTED)
+    # affine maps of the noise keep them exact
+    affine = isinstance(approximation, AbstractGaussian | BlockGaussian | LowRankGaussian)
+    count = np.inf if even and affine else float(NUM_REPORTED)
     return Posterior(density.target, density.unconstrained(np.asarray(draws)), None, "none", count)
 
 
@@ -113,7 +123,7 @@ def of_result(key: PRNGKeyArray, density: Density, result: EngineResult) -> Post
         return of_approximation(key, density, result.approximation)
     loc = _mean(result.approximation) if result.mean is None else result.mean
     repaired = FullGaussian.of(loc, np.linalg.cholesky(result.covariance))
-    return replace(of_approximation(key, density, repaired), correction="linear response")
+    return replace(of_approximation(key, density, repaired), correction=result.repair)
 
 
 def _mean(approximation: Any) -> Float[Array, " n"]:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 Kind = Literal["trust", "means only", "do not trust"]
 
-# Posterior standard deviations, and ratios of standard deviations. The first pair is what a user may rely on when a fit
-# says "trust"; the second, looser one is where means alone are still worth having.
+# Posterior standard deviations, and excesses of ratios of standard deviations. Within the first three a fit says "trust";
+# beyond the third "means only"; beyond the fourth not even those.
 MAX_RMS_MEAN_ERROR = 0.1
 MAX_MEAN_ERROR = 0.2
 MAX_SD_ERROR = 0.15
