@@ -122,6 +122,16 @@ def test_predictions_and_expectations(model_fit, plain_fit):
         plain_fit.posterior_predictive(jr.key(0))
 
 
+def test_replicates_belong_to_the_draws_that_stand_beside_them():
+    def model(y=None):
+        mu = numpyro.sample("mu", dist.Normal(0.0, 1.0))
+        numpyro.sample("y", dist.Normal(mu, 1e-3), obs=y)
+
+    fitted = bayes.fit(model, {"y": 0.4}, key=jr.key(0), engine="laplace")
+    groups = fitted.findings.groups(50)
+    np.testing.assert_allclose(groups["posterior_predictive"]["y"], groups["posterior"]["mu"], atol=6e-3)
+
+
 def test_a_log_density_of_a_vector(plain_fit):
     loc, factor = nearby_normal(3)
     assert plain_fit.engine == "laplace"

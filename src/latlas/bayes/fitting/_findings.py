@@ -99,13 +99,15 @@ class Fresh:
     def groups(self, num_draws: int | None) -> Groups:
         """The posterior; of a NumPyro model its log likelihood, predictions and data as well."""
         num_draws = _EXPORTED if num_draws is None else num_draws
-        draws = named_draws(self.sample(self.key, num_draws))
+        parameters = self.sample(self.key, num_draws)
+        draws = named_draws(parameters)
         if self.model is None:
             return {"posterior": draws}
+        (predict_key,) = itertools.islice(keys_from(self.key), 1)
         return {
             "posterior": draws,
             "log_likelihood": log_likelihood(self.model, self.data, draws),
-            "posterior_predictive": self.predicted(self.key, num_draws, self.data),
+            "posterior_predictive": posterior_predictive(predict_key, self.model, self.data, parameters),
             "observed_data": observed_values(self.model, self.data),
         }
 
