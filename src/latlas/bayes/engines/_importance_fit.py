@@ -28,7 +28,8 @@ class ImportanceFit:
     Attributes:
         approximation: the family's member.
         last: the last round.
-        converged: whether the means moved and erred by less than the tolerance, on weights that can be trusted.
+        converged: whether the means twice in a row erred by less than the tolerance and moved by no more than it or three
+            errors, on weights that can be trusted.
         num_rounds: how many.
         num_gaps: draws at which the density was not finite, in all rounds.
     """
@@ -41,9 +42,9 @@ class ImportanceFit:
 
     @property
     def message(self) -> str:
-        """One sentence."""
+        """How it ended, after "The engine"."""
         draws, k = len(self.last.draws.points), self.last.draws.pareto_k
-        text = f"{'Settled' if self.converged else 'Not settled'} after {self.num_rounds} rounds, the last of {draws} draws"
+        text = f"{'settled' if self.converged else 'not settled'} after {self.num_rounds} rounds, the last of {draws} draws"
         text += f", Pareto k {k:.2f}"
         if k > PARETO_K_LIMIT:
             text += ": too few draws carry the weight, so that parts of the posterior may be missing"
@@ -51,7 +52,7 @@ class ImportanceFit:
             text += "; the weights had to be tempered to the end"
         if self.num_gaps:
             text += f"; {self.num_gaps} draws fell where the log density is not finite and got no weight"
-        return text + "."
+        return text
 
     @property
     def details(self) -> dict:

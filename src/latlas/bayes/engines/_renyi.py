@@ -40,8 +40,8 @@ class Renyi(AbstractEngine):
 
     From alpha = 1/2 on: draws of q are a fixed set of noise transported by q, so that the bound is a deterministic
     function, maximised by L-BFGS, with more noise until the means no longer move. Below: weighted draws of an adaptive
-    proposal, as in the engine "inclusive". Estimates of the bound with few draws lie too low (for alpha < 0 they may
-    fall below the log evidence).
+    proposal, as in the engine "inclusive". Estimates of the bound with few draws lie too low below 1 (for alpha < 0 they
+    may fall below the log evidence) and too high above.
 
     Attributes:
         alpha: the order, any number.
@@ -95,7 +95,7 @@ class Renyi(AbstractEngine):
         # with fewer draws than parameters a flow fits the draws and not the density
         enough = max(_FEWEST_DRAWS, 4 * density.dim, _PER_PARAMETER * len(to_vector(q)))
         num_draws = min(_MOST_DRAWS, 1 << (enough - 1).bit_length())
-        before, first, moved = None, q, np.inf
+        before, first = None, q
         while True:
             noise = even_normal_draws(rng, num_draws, density.dim)
             # from the optimum of the ELBO, which has no false optimum with a few draws far out
@@ -106,9 +106,7 @@ class Renyi(AbstractEngine):
                 gaps += problem.num_gaps
             points = np.asarray(_draws(q, jnp.asarray(noise))[0])
             mean, sd = points.mean(axis=0), points.std(axis=0)
-            if before is not None:
-                moved = float(np.max(np.abs(mean - before[0]) / sd))
-                moved = max(moved, 0.5 * float(np.max(np.abs(np.log(sd / before[1])))))
+            moved = np.inf if before is None else _distance(mean, sd, *before)
             fresh = self._bound(jax.random.fold_in(key, num_draws), q, density)
             optimism = -problem.value - fresh["value"]
             honest = optimism < _OPTIMISM + 4.0 * fresh["standard_error"]
@@ -118,22 +116,28 @@ class Renyi(AbstractEngine):
             num_draws = min(_MOST_DRAWS, (2 if honest else 4) * num_draws)
         converged = moved < tolerance and honest
         text = (
-            f"{'Settled' if converged else 'Not settled'} with {num_draws} fixed draws; the means moved by "
+            f"{'settled' if converged else 'not settled'} with {num_draws} fixed draws; the means moved by "
         )
-        text += f"{moved:.2g} sd when they were doubled; L-BFGS ended by {ended}"
+        text += f"{moved:.2g} sd since there were fewer; L-BFGS ended by {ended}"
         if not honest:
             text += f"; the bound is {optimism:.2g} nats lower on other draws: fitted to its draws, so take fewer parameters"
         if gaps:
             text += f"; {gaps} evaluations were not finite and counted as {_GAP:g} nats below the worst"
-        return q, converged, text + ".", {"num_draws": num_draws, "num_gaps": gaps, "moved": moved}
+        return q, converged, text, {"num_draws": num_draws, "num_gaps": gaps, "moved": moved}
 
     def _bound(self, key, q, density):
-        """L_alpha and its standard error, by draws of their own; those in gaps are left out and counted."""
+        """L_alpha and its standard error, by draws of its own; those in gaps are counted and get the mean of the others."""
         points = q.sample(key, _CHECK_DRAWS)
         log_weights = density.value(np.asarray(points)) - np.asarray(_log_probs(q, points))
         finite = np.isfinite(log_weights)
         value, error = _averaged(np.where(finite, log_weights, log_weights[finite].mean()), self.alpha)
         return {"value": float(value), "standard_error": float(error), "num_gaps": int(np.sum(~finite))}
+
+
+def _distance(mean, sd, mean_before, sd_before):
+    """Largest difference of means and halved of log variances, in standard deviations."""
+    moved, stretched = np.abs(mean - mean_before) / sd, np.abs(np.log(sd / sd_before))
+    return max(float(np.max(moved)), 0.5 * float(np.max(stretched)))
 
 
 @dataclass
