@@ -1,10 +1,14 @@
 import json
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from latlas.evaluation import Diagnosis, Finding
 from latlas.evaluation.diagnosis import FindingCheck
+from latlas.evaluation.diagnosis._checks_of_latent import DECODER_GAIN, find_decoder_ignores_latent
+from latlas.evaluation.diagnosis._measurements import Measurements
 
 
 def finding(severity, measured=1.0):
@@ -35,3 +39,12 @@ def test_a_diagnosis_is_read_as_it_was_written():
     for junk in (None, [], {"findings": 3}, {"findings": [None]}, {"findings": [{"measured": "high"}]}):
         with pytest.raises(ValueError, match="got"):
             Diagnosis.from_dict(junk)
+
+
+@pytest.mark.parametrize(("errors", "ignored"), [(1.5, True), (2.5, False)])
+def test_a_gain_counts_from_two_standard_errors_above_the_threshold(errors, ignored):
+    own = DECODER_GAIN + 0.1 * errors + np.repeat([-1.0, 1.0], 50)  # of sd 1: an error of a tenth
+    measured = object.__new__(Measurements)  # only what the check asks for
+    object.__setattr__(measured, "decoder", SimpleNamespace(own=own, others=np.zeros((100, 1))))
+    object.__setattr__(measured, "latent", SimpleNamespace(information=3.0))
+    assert (find_decoder_ignores_latent(measured) is not None) == ignored

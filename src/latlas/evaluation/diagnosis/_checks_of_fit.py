@@ -11,10 +11,12 @@ _FEWEST_SAMPLES = 21
 # k is estimated, and of good ones up to a tenth lie above the limit by chance
 UNRELIABLE_SHARE = 0.2
 
-# nats that refining has to gain, as a share of the rate, standard errors that it has to stand above zero, and a floor
-AMORTIZATION_SHARE = 0.1
+# standard errors that a difference of means has to stand above zero, and nats below which it is of no consequence
 _STANDARD_ERRORS = 3.0
 _SMALLEST_GAP = 0.5
+
+# nats that refining has to gain, as a share of the rate
+AMORTIZATION_SHARE = 0.1
 
 
 def find_unreliable_evidence(m: Measurements) -> Finding | None:
@@ -86,17 +88,13 @@ def find_wrong_likelihood_scale(m: Measurements) -> Finding | None:
         SCALE_RATIO if ratio > 1 else 1.0 / SCALE_RATIO,
         f"Around their reconstruction the data{where} have {said}.",
         "Let the scale be learnt (Gaussian(LearnedScale()), LearnedScale(x.shape) for one per feature, PredictedScale() for "
-        "one per entry), or take a likelihood that can be as wide as the data (Student-t for outliers; for counts a "
-        "negative binomial).",
+        "one per entry), or take a likelihood that can be as wide as the data (Student-t for outliers; for counts one "
+        "of your own, such as a negative binomial).",
     )
 
 
-# standard errors of the difference by which the two means have to differ
-_STANDARD_ERRORS = 3.0
 # as a share of what the model explains better than one prediction for all: of two nats one was learnt by heart
 OVERFITTING_SHARE = 0.5
-# nats below which a gap is of no consequence, whatever the rate is
-_SMALLEST_GAP = 0.5
 
 
 def find_overfitting(m: Measurements) -> Finding | None:

@@ -73,8 +73,8 @@ def find_collapsed_layer(m: Measurements) -> Finding | None:
 
 # nats per example: the same size as the information below which a posterior counts as collapsed
 DECODER_GAIN = 0.1
-# standard errors that a gain has to stand above zero to be one
-_STANDARD_ERRORS = 2.0
+# standard errors by which a gain has to exceed it
+_GAIN_ERRORS = 2.0
 
 _REMEDY = (
     'Fit again with cure="auto" or a longer KL warm-up, check that beta is not far above 1 and that the data were not '
@@ -96,7 +96,7 @@ def find_decoder_ignores_latent(m: Measurements) -> Finding | None:
         return Finding("decoder_ignores_latent", "serious", moved, DECODER_GAIN, meaning, _REMEDY)
     error = np.std(gain) / np.sqrt(len(gain))
     mean = float(np.mean(gain))
-    if m.latent.information < COLLAPSE_INFORMATION or mean - _STANDARD_ERRORS * error >= DECODER_GAIN:
+    if m.latent.information < COLLAPSE_INFORMATION or mean - _GAIN_ERRORS * error >= DECODER_GAIN:
         return None
     meaning = (
         f"The data of an example are {mean:.2g} nats likelier with its own latent than with another's, though the "
@@ -187,7 +187,7 @@ def find_support_mismatch(m: Measurements) -> Finding | None:
 
 
 # standard errors by which the estimate has to exceed the threshold
-_STANDARD_ERRORS = 3.0
+_AGGREGATE_ERRORS = 3.0
 # nats; codes that fill a share s of the prior evenly have -log s: two nats are an eighth
 AGGREGATE_KL = 2.0
 
@@ -195,7 +195,7 @@ AGGREGATE_KL = 2.0
 def find_aggregate_posterior_mismatch(m: Measurements) -> Finding | None:
     """The codes of the data leave much of the prior empty, or lie outside it."""
     kl = m.latent.aggregate_kl
-    if kl is None or kl.value - _STANDARD_ERRORS * kl.standard_error <= AGGREGATE_KL:
+    if kl is None or kl.value - _AGGREGATE_ERRORS * kl.standard_error <= AGGREGATE_KL:
         return None
     share = float(np.exp(-min(kl.value, 700.0)))
     return Finding(
