@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latlas.core import Example
-from latlas.networks import values, values_and_mask
+from latlas.networks import CentredLevels, OneHot, log_counts, values, values_and_mask
 
 NAN = jnp.nan
 TABLE = {"b": jnp.array([1, 2]), "a": jnp.array([[0.5], [NAN]])}
@@ -50,3 +50,13 @@ def test_batch_is_a_map():
 def test_mask_of_another_shape_raises():
     with pytest.raises(ValueError, match="structure and the shapes of `x`"):
         values(Example(jnp.zeros(3), observed=jnp.array([True])))
+
+
+@pytest.mark.parametrize(
+    ("read", "shown"),
+    [(CentredLevels(3), [-1.0, 1.0]), (OneHot(3), [1, 0, 0, 0, 0, 1]), (log_counts, [0.0, np.log(3.0)])],
+)
+def test_a_condition_follows_as_it_is(read, shown):
+    x = jnp.array([0, 2])
+    np.testing.assert_allclose(read(Example(x)), shown, rtol=1e-6)
+    np.testing.assert_allclose(read(Example(x, condition=jnp.array([-5.0]))), [*shown, -5.0], rtol=1e-6)

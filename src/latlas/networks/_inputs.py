@@ -83,8 +83,9 @@ class CentredLevels:
     num_levels: int
 
     def __call__(self, example: Example) -> Float[Array, " features"]:
-        """2 x / (L - 1) - 1."""
-        return values(example) * (2.0 / (self.num_levels - 1)) - 1.0
+        """2 x / (L - 1) - 1, then the condition as it is."""
+        levels = _concatenated(_shown(example)) * (2.0 / (self.num_levels - 1)) - 1.0
+        return _concatenated(levels, example.condition)
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,11 @@ class OneHot:
     num_categories: int
 
     def __call__(self, example: Example) -> Float[Array, " features_times_categories"]:
-        """The indicator vectors, one after another."""
-        return jnp.ravel(jax.nn.one_hot(values(example).astype(jnp.int32), self.num_categories))
+        """The indicator vectors, one after another, then the condition as it is."""
+        codes = _concatenated(_shown(example)).astype(jnp.int32)
+        return _concatenated(jax.nn.one_hot(codes, self.num_categories), example.condition)
 
 
 def log_counts(example: Example) -> Float[Array, " features"]:
-    """log(1 + x) of counts."""
-    return jnp.log1p(values(example))
+    """log(1 + x) of counts, then the condition as it is."""
+    return _concatenated(jnp.log1p(_concatenated(_shown(example))), example.condition)
