@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from latlas.core import InterruptedRunError
-from latlas.training import Adam, PlainProgress, ProgressBar, Reports, Trainer, progress
+from latlas.training import Adam, FitContext, PlainProgress, ProgressBar, Reports, Trainer, progress
 
 KEY = jr.key(1)
 ESCAPE = "\x1b"
@@ -185,3 +185,18 @@ def test_a_tracker_that_fails_stops_no_run(imported, trainer, model, rows, caplo
 def test_an_adapter_is_at_most_forty_lines(submodule):
     folder = Path(sys.modules["latlas.training"].__file__).parent
     assert len((folder / f"{submodule}.py").read_text().splitlines()) <= 40
+
+
+def test_mlflow_gets_a_metric_of_each_of_many_runs(imported):
+    calls = Calls()
+    started = types.SimpleNamespace(info=types.SimpleNamespace(run_id="r1"))
+    module = imported(
+        "mlflow", "mlflow", start_run=calls.record("start", started), log_metrics=calls.record("log"),
+        end_run=calls.record("end"),
+    )  # fmt: skip
+    callback = module.MLflow()
+    context = FitContext(num_steps=3)
+    callback.setup(None, context)
+    report = {"step": 3, "train": {"elbo": np.array([-1.0, np.nan]), "beta": 1.0}}
+    callback.on_fit_task_end(None, context, metadata=report)
+    assert calls[-1] == ("log", ({"train/elbo/0": -1.0, "train/beta": 1.0},), {"step": 3, "run_id": "r1"})

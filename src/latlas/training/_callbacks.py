@@ -1,9 +1,11 @@
 """Callbacks: scikit-learn 1.9's `FitCallback` method names, called at the trainer's reports."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 _log = logging.getLogger("latlas")
 
@@ -18,7 +20,8 @@ class FitContext:
         epoch: passes over the data done, as a fraction.
         seconds: since the beginning, resumed parts included.
         history: the reports so far, one dict each.
-        model: as it stands, to be looked at within the call only: the next stretch writes over its arrays.
+        model: as it stands, to be looked at within the call only: the next stretch writes over its arrays;
+            `None` in `fit_many`.
     """
 
     num_steps: int
@@ -50,6 +53,18 @@ class FitCallback(Protocol):
 
     def teardown(self, estimator: Any, context: FitContext) -> None:
         """Once, after the last step, also where the run failed."""
+
+
+def scalars(report: Mapping[str, Any]) -> dict[str, float]:
+    """The terms of a report as `train/elbo`, `valid/elbo` and so on; of many runs in step as `train/elbo/0` and so on."""
+    found = {}
+    for part in ("train", "valid"):
+        for name, value in report.get(part, {}).items():
+            values = np.asarray(value, float)
+            places = [""] if values.ndim == 0 else [f"/{run}" for run in range(values.size)]
+            entries = zip(places, values.ravel().tolist(), strict=True)
+            found |= {f"{part}/{name}{place}": one for place, one in entries}
+    return found
 
 
 class Callbacks:

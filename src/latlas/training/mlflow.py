@@ -5,7 +5,7 @@ from typing import Any
 
 import mlflow
 
-from latlas.training._callbacks import FitContext
+from latlas.training._callbacks import FitContext, scalars
 
 
 class MLflow:
@@ -27,8 +27,7 @@ class MLflow:
     ) -> None:
         """Logs the report, where one was due."""
         report = metadata or {}
-        terms = {f"{p}/{name}": v for p in ("train", "valid") for name, v in report.get(p, {}).items()}
-        if terms := {name: value for name, value in terms.items() if math.isfinite(value)}:
+        if terms := {name: value for name, value in scalars(report).items() if math.isfinite(value)}:
             mlflow.log_metrics(terms, step=report["step"], run_id=self._run_id)
 
     def teardown(self, estimator: Any, context: FitContext) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tensorboardX import SummaryWriter
 
-from latlas.training._callbacks import FitContext
+from latlas.training._callbacks import FitContext, scalars
 
 
 class TensorBoard:
@@ -27,9 +27,8 @@ class TensorBoard:
     ) -> None:
         """Writes the report, where one was due."""
         report = metadata or {}
-        for part in ("train", "valid"):
-            for name, value in report.get(part, {}).items():
-                self._writer.add_scalar(f"{part}/{name}", value, report["step"])
+        for name, value in scalars(report).items():
+            self._writer.add_scalar(name, value, report["step"])
 
     def teardown(self, estimator: Any, context: FitContext) -> None:
         """Closes the log."""
