@@ -134,3 +134,11 @@ def test_values_that_a_likelihood_cannot_give_are_refused(name):
     call, expected = BAD[name]
     with pytest.raises(DataError, match=expected):
         call()
+
+
+def test_grey_levels_in_half_precision_are_levels():
+    grey = np.tile(np.arange(256) / 255, 8).reshape(8, 256)
+    half = grey.astype(np.float16)
+    assert choose_likelihood(half).name == "discretised_logistic"
+    units = Levels(0.0, 1 / 255, 256)
+    np.testing.assert_array_equal(units.to_model(half), units.to_model(grey.astype(np.float32)))

@@ -31,7 +31,8 @@ def choose_likelihood(x: Shaped[np.ndarray, "examples ..."]) -> Choice:
 
     Two values, 0 and 1: `bernoulli`. A scale of up to 256 equal steps that ends where the data end (grey levels, also
     those scaled to [0, 1]; ratings): `discretised_logistic`, whose log-likelihood is the probability of the levels
-    themselves. Other whole numbers from 0 on: `poisson`. Anything else: `gaussian`, with a learned scale per feature.
+    themselves. Other whole numbers from 0 to a million: `poisson`. Anything else: `gaussian`, with a learned scale per
+    feature.
 
     >>> choose_likelihood(np.array([[0, 1], [1, 1]])).name
     'bernoulli'
@@ -45,12 +46,14 @@ def _chosen(summary: Summary) -> Choice:
         return Choice("bernoulli", "The data hold nothing but 0 and 1, so each entry is a yes or a no.")
     if _is_scale(summary):
         assert summary.step is not None  # a scale has one
-        kind = "whole numbers" if summary.step == 1 else f"multiples of 1/{round(1 / summary.step)}"
+        whole = summary.step == 1
+        kind = "whole numbers" if whole else f"multiples of 1/{round(1 / summary.step)}"
+        why = "that pile up at the largest value or fill an image, as grey levels do and counts do not"
         levels = 256 if summary.dtype == "uint8" and high > 127 else summary.num_levels
         return Choice(
             "discretised_logistic",
-            f"The data are {kind} from {low:g} to {high:g} that pile up at the largest value or fill an image, as "
-            f"grey levels do and counts do not, so each entry is one of {levels} ordered levels.",
+            f"The data are {kind} from {low:g} to {high:g}{f' {why}' if whole else ''}, so each entry is one of {levels} "
+            "ordered levels.",
         )
     if summary.integer and 0 <= low and high <= _LARGEST_COUNT:
         return Choice(
