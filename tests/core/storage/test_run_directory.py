@@ -86,6 +86,15 @@ def test_everything_comes_back(run):
     assert again.verify() == []
 
 
+def test_the_attempts_of_a_cured_fit_are_verified_too(run):
+    attempt = RunDirectory.create(run.path / "attempts" / "1", {"seed": 2})
+    attempt.save_model(ARRAYS)
+    assert run.verify() == []
+    (attempt.path / "model.safetensors").write_bytes(b"")
+    (problem,) = run.verify()
+    assert str(attempt.path / "model.safetensors") in problem
+
+
 def test_an_empty_run_has_nothing_and_says_so(tmp_path):
     run = RunDirectory.create(tmp_path / "run", {})
     assert (run.read_metrics(), run.read_evaluation(), run.read_report()) == ([], None, None)

@@ -12,7 +12,7 @@
 Each file carries its own SHA-256 (arrays at the head, text at the end, each metrics line chained to the one
 before), so any flipped bit and any truncation is seen and named. The one damage a line's own seal cannot
 show, a metrics file cut at a line's end, is seen by the number of lines that `finish` writes into
-config.json. Reading a run needs no JAX and runs no code.
+config.json. Reading a run calls no JAX and runs no code.
 """
 
 import logging
@@ -65,8 +65,8 @@ class RunDirectory:
         Args:
             path: a folder that does not exist or is empty, or with `overwrite` one that holds a run.
             config: what was asked for: anything that strict JSON holds.
-            overwrite: remove the files of the run that is there. Files that latlas did not write are left
-                alone, and a folder that is no run is never touched.
+            overwrite: remove the files of the run that is there. Files that latlas did not write and those under
+                `attempts/` are left alone, and a folder that is no run is never touched.
 
         Raises:
             RunExistsError: if the folder holds something else, or a run and not `overwrite`.
@@ -239,7 +239,7 @@ class RunDirectory:
     # ------------------------------------------------------------------------------------------------
 
     def verify(self) -> list[str]:
-        """Reads every file and says what is wrong with each, a sentence per problem; empty if all is well."""
+        """Reads every file, also of attempts, and says what is wrong, a sentence per problem; empty if all is well."""
         checks = [self._read_config, self._history, self.read_evaluation, self.read_report, self._states]
         checks.append(self.read_treatments)
         problems = [_problem(check) for check in checks]
@@ -249,6 +249,8 @@ class RunDirectory:
             problems.append(_problem(self.load_model))
         if not problems[4]:
             problems += [_problem(lambda state=state: _read_state(*state)) for state in self._states()]
+        for config in sorted(self.path.glob("attempts/*/config.json")):
+            problems += RunDirectory(config.parent).verify()
         return list(dict.fromkeys(problem for problem in problems if problem))
 
     @contextmanager
