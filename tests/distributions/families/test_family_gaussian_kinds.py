@@ -208,3 +208,9 @@ def test_families_have_names():
 def test_families_know_what_a_rotation_would_destroy():
     aligned = {name for name in FAMILIES if family_named(name).is_axis_aligned}
     assert aligned == {"mean-field", "block", "structured"}
+
+
+def test_a_structure_without_an_edge_is_one_level():
+    member = Structured((((0,), ()), ((1,), ()))).init(jr.key(0), 2)
+    assert member.depth == 1
+    np.testing.assert_allclose(member.transport(jnp.array([0.3, -1.0])), [0.3, -1.0])

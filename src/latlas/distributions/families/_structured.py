@@ -116,6 +116,8 @@ class Structured(AbstractFamily):
 
 
 def _depth(edges):
+    if not edges:
+        return 1
     level = dict.fromkeys((i for edge in edges for i in edge), 1)
     for _ in range(len(level)):
         deeper = {
