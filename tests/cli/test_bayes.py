@@ -125,6 +125,7 @@ def test_the_run_holds_draws_config_and_a_page_and_can_be_shown_again(latlas, pl
     assert set(config["sources"]) == {"model.py", "data.json"}
     page = (run / "report.html").read_text()
     assert page.index("Trust") < page.index("log p(data)")
+    assert "model.py, data.json" in page
     (run / "report.html").unlink()
     assert latlas("report", run).code == 0
     assert (run / "report.html").read_text() == page
@@ -158,6 +159,7 @@ def test_the_same_seed_gives_the_same_run(latlas, place, asked):
         ("syntax.py:f", "data.json", ("no valid Python", "in line 2")),
         ("fails.py:f", "data.json", ("fails.py fails in line 3", "ModuleNotFoundError", "no_such_module")),
         ("stops.py:f", "data.json", ("stops.py fails in line 2", "SystemExit")),
+        ("loops.py:x", "data.json", ("loops.py was executed and gave no 'x'", "top of the file")),
         ("model.py:broken", "y.json", ("model.py fails in line 13", "ZeroDivisionError: of course not")),
     ],
 )
@@ -168,6 +170,7 @@ def test_a_wrong_model_or_data_is_refused_in_a_sentence(latlas, place, asked, mo
     (place / "data.yaml").write_text("y: 1")
     (place / "syntax.py").write_text("x = 1\ndef f(:\n")
     (place / "fails.py").write_text("def f():\n    pass\nimport no_such_module\n")
+    (place / "loops.py").write_text("def f(): pass\nsquares = [x * x for x in range(3)]\n")
     (place / "stops.py").write_text("def f(): pass\nraise SystemExit(0)\n")
     assert_refused(latlas("bayes", f"{place}/{model}", place / data, "--out", place / "run"), *words)
     assert not (place / "run").exists()

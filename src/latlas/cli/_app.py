@@ -137,7 +137,7 @@ def evaluate(
         num_samples: importance samples per example.
         temperatures: of the annealing.
         chains: of the annealing, per example.
-        max_examples: on which `ais`, `bracket` and `gap` are measured, drawn from DATA: they cost a thousand times more.
+        max_examples: on which `--bound` and `--gap` are measured, drawn from DATA: annealing costs a thousand times more.
         seed: seed of the samples.
         json: print one JSON object instead of text.
     """
@@ -189,7 +189,7 @@ def sample(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Draw new examples from a run and write them to a picture (.png) or an array (.npy, .npz).
+    """Draw new examples from a run and write them to a picture (.png, .svg) or an array (.npy, .npz, .csv).
 
     Args:
         run: a run directory.

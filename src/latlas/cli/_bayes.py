@@ -68,11 +68,12 @@ def write_page(run: RunDirectory) -> Path:
     """The page of a stored fit; it is what the run holds that is shown."""
     stored = bayes.load(run)
     options = stored.config.get("parameters", {})
-    about = {name: stored.config[name] for name in ("model", "data_file") if name in stored.config}
+    model = str(stored.config.get("model", run.path.name))
+    about = {"model": model, "files": ", ".join(stored.config.get("sources", {}))}
     page = collect_bayes(
         jr.key(options.get("seed", 0)),
         stored,
-        title=str(stored.config.get("model", run.path.name)).rpartition(":")[2],
+        title=model.rpartition(":")[2],
         run=RunDetails(str(run.path), options=about | options, versions=stored.config.get("versions", {})),
     )
     with run.lock():

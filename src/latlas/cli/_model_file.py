@@ -49,7 +49,7 @@ def load_model(path: Path, name: str) -> Any:
     Its folder is at the end of Python's path meanwhile, so that it can import its neighbours.
 
     Raises:
-        RequestError: if executing the file fails, with its line; or the name stands for nothing that can be fitted.
+        RequestError: if executing the file fails, with its line, or leaves no such name.
     """
     spec = importlib.util.spec_from_file_location(f"latlas_model_{path.stem}", path)
     assert spec is not None
@@ -57,6 +57,8 @@ def load_model(path: Path, name: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     with blamed(path), _found_by_name(module, path.parent):
         spec.loader.exec_module(module)
+    if not hasattr(module, name):  # a name of `import *` or of a comprehension
+        raise RequestError(f"{path} was executed and gave no {name!r}. Define it at the top of the file.")
     return getattr(module, name)
 
 
