@@ -25,7 +25,7 @@ def test_rows_are_dimensions_and_columns_steps():
     shown = picture(figure)
     assert shown.shape == (3 * 6 + 2, 5 * 8 + 4, 4)
     np.testing.assert_allclose(shown[::7, ::9, 0] / 255, np.arange(15).reshape(3, 5) / 14, atol=1 / 255)
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["z0", "z1", "z2"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["z1", "z2", "z3"]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == [
         "−2",
         "−1",
@@ -38,9 +38,9 @@ def test_rows_are_dimensions_and_columns_steps():
 def test_rows_fall_by_kl_and_say_it():
     figure = traversal_figure(IMAGES, VALUES, kl_per_dimension=np.array([0.02, 3.1, 1.2]))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
-        "z1  3.1 nats",
-        "z2  1.2 nats",
-        "z0  0.020 nats",
+        "z2  3.1 nats",
+        "z3  1.2 nats",
+        "z1  0.020 nats",
     ]
     np.testing.assert_allclose(picture(figure)[::7, 0, 0] / 255, np.array([5, 10, 0]) / 14, atol=1 / 255)
 
@@ -60,7 +60,7 @@ def test_series_and_vectors_are_lines_in_a_panel_per_dimension(shape):
     items[0, 0].flat[0] = np.nan
     figure = traversal_figure(items, VALUES[:4])
     drawn = [panel for panel in figure.axes if panel.lines]
-    assert [panel.get_title(loc="left") for panel in drawn] == [f"z{place}" for place in range(5)]
+    assert [panel.get_title(loc="left") for panel in drawn] == [f"z{place + 1}" for place in range(5)]
     np.testing.assert_array_equal(drawn[2].lines[1].get_ydata(), items[2, 1].reshape(shape[0], -1)[:, 0])
 
 

@@ -51,7 +51,7 @@ def traversal_figure(
     """
     traversals, values = np.asarray(traversals, float), np.asarray(values, float)
     _check(traversals, values, kl_per_dimension)
-    names = np.array([f"z{place}" for place in range(len(traversals))], object)
+    names = np.array([f"z{place + 1}" for place in range(len(traversals))], object)
     if kl_per_dimension is not None:
         kl = np.asarray(kl_per_dimension, float)
         order = np.argsort(-kl, kind="stable")
