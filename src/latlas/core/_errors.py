@@ -1,7 +1,8 @@
 """The errors that latlas raises on purpose: a wrong request, or work that failed.
 
-The command line turns a `RequestError` into exit code 2 and a `WorkError` into exit code 1, and prints the
-message alone; so each message says what was got, what was expected and what to do.
+The command line turns a `RequestError` into exit code 2 and a `WorkError` into exit code 1 (an `InterruptedRunError` into
+128 + the number of its signal), and prints the message alone; so each message says what was got, what was expected and
+what to do.
 """
 
 
@@ -54,7 +55,7 @@ class InterruptedRunError(WorkError):
 
 
 class NonFiniteError(WorkError):
-    """A loss or a gradient was not finite, and the run stopped with its last good state kept.
+    """A loss or a gradient was not finite, and the run stopped; of its states the last checkpoint is kept, if any.
 
     Attributes:
         step: the step at which it happened.

@@ -41,8 +41,10 @@ class Evidence:
         standard_error: of that mean: the spread over examples and the Monte Carlo error of each, in nats.
         num_samples: importance samples per example.
         effective_sample_size: median over examples of 1 / sum(w^2), w the normalised weights; between 1 and `num_samples`.
-        pareto_k: 95 % quantile over examples of the tail shape of the weights (Vehtari et al. 2024).
-        reliable: whether the weights are tame enough (`pareto_k` below 0.7) for `standard_error` to mean what it says.
+        pareto_k: 95 % quantile over examples of the tail shape of the weights (Vehtari et al. 2024); of annealing that of
+            all examples' weights together.
+        reliable: whether the weights are tame enough (`pareto_k` below 0.7, and of annealing 95 % of the examples' errors
+            below half a nat) for `standard_error` to mean what it says.
     """
 
     value: float

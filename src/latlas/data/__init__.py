@@ -1,6 +1,6 @@
 """Files to arrays, and arrays to what a likelihood can score: readers, what kind of data it is, and its units.
 
-Nothing here needs JAX, and no reader executes anything that a file says.
+No function here calls JAX, and no reader executes anything that a file says.
 """
 
 from latlas.data._digits import digits as digits

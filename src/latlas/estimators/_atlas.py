@@ -311,7 +311,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         )
 
     def summary(self) -> dict[str, Any]:
-        """What was fitted to what, as plain values for JSON: likelihood and reason, shapes, epochs, last ELBO."""
+        """What was fitted to what, as plain values for JSON: likelihood and reason, shapes, epochs, ELBO kept."""
         check_is_fitted(self)
         return self.record_.summary() | {"epochs": self.n_iter_}
 

@@ -16,7 +16,7 @@ _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5_000, 20, 300
 _HIDDEN = {"mlp": (200, 200), "conv": (32, 64)}
 # option -> (type, smallest, largest, whether the smallest itself is allowed, what may be given)
 _RANGES = {
-    "latent_dim": (numbers.Integral, 1, 10_000, True, "a whole number from 1"),
+    "latent_dim": (numbers.Integral, 1, 10_000, True, "a whole number from 1 to 10,000"),
     "batch_size": (numbers.Integral, 1, 2**31, True, "a whole number from 1"),
     "epochs": (
         numbers.Integral,

@@ -59,7 +59,7 @@ class FitRecord:
         return self.arrays | {_UNITS + name: array for name, array in self.units.arrays().items()}
 
     def summary(self) -> dict[str, Any]:
-        """What was fitted to what, as plain values: the ELBOs are those of the last and of the best report."""
+        """What was fitted to what; the ELBOs are those of the report of least validation loss, else of the last."""
         reports = [r for r in self.history if "valid" in r]
         best = max(reports, key=lambda report: -report["valid"]["loss"], default=None)
         last = self.history[-1] if self.history else {}

@@ -51,7 +51,7 @@ class WidenedRecognition(AbstractRecognition):
 
     Attributes:
         recognition: gives the mean, a vector.
-        network: mean -> log-scale of each dimension.
+        network: mean -> log of (scale - floor) of each dimension.
         floor: the smallest scale, positive: it bounds the term -log sigma of the KL.
     """
 

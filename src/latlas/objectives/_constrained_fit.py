@@ -108,7 +108,7 @@ def constrained_fit(
         constraints: one or several, with names that differ.
         held_out: rows of the same form that drive the multipliers instead of the training rows, so that the tolerance is
             one on new data. A few thousand: the tolerance is kept up to their own sampling error.
-        held_out_batch_size: of them at each step; by default as many as training rows.
+        held_out_batch_size: of them at each step; by default the trainer's batch size, or 100 where that is all rows.
         control: how the log-multipliers follow the violations, and their bounds.
         slack: violation, relative to the constraint's scale, up to which it counts as met.
         run: where checkpoints and metrics are kept.

@@ -19,7 +19,7 @@ class MMD(AbstractObjective):
 
     Attributes:
         scale: of the Gaussian kernel, in units of z; by default the square root of the number of dimensions, about the
-            distance of two draws of a standard normal.
+            length of a draw of a standard normal.
     """
 
     scale: float | Float[Array, ""] | None = None

@@ -77,8 +77,8 @@ class ReconstructionError(AbstractQuantity):
             observed = None if observed is None else observed[self.part]
         if not eqx.is_array(x) or jnp.shape(mean) != x.shape:
             raise ValueError(
-                f"A reconstruction error compares the likelihood's mean with x entry by entry; a mean of {_shape(mean)} and "
-                f"got an x of {_shape(x)}. For an x that is a dict give part=NAME of a numeric entry; for categories "
+                f"A reconstruction error compares the likelihood's mean with x entry by entry; got a mean of {_shape(mean)} "
+                f"and an x of {_shape(x)}. For an x that is a dict give part=NAME of a numeric entry; for categories "
                 "constrain the term 'log_likelihood'."
             )
         x = x.astype(mean.dtype)

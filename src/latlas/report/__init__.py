@@ -1,6 +1,7 @@
 """What a run found, for people: figures, and one HTML page that opens from disk.
 
-The layer sees plain arrays (`ReportData`), never a model, so that whatever makes such arrays can be reported.
+Pages are made of plain arrays (`ReportData`, `BayesReportData`), so that whatever makes such arrays can be reported;
+only `collect_bayes` and `save_faces` ask a fit for them.
 It is the only one that imports matplotlib, and its names are attached when they are first used: who draws nothing waits
 for no matplotlib.
 """

@@ -1,4 +1,4 @@
-"""What draws say about the distribution they came from: moments, and how far Markov chains have mixed."""
+"""How far Markov chains have mixed: R-hats and effective sample sizes."""
 
 import numpy as np
 from jaxtyping import Float

@@ -35,7 +35,7 @@ def fixed_draws(generator: np.random.Generator, num_draws: int, dim: int) -> Flo
 def even_normal_draws(
     generator: np.random.Generator, num_draws: int, dim: int
 ) -> Float[np.ndarray, "draws n"]:
-    """Scrambled Sobol points as normal draws; with more draws than dimensions their mean is 0 and covariance I exactly.
+    """Scrambled Sobol points as normal draws; of at least two more than dimensions mean is 0 and covariance I exactly.
 
     So a quadratic function is averaged without error, and whatever is near one with little.
 

@@ -17,7 +17,7 @@ rich_console = lazy_loader.load("rich.console", suppress_warning=True)
 rich_progress = lazy_loader.load("rich.progress", suppress_warning=True)
 
 # shown of a report, the first that it has; nats per example where it is an elbo
-_MEASURES = ("elbo", "bound", "loss")
+_MEASURES = ("elbo", "iwae_bound", "loss")
 
 
 class ProgressBar:

@@ -44,7 +44,7 @@ class TrainState(eqx.Module):
         model: what is trained.
         opt_state: the optimizer's state.
         step: number of steps done.
-        key: the run's key; that of a step is `fold_in(key, step)`.
+        key: of the run's stream of states; the objective's at a step follows from the run's key and the step.
         interval: what was summed since the last report.
         bad_steps: steps in a row whose loss or gradient was not finite, and which were therefore skipped.
         best: the best model so far, where there is validation data.

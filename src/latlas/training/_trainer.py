@@ -23,7 +23,7 @@ class Reports(eqx.Module):
     """How often a run is looked at.
 
     Attributes:
-        every: steps between reports; by default an epoch, and at most 200 reports a run.
+        every: steps between reports; by default an epoch, and about 200 reports a run, never 300 or more.
         patience: with validation data, stop after this many reports without a lower validation loss.
         checkpoint_seconds: with a run directory, how often the state is saved.
     """

@@ -133,8 +133,8 @@ class GaussianMixture(AbstractConjugateModel):
     $\pi \sim \mathrm{Dirichlet}$, $\Lambda_k \sim W(\nu_0, W_0)$, $\mu_k \sim N(m_0, (\kappa_0 \Lambda_k)^{-1})$,
     $z_n \sim \pi$, $x_n \sim N(\mu_{z_n}, \Lambda_{z_n}^{-1})$; $q = q(\pi) \prod_k q(\mu_k, \Lambda_k) \prod_n q(z_n)$.
     `cavi` wants rows of features, shape `(rows, features)`. With one component q contains the posterior and the ELBO is
-    the log evidence. The defaults are scikit-learn's; three of them look at the data, and with them evidences of
-    different data sets cannot be compared.
+    the log evidence. The defaults are scikit-learn's, but for `weights`; three of them look at the data, and with them
+    evidences of different data sets cannot be compared.
 
     Attributes:
         num_components: at most so many clusters; those that are not needed keep their prior.

@@ -184,7 +184,7 @@ class LatentDirichletAllocation(AbstractConjugateModel):
             used = 1 / self.num_topics if value is None else value
             if used < _SMALLEST:
                 raise RequestError(
-                    f"{name} is {used:g}{' by default' if value is None else ''}; give at least {_SMALLEST:.4f}, below "
+                    f"{name} is {used:g}{' by default' if value is None else ''}; give at least 1/300 (0.00334), below "
                     "which probabilities of words underflow."
                 )
 

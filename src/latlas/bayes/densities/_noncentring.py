@@ -1,7 +1,7 @@
 """Automatic non-centring, read off the curvature of any log density.
 
 In a funnel, one coordinate (a log scale) sets the width of others. Their conditional precision then changes with that
-coordinate by a constant factor per unit: the log of a pivot of -Hessian is linear in it. So pivots at a few dozen draws
+coordinate by a constant factor per unit: the log of a pivot of -Hessian is linear in it. So pivots at 128 draws
 tell which coordinates are scales of which others, and how strongly; that is what a statistician reads off the model when
 centring or non-centring it, found here without a model, and in between where the data make it in between.
 """

@@ -13,7 +13,7 @@ from latlas.distributions.families import AbstractFamily, FullGaussian
 
 _ROUND = 20  # steps between two looks at whether it has settled
 _MIN_BATCH = 64  # as many rows as the chains of the diagnosis have, so that one program serves both
-_MAX_SPREAD = 1e6  # of the covariance's eigenvalues in whitened coordinates: beyond, it has run off
+_MAX_SPREAD = 1e6  # of the variances in whitened coordinates, downwards its square: beyond, it has run off
 
 
 class BatchAndMatch(AbstractEngine):
@@ -21,7 +21,7 @@ class BatchAndMatch(AbstractEngine):
 
     Each step draws a batch from q, and takes the normal that minimises
     $\hat D(q'; p) + \frac{2}{\lambda_t} KL(q \| q')$, where $\hat D$ is the batch's mean of
-    $\|\nabla \log q' - \nabla \log p\|^2$ in the metric of q's covariance. It needs no learning rate; the steps
+    $\|\nabla \log q' - \nabla \log p\|^2$ in the metric of q' 's covariance. It needs no learning rate; the steps
     $\lambda_t = B n / t$ shrink as the noise of the batches demands. For a normal posterior one large batch is exact.
 
     Ends when the means move by less than a quarter of the tolerance and the log standard deviations by less than half of

@@ -189,7 +189,7 @@ def simulation_based_calibration(
         simulate: for a log density, one draw of the parameters from the prior and of data from those. The parameters are
             constrained, in the form that the fit's `sample` has.
         bijections: as for `fit`.
-        progress: called after each fit with how many are done and the seconds of the last.
+        progress: called after each fit that gave something, with how many are done and the seconds of the last.
 
     Raises:
         RequestError: for counts below 10, a model without data, or a `simulate` whose parameters have another form than

@@ -36,7 +36,7 @@ def from_log_density(
         bijections: for a dict of parameters, name -> the NumPyro constraint that its values obey, or a transform from the
             unconstrained. `init` keeps the unconstrained shape: a simplex of three entries has two in `init`.
             The log determinants are added; `function` sees the constrained values and has the density of those.
-        data: passed on as they are; other data of the same shapes reuse what was compiled.
+        data: passed on, real numbers in float64, lists as arrays; other data of the same shapes reuse what was compiled.
 
     Raises:
         RequestError: for parameters that are integers or not finite, a bijection without its parameter, a function that

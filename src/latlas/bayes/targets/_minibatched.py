@@ -85,8 +85,8 @@ class MinibatchTarget(AbstractStochasticTarget):
         """
         if self.resident is None:
             raise RequestError(
-                f"The data ({self.source.num_bytes / 2**30:.1f} GiB) are on file or too large for an exact log density; use "
-                "the stochastic engine, which needs only batches of them."
+                f"The data ({self.source.num_bytes / 2**30:.1f} GiB) are on file or too large for an exact log density; "
+                "give the target to bayes.fit, which works from batches, or take bayes.anchored."
             )
         params = self.constrain(u)
 

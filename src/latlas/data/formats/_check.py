@@ -52,8 +52,8 @@ def checked_values(
         )
     if holes["missing"] and not missing:
         raise DataError(
-            f"{path} holds {_times(holes['missing'], 'NaN', 'NaNs')}, the first {first['missing']}: fill the holes, "
-            "drop those rows, or read it with missing=True to have them masked."
+            f"{path} holds {_times(holes['missing'], 'NaN', 'NaNs')}, the first {first['missing']}: fill the holes "
+            "or drop those rows; in Python, data.read(path, missing=True) masks them."
         )
     return x, ~np.isnan(x) if holes["missing"] else None
 

@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(i
 
 
 def read_csv(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: int) -> Parts:
-    """The numbers, the names of their columns, and a column called `label`, `y`, `target` or `class` as labels.
+    """The numbers, the names of their columns, and a column called `label`, `labels`, `y`, `target` or `class` as labels.
 
     Raises:
         DataError: if it is no text, a row is longer or shorter than the first, or a cell is no number.
@@ -93,7 +93,9 @@ def _text(path: Path, file: BinaryIO, max_bytes: int) -> str:
             f"{path} is no whole gzip file ({str(error).rstrip('.')[:200]}): copy it again."
         ) from error
     if len(data) > max_bytes:
-        raise DataError(f"{path} holds more than {max_bytes:,} bytes of text: split it, or raise max_bytes.")
+        raise DataError(
+            f"{path} holds more than {max_bytes:,} bytes of text: split it (in Python, raise max_bytes)."
+        )
     if b"\0" in data:
         raise DataError(f"{path} is not text though its name says .csv: give it the suffix of its format.")
     try:

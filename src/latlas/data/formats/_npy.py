@@ -36,7 +36,7 @@ def read_stream(path: Path, file: IO[bytes] | BufferedIOBase, size: int, *, max_
     if num_bytes > max_bytes:
         raise DataError(
             f"{path} claims an array of shape {shape}, {num_bytes:,} bytes, and at most {max_bytes:,} are read: "
-            "split the file, or raise max_bytes."
+            "split the file (in Python, raise max_bytes)."
         )
     if num_bytes != size - header_size:
         raise DataError(

@@ -102,7 +102,7 @@ def _check_sizes(path: Path, infos: list[zipfile.ZipInfo], max_bytes: int) -> No
     total = sum(info.file_size for info in infos)
     if total > max_bytes:
         raise DataError(
-            f"{path} unpacks to {total:,} bytes, and at most {max_bytes:,} are read: split it, or raise max_bytes."
+            f"{path} unpacks to {total:,} bytes, and at most {max_bytes:,} are read: split it (in Python, raise max_bytes)."
         )
     packed = sum(info.compress_size for info in infos)
     if total > _SMALL_BYTES and total > _MAX_RATIO * packed:

@@ -64,9 +64,10 @@ def read(
 
     Args:
         path: `.npy`; `.npz` with the data under `x` or as its only array, and labels under `label`, `labels` or `y`;
-            `.csv` or `.csv.gz`, numeric, a line of names optional, labels in a column of such a name.
+            `.csv` or `.csv.gz`, numeric, a line of names optional, labels in a column `label`, `labels`, `y`, `target`
+            or `class`.
         array: the name of the array in an `.npz`.
-        missing: whether NaN marks what was not observed; otherwise NaN is refused.
+        missing: whether NaN marks what was not observed; otherwise NaN is refused, unless an `.npz` brings a mask.
         max_bytes: largest size of the arrays; a file that claims more is refused before anything is allocated.
 
     Returns:

@@ -73,7 +73,7 @@ class FullRank(AbstractGaussianFamily):
 
 
 def gaussian_of(draws: Float[np.ndarray, "draws n"]) -> FullGaussian:
-    """The normal with the draws' mean and covariance; with no more draws than coordinates only their variances."""
+    """The normal with the draws' mean and covariance; with at most one draw more than coordinates only their variances."""
     mean, centred = draws.mean(0), draws - draws.mean(0)
     if len(draws) > draws.shape[1] + 1:
         covariance = np.cov(centred.T, ddof=1).reshape(draws.shape[1], -1)

@@ -64,7 +64,7 @@ def _mean(logits: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def _log_normaliser(logits: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Log Z(l) - max(l, 0) = log((1 - e^{-|l|}) / |l|), between -log|l| and 0."""
+    """Log Z(l) - max(l, 0) = log((1 - e^{-|l|}) / |l|), between -log(1 + |l|) and 0."""
     size = jnp.abs(logits)
     near = size < _SERIES
     a = jnp.where(near, 1.0, size)

@@ -107,8 +107,8 @@ class BetaPath(BaseEstimator):
         """The atlas for a target; without one, that of the highest ELBO.
 
         Args:
-            rate: nats per example that the latent is to hold: the atlas whose beta is nearest to the one that
-                `curve_.beta_for` finds; or give
+            rate: nats per example that the latent is to hold: of those on the curve's hull, the atlas whose beta is
+                nearest to the one that `curve_.beta_for` finds; or give
             distortion: nats per example that may be lost; or give
             beta: a price; the nearest beta of the path, as a ratio.
 

@@ -113,7 +113,7 @@ def fit_with_cure(
         data: training rows.
         valid: validation rows, which every attempt is judged by; `None` judges by the training rows.
         remedies: those that may be used, in the order in which they are tried.
-        max_attempts: fits in all, at least 1; 1 diagnoses and treats nothing.
+        max_attempts: fits in all, at least 1; 1 diagnoses and treats nothing but a prior that is a point.
         run: where all is kept: the first attempt in the run itself, each other one under `attempts/`, and the record
             in `treatments.json`. A cured fit that was interrupted goes on where it was when it is called again with the same
             arguments.

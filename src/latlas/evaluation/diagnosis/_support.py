@@ -42,7 +42,7 @@ def check_support(key: PRNGKeyArray, model: Any, batch: Example) -> None:
         batch: examples as the model sees them.
 
     Raises:
-        RequestError: with the finding's name, `support_mismatch`, and its cure, the softened prior.
+        RequestError: with the finding's name, `support_mismatch`, and what to do.
     """
     finding = support_finding(key, model, batch)
     if finding is not None:
@@ -51,10 +51,10 @@ def check_support(key: PRNGKeyArray, model: Any, batch: Example) -> None:
 
 def refused(finding: Finding) -> RequestError:
     """The error that refuses a model for its `support_mismatch`."""
-    return RequestError(
-        f"{finding.name}: {finding.meaning} {finding.remedy} models.SoftenedPrior(prior, width) is such a prior, and "
-        "evaluation.fit_with_cure takes it by itself."
-    )
+    text = f"{finding.name}: {finding.meaning} {finding.remedy}"
+    if "Dirac" in finding.remedy:
+        text += " models.SoftenedPrior(prior, width) is such a prior, and evaluation.fit_with_cure takes it by itself."
+    return RequestError(text)
 
 
 @eqx.filter_jit

@@ -65,7 +65,7 @@ class Annealing(eqx.Module):
     the truth for what is called a lower bound). A walk back takes the steps that a walk forward was tuned to.
 
     Memory is that of `examples_at_once * num_chains` latents and the decoder's activations for them, and does
-    not grow with the number of temperatures but for one number each (the step size).
+    not grow with the number of temperatures but for its step size and each chain's acceptance.
 
     Attributes:
         num_temperatures: steps of the walk, one transition each.

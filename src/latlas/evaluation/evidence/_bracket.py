@@ -95,7 +95,7 @@ class BracketSummary:
         lower: the lower side.
         upper: the upper side.
         width: mean of upper - lower.
-        upper_is_bound: false on real data, where the upper side is an estimate.
+        upper_is_bound: whether the upper side is a bound: on real data only where the model knows its posterior.
         simulated_width: of the bracket on data drawn from the model, where both sides are bounds; `None` if it was not
             measured.
         exact: log p(x) itself, where the model knows it; else `None`.

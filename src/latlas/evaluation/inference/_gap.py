@@ -198,8 +198,8 @@ def gap(
     total = num_examples(batch)
     if log_evidence is not None and np.shape(log_evidence) != (total,):
         raise ValueError(
-            f"log_evidence needs one number for each of the {total} examples; an array of shape "
-            f"got {np.shape(log_evidence)}."
+            f"log_evidence needs one number for each of the {total} examples; got an array of "
+            f"shape {np.shape(log_evidence)}."
         )
     refine_key, measure_key = jr.split(key)
     refined = refine(

@@ -58,7 +58,7 @@ class Measures:
     """What was measured, while the model was fitted and after.
 
     Attributes:
-        evaluation: what `latlas evaluate --json` prints, in nats per example: `log_evidence`, `elbo`, `rate`,
+        evaluation: what `evaluation.json` holds, in nats per example: `log_evidence`, `elbo`, `rate`,
             `distortion`, and, as far as they were asked for, `bracket`, `gap`, `certificate` and `diagnosis`.
         history: one record per reporting interval: `{step, epoch, train: {elbo, log_likelihood, kl, beta, ...},
             valid: {...}, seconds}`, in nats per example; None where a number is missing.

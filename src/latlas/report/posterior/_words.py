@@ -47,7 +47,7 @@ def fitted(data: BayesReportData) -> str:
         text += f", in {seconds:.1f} s and {evaluations:,.0f} evaluations of the model's gradient"
     rungs = found.get("ladder") or ()
     if len(rungs) > 1:
-        text += f". It is the last of {len(rungs)} attempts, from cheap to expensive, listed below"
+        text += f". It is the best of {len(rungs)} attempts, made from cheap to expensive and listed below"
     return text + "."
 
 
