@@ -9,6 +9,7 @@ import types
 from pathlib import Path
 
 import jax.random as jr
+import numpy as np
 import pytest
 from rich.console import Console
 

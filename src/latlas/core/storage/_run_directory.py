@@ -3,7 +3,7 @@
     RUN/
       config.json                       what was asked for; its presence makes the folder a run
       model.safetensors                 parameters
-      state/step-N-DIGEST.safetensors   the last checkpoints, and best-N-DIGEST.safetensors
+      state/step-N-DIGEST.safetensors   the last checkpoints
       metrics.jsonl                     one line per reporting interval
       evaluation.json                   what an evaluation found
       treatments.json, attempts/N/      what a cured fit did, and its further attempts, each a run
@@ -39,7 +39,7 @@ Arrays = Mapping[str, np.ndarray | np.generic]
 
 _FORMAT = "latlas run"
 _FILES = ("model.safetensors", "metrics.jsonl", "evaluation.json", "treatments.json", "report.html")
-_STATE_NAME = re.compile(r"(step|best)-(\d{1,15})-([0-9a-f]{16})\.safetensors")
+_STATE_NAME = re.compile(r"step-(\d{1,15})-([0-9a-f]{16})\.safetensors")
 _REPORT_SEAL = (b"\n<!-- sha256:", b" -->\n")
 _MAX_REPORT_BYTES = 2**28
 
@@ -151,22 +151,22 @@ class RunDirectory:
         return _of_kind(path, arrays, metadata, {"kind": "model"})
 
     def save_state(self, step: int, arrays: Arrays, *, keep: int = 2) -> None:
-        """Writes a checkpoint, then removes all but the last `keep` and the best states they may go back to.
+        """Writes a checkpoint, then removes all but the last `keep`.
 
         Append the metrics of `step` before: then a checkpoint on the disk has all of its history on the disk.
         """
-        self._save("step", step, arrays)
-        steps = {found for kind, found, _ in self._states() if kind == "step" and found <= step}
+        folder = self._state_folder()
+        data, sealed = pack_arrays(arrays, {"kind": "step", "step": int(step)})
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise WorkError(f"{folder} could not be made ({os.strerror(error.errno or 0)}).") from error
+        write_atomically(folder / f"step-{int(step)}-{sealed[:16]}.safetensors", data)
+        steps = {found for found, _ in self._states() if found <= step}
         oldest = sorted(steps)[-keep:][0]
-        bests = [found for kind, found, _ in self._states() if kind == "best" and found <= oldest]
-        limits = {"step": oldest, "best": max(bests, default=0)}
-        for kind, found, path in self._states():
-            if found < limits[kind]:
+        for found, path in self._states():
+            if found < oldest:
                 path.unlink(missing_ok=True)
-
-    def save_best(self, step: int, arrays: Arrays) -> None:
-        """Writes the best state so far; earlier ones go once no checkpoint that is kept goes back to them."""
-        self._save("best", step, arrays)
 
     def latest_state(self) -> tuple[int, dict[str, np.ndarray]] | None:
         """Step and arrays of the newest checkpoint that verifies; `None` if there is none at all.
@@ -176,11 +176,18 @@ class RunDirectory:
         Raises:
             CorruptFileError: if there are checkpoints, and not one verifies.
         """
-        return self._newest("step", None)
-
-    def best_state(self, up_to: int | None = None) -> tuple[int, dict[str, np.ndarray]] | None:
-        """Step and arrays of the newest best state, of those no later than step `up_to` if given."""
-        return self._newest("best", up_to)
+        states = self._states()
+        for state in sorted(states, reverse=True):
+            try:
+                return state[0], _read_state(*state)
+            except (CorruptFileError, WorkError) as error:
+                _logger.warning("Skipped a checkpoint: %s", error)
+        if states:
+            raise CorruptFileError(
+                f"None of the {len(states)} checkpoints in {self._state_folder()} verifies. Restore one "
+                "from a copy, or start the run again with --overwrite."
+            )
+        return None
 
     # --- what was measured
     # ----------------------------------------------------------------------------------------
@@ -312,36 +319,12 @@ class RunDirectory:
             raise CorruptFileError(f"{folder} is a link or a file. Put the folder itself there.")
         return folder
 
-    def _states(self) -> list[tuple[str, int, Path]]:
-        """Kind, step and path of every checkpoint, by their names alone."""
+    def _states(self) -> list[tuple[int, Path]]:
+        """Step and path of every checkpoint, by their names alone."""
         folder = self._state_folder()
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
         matches = [match for match in map(_STATE_NAME.fullmatch, names) if match]
-        return [(match[1], int(match[2]), folder / match[0]) for match in matches]
-
-    def _save(self, kind: str, step: int, arrays: Arrays) -> None:
-        folder = self._state_folder()
-        data, sealed = pack_arrays(arrays, {"kind": kind, "step": int(step)})
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise WorkError(f"{folder} could not be made ({os.strerror(error.errno or 0)}).") from error
-        write_atomically(folder / f"{kind}-{int(step)}-{sealed[:16]}.safetensors", data)
-
-    def _newest(self, wanted: str, up_to: int | None) -> tuple[int, dict[str, np.ndarray]] | None:
-        states = [state for state in self._states() if state[0] == wanted]
-        states = [state for state in states if up_to is None or state[1] <= up_to]
-        for state in sorted(states, key=lambda state: state[1], reverse=True):
-            try:
-                return state[1], _read_state(*state)
-            except (CorruptFileError, WorkError) as error:
-                _logger.warning("Skipped a checkpoint: %s", error)
-        if states:
-            raise CorruptFileError(
-                f"None of the {len(states)} checkpoints in {self._state_folder()} verifies. Restore one "
-                "from a copy, or start the run again with --overwrite."
-            )
-        return None
+        return [(int(match[1]), folder / match[0]) for match in matches]
 
     def _check_replaceable(self, overwrite: bool) -> None:
         try:
@@ -360,13 +343,13 @@ class RunDirectory:
             path = self.path / name
             if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink()):
                 path.unlink()
-        for _, _, path in self._states():
+        for _, path in self._states():
             path.unlink()
 
 
-def _read_state(kind: str, step: int, path: Path) -> dict[str, np.ndarray]:
+def _read_state(step: int, path: Path) -> dict[str, np.ndarray]:
     arrays, metadata = read_arrays(path)
-    return _of_kind(path, arrays, metadata, {"kind": kind, "step": step})
+    return _of_kind(path, arrays, metadata, {"kind": "step", "step": step})
 
 
 def _of_kind(path: Path, arrays: dict, metadata: dict, expected: dict) -> dict[str, np.ndarray]:
