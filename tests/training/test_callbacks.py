@@ -155,13 +155,17 @@ def test_tensorboard_gets_every_term_of_every_report(imported, trainer, model, r
     }  # fmt: skip
 
 
-def test_mlflow_gets_every_term_of_every_report(imported, trainer, model, rows):
+@pytest.fixture
+def mlflow(imported):
+    """What is called of MLflow, and its adapter."""
     calls = Calls()
     started = types.SimpleNamespace(info=types.SimpleNamespace(run_id="r1"))
-    module = imported(
-        "mlflow", "mlflow", start_run=calls.record("start", started), log_metrics=calls.record("log"),
-        end_run=calls.record("end"),
-    )  # fmt: skip
+    start, log, end = calls.record("start", started), calls.record("log"), calls.record("end")
+    return calls, imported("mlflow", "mlflow", start_run=start, log_metrics=log, end_run=end)
+
+
+def test_mlflow_gets_every_term_of_every_report(mlflow, trainer, model, rows):
+    calls, module = mlflow
     result = trainer.fit(KEY, model, rows, callbacks=[module.MLflow(run_name="digits")])
     assert calls[0] == ("start", (), {"run_name": "digits"})
     assert calls[-1][0] == "end"
@@ -188,13 +192,8 @@ def test_an_adapter_is_at_most_forty_lines(submodule):
     assert len((folder / f"{submodule}.py").read_text().splitlines()) <= 40
 
 
-def test_mlflow_gets_a_metric_of_each_of_many_runs(imported):
-    calls = Calls()
-    started = types.SimpleNamespace(info=types.SimpleNamespace(run_id="r1"))
-    module = imported(
-        "mlflow", "mlflow", start_run=calls.record("start", started), log_metrics=calls.record("log"),
-        end_run=calls.record("end"),
-    )  # fmt: skip
+def test_mlflow_gets_a_metric_of_each_of_many_runs(mlflow):
+    calls, module = mlflow
     callback = module.MLflow()
     context = FitContext(num_steps=3)
     callback.setup(None, context)

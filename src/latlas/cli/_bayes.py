@@ -68,12 +68,12 @@ def write_page(run: RunDirectory) -> Path:
     """The page of a stored fit; it is what the run holds that is shown."""
     stored = bayes.load(run)
     options = stored.config.get("parameters", {})
-    model = str(stored.config.get("model", run.path.name))
-    about = {"model": model, "files": ", ".join(stored.config.get("sources", {}))}
+    model, sources = stored.config.get("model"), ", ".join(stored.config.get("sources", {}))
+    about = {name: value for name, value in {"model": model, "files": sources}.items() if value}
     page = collect_bayes(
         jr.key(options.get("seed", 0)),
         stored,
-        title=model.rpartition(":")[2],
+        title=str(model or run.path.name).rpartition(":")[2],
         run=RunDetails(str(run.path), options=about | options, versions=stored.config.get("versions", {})),
     )
     with run.lock():

@@ -137,7 +137,7 @@ class Density:
 
 
 class _OnRows:
-    """An affine map of rows as plain functions: a method of a module is made anew at each use, for 0.1 ms."""
+    """An affine map of rows as plain functions: a method of a module would be made anew for each evaluation."""
 
     def __init__(self, affine: Affine):
         factor = affine.factor

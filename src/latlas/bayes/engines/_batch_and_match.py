@@ -21,7 +21,7 @@ class BatchAndMatch(AbstractEngine):
 
     Each step draws a batch from q, and takes the normal that minimises
     $\hat D(q'; p) + \frac{2}{\lambda_t} KL(q \| q')$, where $\hat D$ is the batch's mean of
-    $\|\nabla \log q' - \nabla \log p\|^2$ in the metric of q' 's covariance. It needs no learning rate; the steps
+    $\|\nabla \log q' - \nabla \log p\|^2$ in the metric of the covariance of q'. It needs no learning rate; the steps
     $\lambda_t = B n / t$ shrink as the noise of the batches demands. For a normal posterior one large batch is exact.
 
     Ends when the means move by less than a quarter of the tolerance and the log standard deviations by less than half of

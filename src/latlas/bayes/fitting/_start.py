@@ -35,9 +35,8 @@ def elbo_start(
     n = len(start)
     noise = rng.standard_normal((_HALF, n))
     noise = np.concatenate([noise, -noise])
-    noise /= np.sqrt(
-        np.mean(noise**2, axis=0)
-    )  # then a normal target without correlations gives its exact answer
+    # then a normal target without correlations gives its exact answer
+    noise /= np.sqrt(np.mean(noise**2, axis=0))
 
     def loss(params):
         loc, log_scale = params[:n], params[n:]

@@ -147,7 +147,8 @@ def find_support_mismatch(m: Measurements) -> Finding | None:
             "The prior is a Dirac: all its mass lies on points, every other latent has density zero, and the KL of any "
             "posterior to it is infinite. Such a model has no ELBO.",
             "Soften the prior: a normal with a small but positive scale in place of the Dirac (for a latent that is to "
-            "be constant, leave it out of the model).",
+            "be constant, leave it out of the model). models.SoftenedPrior(prior, width) is such a prior, and "
+            "evaluation.fit_with_cure takes it by itself.",
         )
     if support.outside_prior > 0:
         return Finding(

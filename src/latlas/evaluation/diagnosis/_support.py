@@ -51,10 +51,7 @@ def check_support(key: PRNGKeyArray, model: Any, batch: Example) -> None:
 
 def refused(finding: Finding) -> RequestError:
     """The error that refuses a model for its `support_mismatch`."""
-    text = f"{finding.name}: {finding.meaning} {finding.remedy}"
-    if "Dirac" in finding.remedy:
-        text += " models.SoftenedPrior(prior, width) is such a prior, and evaluation.fit_with_cure takes it by itself."
-    return RequestError(text)
+    return RequestError(f"{finding.name}: {finding.meaning} {finding.remedy}")
 
 
 @eqx.filter_jit
