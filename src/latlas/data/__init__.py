@@ -18,5 +18,7 @@ from latlas.data.kinds import Levels as Levels
 from latlas.data.kinds import Standardised as Standardised
 from latlas.data.kinds import Summary as Summary
 from latlas.data.kinds import choose_likelihood as choose_likelihood
+from latlas.data.kinds import doubts as doubts
+from latlas.data.kinds import flat_image_shape as flat_image_shape
 from latlas.data.kinds import summarise as summarise
 from latlas.data.kinds import units_from as units_from

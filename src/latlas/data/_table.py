@@ -1,10 +1,14 @@
 """Data as they came: an array with what belongs to it, and a fingerprint of its content."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Shaped
+
+from latlas.core import DataError
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,9 @@ class Table:
         observed: `True` where `x` was observed, of its shape; `None` where all of it was.
         columns: names of the features, or `None`.
         name: what to call the data: the file's name.
-        fingerprint: SHA-256 of `x`: type, shape and values.
+        label_name: what the labels are called, or `None`.
+        index: what names each row (numbers or strings), or `None`; no part of the data.
+        index_name: what that is called, or `None`.
     """
 
     x: Shaped[np.ndarray, "examples ..."]
@@ -25,10 +31,14 @@ class Table:
     observed: Bool[np.ndarray, "examples ..."] | None = None
     columns: tuple[str, ...] | None = None
     name: str = "data"
-    fingerprint: str = field(init=False)
+    label_name: str | None = None
+    index: Shaped[np.ndarray, " examples"] | None = None
+    index_name: str | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fingerprint", fingerprint(self.x))
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of `x`: type, shape and values."""
+        return fingerprint(self.x)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,6 +53,78 @@ class Table:
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.x)
+
+    @property
+    def holes(self) -> int:
+        """How many entries were not observed."""
+        return 0 if self.observed is None else int(self.observed.size - self.observed.sum())
+
+    def take(self, rows: Shaped[np.ndarray, " few"] | slice) -> "Table":
+        """The rows of these numbers, or where this is true."""
+        parts = {
+            name: None if (array := getattr(self, name)) is None else array[rows]
+            for name in ("x", "label", "observed", "index")
+        }
+        return replace(self, **parts)
+
+    def ordered(self, names: Sequence[str]) -> "Table":
+        """The same with its columns in this order.
+
+        Raises:
+            DataError: if one of them is not there, or others are.
+        """
+        if self.columns is None or tuple(names) == self.columns:
+            return self
+        places = column_places(self.name, self.columns, names)
+        observed = None if self.observed is None else self.observed[:, places]
+        return replace(self, x=self.x[:, places], observed=observed, columns=tuple(names))
+
+    def describe(self) -> str:
+        """What was read, in a line: its size, the names of its columns, its labels, its index and its holes."""
+        item = self.shape[1:]
+        if len(item) == 1:
+            names = f"({_some(self.columns)})" if self.columns else "without names"
+            words = [f"{_counted(len(self), 'row')} x {_counted(item[0], 'column')} {names}"]
+        else:
+            words = [f"{_counted(len(self), 'example')} of shape {' x '.join(map(str, item))}"]
+        if self.label is not None:
+            called = "" if self.label_name is None else f" from {self.label_name!r}"
+            values = _counted(len(np.unique(self.label)), "value")
+            words.append(f"labels{called} ({values}), not part of the data")
+        if self.index is not None:
+            called = repr(self.index_name) if self.index_name else "the first column"
+            words.append(f"{called} taken as the index, not part of the data")
+        words.append(_counted(self.holes, "hole") if self.holes else "no holes")
+        return f"{self.name}: {'; '.join(words)}."
+
+
+def column_places(source: str, columns: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where the columns of these names stand.
+
+    Args:
+        source: what has the columns, for the message.
+        columns: names in the order in which they stand.
+        names: those that are asked for.
+
+    Raises:
+        DataError: if one of them is not there, or others are.
+    """
+    missing = [name for name in names if name not in columns]
+    beyond = [name for name in columns if name not in names]
+    if missing or beyond:
+        lacks = [f"lacks the columns {_some(missing)}"] * bool(missing)
+        has = [f"has {_some(beyond)} beside those of the fit"] * bool(beyond)
+        raise DataError(
+            f"{source} {' and '.join(lacks + has)}: give it the columns {_some(names)}, in any order."
+        )
+    place = {name: i for i, name in enumerate(columns)}
+    return [place[name] for name in names]
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    """The names, the first of many."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def fingerprint(x: Shaped[np.ndarray, "..."]) -> str:
@@ -60,3 +142,7 @@ def fingerprint(x: Shaped[np.ndarray, "..."]) -> str:
         block = x[start : start + rows] if x.ndim else x
         state.update(np.ascontiguousarray(block, dtype=little).data)
     return state.hexdigest()
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -66,8 +66,11 @@ def _levels(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
             f"discretised_logistic takes 2 to 256 levels in equal steps, and the data (from {summary.minimum:g} to "
             f"{summary.maximum:g}) have none such: choose gaussian, or round the data."
         )
-    bytes_ = summary.dtype == "uint8" and summary.maximum > 127
-    return Levels(0.0, 1.0, 256) if bytes_ else Levels(summary.minimum, summary.step, summary.num_levels)
+    return (
+        Levels(0.0, 1.0, 256)
+        if summary.is_bytes
+        else Levels(summary.minimum, summary.step, summary.num_levels)
+    )
 
 
 def _codes(x: Rows, summary: Summary, names: Names) -> AbstractUnits:

@@ -87,7 +87,7 @@ def test_the_only_array_of_an_archive_is_the_data_whatever_its_name(tmp_path):
         ("1,2\n3,4.5\n", None, None),
         ("a,b\n1,2\n3,4.5\n", ("a", "b"), None),
         ("a;b\r\n1;2\r\n3;4.5\r\n", ("a", "b"), None),
-        ("\ufeffa\tb\n1\t2\n\n3\t4.5", ("a", "b"), None),
+        ("\ufeff\ufeffa\tb\n1\t2\n3\t4.5\n\n", ("a", "b"), None),
         ("a,class,b\n1,x,2\n3,y,4.5\n", ("a", "b"), ["x", "y"]),
         ("a,y,b\n1,0,2\n3,7,4.5\n", ("a", "b"), [0, 7]),
         ('"a, b",c\n"1",2\n3,4.5e0\n', ("a, b", "c"), None),

@@ -1,5 +1,6 @@
 """What every reader refuses, in sentences that name the file, the fault and the cure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ _KINDS = {
 
 
 def checked_values(
-    path: Path, x: Shaped[np.ndarray, "..."], *, missing: bool
+    path: Path, x: Shaped[np.ndarray, "..."], *, missing: bool, columns: Sequence[str] | None = None
 ) -> tuple[Shaped[np.ndarray, "..."], Bool[np.ndarray, "..."] | None]:
     """The array in native byte order, and where it was observed if holes are allowed.
 
@@ -44,7 +45,7 @@ def checked_values(
     x = x.astype(np.float64) if x.dtype.itemsize > 8 else x.astype(x.dtype.newbyteorder("="), copy=False)
     if x.dtype.kind != "f":
         return x, None
-    holes, first = _scan(x)
+    holes, first = _scan(x, columns)
     if holes["infinite"]:
         raise DataError(
             f"{path} holds {_times(holes['infinite'], 'infinity', 'infinities')}, the first {first['infinite']}: "
@@ -53,7 +54,7 @@ def checked_values(
     if holes["missing"] and not missing:
         raise DataError(
             f"{path} holds {_times(holes['missing'], 'NaN', 'NaNs')}, the first {first['missing']}: fill the holes "
-            "or drop those rows; in Python, data.read(path, missing=True) masks them."
+            "or leave those rows out, since no model here takes holes yet."
         )
     return x, ~np.isnan(x) if holes["missing"] else None
 
@@ -88,7 +89,7 @@ def checked_label(path: Path, label: Shaped[np.ndarray, "..."] | None, rows: int
     return label
 
 
-def _scan(x: np.ndarray) -> tuple[dict[str, int], dict[str, str]]:
+def _scan(x: np.ndarray, columns: Sequence[str] | None) -> tuple[dict[str, int], dict[str, str]]:
     """How many entries are missing or infinite, and where the first one of each stands."""
     counts, first = {"missing": 0, "infinite": 0}, {}
     step = max(1, _BLOCK_BYTES // max(1, x[0].nbytes))
@@ -101,7 +102,7 @@ def _scan(x: np.ndarray) -> tuple[dict[str, int], dict[str, str]]:
             counts[what] += len(found)
             if len(found):
                 row, *place = (int(i) for i in found[0])
-                where = place[0] if len(place) == 1 else tuple(place)
+                where = repr(columns[place[0]]) if columns else place[0] if len(place) == 1 else tuple(place)
                 first.setdefault(what, f"in row {row + start}, column {where} (counted from 0)")
     return counts, first
 

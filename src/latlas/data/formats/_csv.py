@@ -1,153 +1,149 @@
-"""Comma-, semicolon- or tab-separated numbers, with or without a line of names, plain or gzipped."""
+"""Tables of text: numbers, with or without a line of names, beside labels and an index."""
 
-import csv
-import gzip
-import io
-import re
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from latlas.core import DataError
+from latlas.data.formats._cells import are_whole, is_whole, labels, numbers
+from latlas.data.formats._delimited import GZIP_MAGIC as GZIP_MAGIC
+from latlas.data.formats._delimited import Row, Told, rows_of
+from latlas.data.formats._header import counts_rows, names_of
 from latlas.data.formats._parts import Parts
+from latlas.data.formats._roles import AUTO, Places, Roles, places_of
 
-GZIP_MAGIC = b"\x1f\x8b"
-LABELS = ("label", "labels", "y", "target", "class")
-
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
-_WHOLE = re.compile(r"[-+]?\d+")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE)
+# rows that say what the columns are, and rows that become numbers at once
+_FIRST_ROWS, _BLOCK_ROWS = 1000, 1000
 
 
-def read_csv(path: Path, file: BinaryIO, size: int, *, array: str, max_bytes: int) -> Parts:
-    """The numbers, the names of their columns, and a column called `label`, `labels`, `y`, `target` or `class` as labels.
+def read_csv(
+    path: Path,
+    file: BinaryIO,
+    size: int,
+    *,
+    array: str,
+    max_bytes: int,
+    roles: Roles | None = None,
+    told: Told | None = None,
+) -> Parts:
+    """The numbers, the names of their columns, and the columns of labels and of the index.
 
     Raises:
         DataError: if it is no text, a row is longer or shorter than the first, or a cell is no number.
     """
-    names, lines, columns = _table(path, file, max_bytes)
-    width = len(columns)
-    label = (
-        next((i for i, name in enumerate(names or ()) if name.lower() in LABELS), None) if width > 1 else None
+    roles = roles or Roles()
+    names, rows, width, first = _opened(
+        path, rows_of(path, file, size, max_bytes=max_bytes, told=told), roles.names
     )
-    data = [i for i in range(width) if i != label]
-    x = np.stack([_numbers(path, columns[i], lines, names[i] if names else str(i)) for i in data], axis=1)
-    labels = None if label is None else _label(columns[label])
-    return Parts(x, labels, None, tuple(names[i] for i in data) if names else None)
+    places = places_of(path, roles, names, width, first)
+    x, beside = _columns(path, rows, names, width, places)
+    x, places = _not_an_index_after_all(path, x, beside, places, names, roles)
+    return Parts(
+        x,
+        label=None if places.label is None else labels(beside[places.label]),
+        columns=None if names is None else tuple(names[i] for i in places.data),
+        label_name=_name(names, places.label),
+        index=None if places.index is None else labels(beside[places.index]),
+        index_name=_name(names, places.index),
+    )
 
 
 def read_columns(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dict[str, np.ndarray]:
     """The columns by their names: integers where every cell is a whole number, else 64-bit floats.
 
     Raises:
-        DataError: if there is no line of names, a name is missing or stands twice, or a cell is empty or no number.
+        DataError: if there is no line of names, a name is missing or stands twice, or a cell is empty or no finite number.
     """
-    names, lines, columns = _table(path, file, max_bytes)
+    names, rows, _, _ = _opened(path, rows_of(path, file, size, max_bytes=max_bytes), None)
     if names is None:
         raise DataError(f"{path} has no line of names: give each column its name in the first line.")
-    twice = next((name for i, name in enumerate(names) if not name or name in names[:i]), None)
-    if twice is not None:
-        raise DataError(
-            f"{path} names a column {twice!r}, empty or for the second time: name each column once."
-        )
+    if names[0] == "":
+        raise DataError(f"{path} has no name for column 1: name it in the first line, or remove it.")
+    body = list(rows)
+    lines = [line for line, _ in body]
     found = {}
-    for name, cells in zip(names, columns, strict=True):
-        values = _numbers(path, cells, lines, name)
-        holes = np.flatnonzero(np.isnan(values))
-        if len(holes):
+    for name, cells in zip(names, zip(*(row for _, row in body), strict=True), strict=True):
+        values = numbers(path, cells, lines, name)
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            what = "nothing" if np.isnan(values[bad[0]]) else "an infinity"
             raise DataError(
-                f"{path} has nothing in line {lines[holes[0]]}, column {name!r}: fill the cell, or leave the row out."
+                f"{path} has {what} in line {lines[bad[0]]}, column {name!r}: write a number, or leave the row out."
             )
-        whole = all(_WHOLE.fullmatch(cell) for cell in cells) and (np.abs(values) < 2**53).all()
+        whole = all(map(is_whole, cells)) and are_whole(values)
         found[name] = values.astype(np.int64) if whole else values
     return found
 
 
-def _table(
-    path: Path, file: BinaryIO, max_bytes: int
-) -> tuple[list[str] | None, list[int], list[tuple[str, ...]]]:
-    """The names of the columns, the number of each row's line, and the cells of each column."""
-    rows = _rows(path, _text(path, file, max_bytes))
-    names = _header(rows[0][1])
-    body = rows[1:] if names else rows
+def _opened(
+    path: Path, rows: Iterator[Row], stated: bool | None
+) -> tuple[list[str] | None, Iterable[Row], int, list[str]]:
+    """The names, the rows of numbers, how many columns they have, and the first cells of the first of them."""
+    first = list(itertools.islice(rows, _FIRST_ROWS))
+    if not first:
+        raise DataError(f"{path} is empty: give it at least one row of numbers.")
+    names = names_of(path, first[0][1], [row for _, row in first[1:]], stated=stated)
+    body = first[1:] if names else first
     if not body:
         raise DataError(f"{path} holds a line of names and no rows: give it at least one row of numbers.")
-    width = len(rows[0][1])
-    for line, row in body:
+    width = len(names) if names else len(first[0][1])
+    checked = _of_width(path, itertools.chain(body, rows), width)
+    return names, checked, width, [row[0] for _, row in body if row]
+
+
+def _of_width(path: Path, rows: Iterable[Row], width: int) -> Iterator[Row]:
+    for line, row in rows:
         if len(row) != width:
+            decimal = " (if its commas are decimal, write points)" if len(row) > width else ""
             raise DataError(
-                f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line."
+                f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line{decimal}."
             )
-    return names, [line for line, _ in body], list(zip(*(row for _, row in body), strict=True))
+        yield line, row
 
 
-def _text(path: Path, file: BinaryIO, max_bytes: int) -> str:
-    try:
-        packed = file.read(2) == GZIP_MAGIC
-        file.seek(0)
-        data = gzip.GzipFile(fileobj=file).read(max_bytes + 1) if packed else file.read(max_bytes + 1)
-    except Exception as error:  # gzip, zlib and struct each have errors of their own
-        raise DataError(
-            f"{path} is no whole gzip file ({str(error).rstrip('.')[:200]}): copy it again."
-        ) from error
-    if len(data) > max_bytes:
-        raise DataError(
-            f"{path} holds more than {max_bytes:,} bytes of text: split it (in Python, raise max_bytes)."
-        )
-    if b"\0" in data:
-        raise DataError(f"{path} is not text though its name says .csv: give it the suffix of its format.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+def _columns(
+    path: Path, rows: Iterable[Row], names: Sequence[str] | None, width: int, places: Places
+) -> tuple[np.ndarray, dict[int, list[str]]]:
+    """The data, and the cells of the other columns; a block of rows at a time, so that no text is kept."""
+    called = names or [str(i) for i in range(width)]
+    beside: dict[int, list[str]] = {i: [] for i in (places.label, places.index) if i is not None}
+    x, count = np.empty((_BLOCK_ROWS, len(places.data))), 0
+    rows = iter(rows)
+    while block := list(itertools.islice(rows, _BLOCK_ROWS)):
+        lines = [line for line, _ in block]
+        cells = list(zip(*(row for _, row in block), strict=True))
+        if count + len(block) > len(x):
+            x.resize((max(len(x) * 5 // 4, count + len(block)), x.shape[1]), refcheck=False)
+        for column, i in enumerate(places.data):
+            x[count : count + len(block), column] = numbers(path, cells[i], lines, called[i])
+        for i, kept in beside.items():
+            kept.extend(cells[i])
+        count += len(block)
+    x.resize((count, x.shape[1]), refcheck=False)
+    return x, beside
 
 
-def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
-    """Lines that hold something, as (number of the line, cells)."""
-    first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    try:
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except csv.Error as error:
-        raise DataError(
-            f"{path} is no readable table ({error} in line {reader.line_num}): mend that line."
-        ) from error
-    rows = [(line, row) for line, row in rows if any(row)]
-    if not rows:
-        raise DataError(f"{path} is empty: give it at least one row of numbers.")
-    return rows
+def _not_an_index_after_all(
+    path: Path,
+    x: np.ndarray,
+    beside: dict[int, list[str]],
+    places: Places,
+    names: Sequence[str] | None,
+    roles: Roles,
+) -> tuple[np.ndarray, Places]:
+    """A first column that counted the first rows and not the others is one of the data."""
+    chosen_by_counting = places.index == 0 and roles.index == AUTO and (names is None or names[0] != "")
+    if not chosen_by_counting or counts_rows(beside[0]):
+        return x, places
+    column = numbers(path, beside[0], range(1, len(x) + 1), names[0] if names else "0")
+    return np.column_stack([column, x]), Places((0, *places.data), places.label, None)
 
 
-def _header(row: Sequence[str]) -> list[str] | None:
-    names = any(not _NUMBER.fullmatch(cell) and cell.lower() not in _MISSING for cell in row)
-    return list(row) if names else None
-
-
-def _numbers(path: Path, cells: Sequence[str], lines: Sequence[int], name: str) -> np.ndarray:
-    column = np.empty(len(cells))
-    for i, cell in enumerate(cells):
-        if _NUMBER.fullmatch(cell):
-            column[i] = float(cell)
-        elif cell.lower() in _MISSING:
-            column[i] = np.nan
-        else:
-            raise DataError(
-                f"{path} holds {cell[:40]!r} in line {lines[i]}, column {name!r}, where a number was expected: "
-                "write categories as numbers, or remove that column."
-            )
-    return column
-
-
-def _label(cells: Sequence[str]) -> np.ndarray:
-    if all(_NUMBER.fullmatch(cell) for cell in cells):
-        numbers = np.array([float(cell) for cell in cells])
-        whole = (
-            np.isfinite(numbers).all()
-            and (np.abs(numbers) < 2**53).all()
-            and (numbers == np.round(numbers)).all()
-        )
-        return numbers.astype(np.int64) if whole else numbers
-    return np.array(cells, dtype=np.str_)
+def _name(names: Sequence[str] | None, place: int | None) -> str | None:
+    """What a column is called; its number where there are no names."""
+    if place is None:
+        return None
+    return names[place] if names else str(place)

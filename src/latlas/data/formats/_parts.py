@@ -14,9 +14,15 @@ class Parts:
         label: labels, or `None`.
         observed: a mask, or `None`.
         columns: names of the columns, or `None`.
+        label_name: what the labels are called, or `None`.
+        index: what names the rows, or `None`.
+        index_name: what that is called, or `None`.
     """
 
     x: np.ndarray
     label: np.ndarray | None = None
     observed: np.ndarray | None = None
     columns: tuple[str, ...] | None = None
+    label_name: str | None = None
+    index: np.ndarray | None = None
+    index_name: str | None = None

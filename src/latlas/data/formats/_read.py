@@ -6,7 +6,7 @@ executed.
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -17,7 +17,9 @@ from latlas.core import DataError
 from latlas.data._table import Table
 from latlas.data.formats import _csv, _json, _npy, _npz
 from latlas.data.formats._check import checked_label, checked_values
+from latlas.data.formats._delimited import Told
 from latlas.data.formats._parts import Parts
+from latlas.data.formats._roles import AUTO, Roles
 
 MAX_BYTES = 8 * 2**30
 
@@ -33,17 +35,19 @@ class _Format:
         magic: their first bytes; `None` for text, which has no mark.
         table: reader of one table; `None` where such a file holds none.
         values: reader of named values; `None` likewise.
+        text: whether it is a table of text, whose columns have roles and are read a few at a time.
     """
 
     magic: bytes | None
     table: Callable[..., Parts] | None
     values: Callable[..., dict[str, Any]] | None
+    text: bool = False
 
 
 # longer suffixes come first
 _FORMATS = {
-    ".csv.gz": _Format(_csv.GZIP_MAGIC, _csv.read_csv, _csv.read_columns),
-    ".csv": _Format(None, _csv.read_csv, _csv.read_columns),
+    ".csv.gz": _Format(_csv.GZIP_MAGIC, _csv.read_csv, _csv.read_columns, text=True),
+    ".csv": _Format(None, _csv.read_csv, _csv.read_columns, text=True),
     ".json": _Format(None, None, _json.read_values),
     ".npy": _Format(_npy.MAGIC, _npy.read_npy, None),
     ".npz": _Format(_npz.MAGIC, _npz.read_npz, _npz.read_all),
@@ -58,17 +62,34 @@ def suffixes() -> tuple[str, ...]:
 
 
 def read(
-    path: str | os.PathLike, *, array: str = "x", missing: bool = False, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike,
+    *,
+    array: str = "x",
+    missing: bool = False,
+    columns: Sequence[str] | None = None,
+    label: str = AUTO,
+    index: str = AUTO,
+    names: bool | None = None,
+    beside: tuple[str | None, str | None] = (None, None),
+    max_bytes: int = MAX_BYTES,
+    progress: Told | None = None,
 ) -> Table:
     """The data in a file, in their storage type; executes nothing.
 
     Args:
         path: `.npy`; `.npz` with the data under `x` or as its only array, and labels under `label`, `labels` or `y`;
-            `.csv` or `.csv.gz`, numeric, a line of names optional, labels in a column `label`, `labels`, `y`, `target`
-            or `class`.
+            `.csv` or `.csv.gz`, numeric but for its labels and its index.
         array: the name of the array in an `.npz`.
         missing: whether NaN marks what was not observed; otherwise NaN is refused, unless an `.npz` brings a mask.
+        columns: of a text table, the names of those to take as data, in this order; by default all that are left.
+        label: of a text table, the name of the column of labels (its number from 0 where there are no names), or
+            "none"; by default one called `label`, `labels`, `class`, `target`, or `y` where none is called `x` or `z`.
+        index: likewise of the column that names the rows; by default a first one without a name, and one that is
+            called `index`, `id` or `row`, or has no name at all, and counts the rows.
+        names: whether the first line of a text table holds names; by default told by what it holds.
+        beside: what the label and the index were called in the table of a fit: taken so again where they are there.
         max_bytes: largest size of the arrays; a file that claims more is refused before anything is allocated.
+        progress: called with the bytes read and the bytes in all, for a text table.
 
     Returns:
         The array with its labels, mask, names of columns and fingerprint.
@@ -85,9 +106,15 @@ def read(
 
     reader = _FORMATS[suffix].table
     assert reader is not None  # such files hold a table
+    roles = Roles(columns, label, index, names, beside)
+    options = {"roles": roles, "told": progress} if _FORMATS[suffix].text else {}
+    if not options and (label, index, names) != (AUTO, AUTO, None):
+        raise DataError(
+            f"{path} has no named columns: only a table of text takes a label, an index and names."
+        )
 
     def parts(file: BinaryIO, size: int) -> Parts:
-        return reader(path, file, size, array=array, max_bytes=max_bytes)
+        return reader(path, file, size, array=array, max_bytes=max_bytes, **options)
 
     return _table(path, _open_checked(path, suffix, parts, _TABLES), missing)
 
@@ -149,7 +176,7 @@ def _open_checked(
 
 def _table(path: Path, parts: Parts, missing: bool) -> Table:
     holed = missing or parts.observed is not None
-    x, observed = checked_values(path, parts.x, missing=holed)
+    x, observed = checked_values(path, parts.x, missing=holed, columns=parts.columns)
     if parts.observed is not None:
         if parts.observed.shape != x.shape or parts.observed.dtype != bool:
             raise DataError(
@@ -157,7 +184,16 @@ def _table(path: Path, parts: Parts, missing: bool) -> Table:
                 f"shape {x.shape}: give one boolean per entry."
             )
         observed = parts.observed if observed is None else parts.observed & observed
-    return Table(x, checked_label(path, parts.label, len(x)), observed, parts.columns, path.name)
+    return Table(
+        x,
+        checked_label(path, parts.label, len(x)),
+        observed,
+        parts.columns,
+        path.name,
+        parts.label_name,
+        parts.index,
+        parts.index_name,
+    )
 
 
 def _size(path: Path, suffixes: tuple[str, ...]) -> int:

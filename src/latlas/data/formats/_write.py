@@ -1,7 +1,9 @@
 """Arrays to files that `read` reads back, written whole or not at all."""
 
+import csv
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,14 @@ from jaxtyping import Shaped
 from latlas.core import RequestError, write_atomically
 
 
-def write(path: str | os.PathLike, **arrays: Shaped[np.ndarray, "..."]) -> Path:
+def write(
+    path: str | os.PathLike, *, columns: Sequence[str] | None = None, **arrays: Shaped[np.ndarray, "..."]
+) -> Path:
     """Writes arrays to `.npy` (one array), `.npz` (any number, by name) or `.csv` (one, two-dimensional).
 
     Args:
         path: where to; the suffix says which format. A file that is there is replaced in one stroke.
+        columns: names of the columns, for the first line of a `.csv`; the other formats have no place for them.
         arrays: by name: `write("z.npz", mean=loc, scale=scale)`.
 
     Returns:
@@ -42,6 +47,14 @@ def write(path: str | os.PathLike, **arrays: Shaped[np.ndarray, "..."]) -> Path:
                 f"{path} cannot hold an array of shape {x.shape}: a .csv has two axes; write .npy."
             )
         else:
+            if columns is not None:
+                buffer.write(_line_of(columns).encode())
             np.savetxt(buffer, x, delimiter=",", fmt="%.9g")
     write_atomically(path, buffer.getvalue())
     return path
+
+
+def _line_of(names: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([str(name) for name in names])
+    return line.getvalue()

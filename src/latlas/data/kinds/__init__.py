@@ -2,6 +2,8 @@
 
 from latlas.data.kinds._choice import Choice as Choice
 from latlas.data.kinds._choice import choose_likelihood as choose_likelihood
+from latlas.data.kinds._doubts import doubts as doubts
+from latlas.data.kinds._flat_images import flat_image_shape as flat_image_shape
 from latlas.data.kinds._summary import Grid as Grid
 from latlas.data.kinds._summary import Summary as Summary
 from latlas.data.kinds._summary import summarise as summarise

@@ -46,10 +46,10 @@ def _chosen(summary: Summary) -> Choice:
         return Choice("bernoulli", "The data hold nothing but 0 and 1, so each entry is a yes or a no.")
     if _is_scale(summary):
         assert summary.step is not None  # a scale has one
-        whole = summary.step == 1
-        kind = "whole numbers" if whole else f"multiples of 1/{round(1 / summary.step)}"
+        whole = summary.integer
+        kind = "whole numbers" if summary.step == 1 else f"levels {summary.step:.4g} apart"
         why = "that pile up at the largest value or fill an image, as grey levels do and counts do not"
-        levels = 256 if summary.dtype == "uint8" and high > 127 else summary.num_levels
+        levels = 256 if summary.is_bytes else summary.num_levels
         return Choice(
             "discretised_logistic",
             f"The data are {kind} from {low:g} to {high:g}{f' {why}' if whole else ''}, so each entry is one of {levels} "
@@ -73,7 +73,10 @@ def _is_scale(summary: Summary) -> bool:
     """Whether the entries are levels of a scale with two ends."""
     if summary.num_levels is None or summary.num_levels < 2 or summary.minimum < 0:
         return False
-    if summary.step != 1 or (summary.dtype == "uint8" and len(summary.shape) > 2):
+    if not summary.integer:
+        # measurements that were rounded lie on a grid as well; grey levels were scaled to [0, 1]
+        return summary.maximum <= 1
+    if summary.flat_image is not None or (summary.dtype == "uint8" and len(summary.shape) > 2):
         return True
     common = summary.grid.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
     return common and summary.grid.top >= 0.5 * summary.grid.below_top

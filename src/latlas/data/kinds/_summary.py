@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
+from latlas.data.kinds._flat_images import flat_image_shape
+
 # a grid of more levels than these is as good as continuous
 _MAX_LEVELS = 256
-# denominators of grey levels that were scaled to [0, 1]
-_DENOMINATORS = (1, 3, 4, 7, 8, 10, 15, 16, 31, 32, 63, 64, 100, 127, 128, 255)
+# a handful of entries lies on some grid by chance, unless it has very few levels
+_ENTRIES_A_LEVEL, _FEW_LEVELS = 4, 5
+# how far an entry may lie from its level, as a share of the step; half a unit in the last place of float16 is 2.4e-4
+_OFF_GRID, _HALF_PRECISION = 1e-3, 3e-4
+_MAX_DIVISIONS, _BLOCK = 20, 2**20
 
 
 @dataclass(frozen=True)
@@ -16,8 +21,8 @@ class Grid:
     """Equal steps that entries lie on, and how many lie at their upper end.
 
     Attributes:
-        step: distance of neighbouring levels: 1 for whole numbers, 1/255 for bytes scaled to [0, 1]; `None` where the
-            entries lie on no such grid.
+        step: distance of neighbouring levels: 1 for most whole numbers, 1/255 for bytes scaled to [0, 1]; `None` where
+            the entries lie on no such grid.
         top: how many entries hold the maximum.
         below_top: how many entries hold the level below the maximum (0 without a grid).
     """
@@ -39,6 +44,7 @@ class Summary:
         integer: whether every entry is a whole number.
         grid: of the levels that the entries lie on.
         constant: how many columns hold one value only.
+        flat_image: the shape of the square images that its rows are, pixel after pixel; `None` where they are none.
     """
 
     shape: tuple[int, ...]
@@ -48,6 +54,7 @@ class Summary:
     integer: bool
     grid: Grid
     constant: int
+    flat_image: tuple[int, int] | None = None
 
     @property
     def step(self) -> float | None:
@@ -63,6 +70,12 @@ class Summary:
         return levels if levels <= _MAX_LEVELS else None
 
     @property
+    def is_bytes(self) -> bool:
+        """Whether the entries are grey levels from 0 to 255, whichever of them occur."""
+        grey = self.dtype == "uint8" or (self.flat_image is not None and self.integer)
+        return grey and 0 <= self.minimum and 127 < self.maximum <= 255
+
+    @property
     def size(self) -> int:
         """Number of entries."""
         return int(np.prod(self.shape))
@@ -75,11 +88,13 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
     256
     >>> summarise(np.array([[0.25, 1.0], [0.0, 0.5]])).step
     0.25
+    >>> summarise(np.array([[10.0, 12.5], [17.5, 15.0]])).step
+    2.5
     """
     x = np.asarray(x)
     minimum, maximum = float(x.min()), float(x.max())
     integer = x.dtype.kind in "biu" or bool(np.all(x == np.round(x)))
-    step = 1.0 if integer else _grid(x, minimum, maximum)
+    step = _grid(x, integer=integer)
     below = maximum - (step or 0.0)
     near = 1e-3 * (step or 1.0)
     return Summary(
@@ -94,22 +109,64 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
             below_top=int(np.sum(np.abs(x.astype(np.float32, copy=False) - below) < near)) if step else 0,
         ),
         constant=int(np.sum(x.min(axis=0) == x.max(axis=0))),
+        flat_image=flat_image_shape(x),
     )
 
 
-def _grid(x: np.ndarray, minimum: float, maximum: float) -> float | None:
-    """1/d for the smallest d such that all entries are multiples of it in [0, 1]; `None` if there is none."""
-    if minimum < 0 or maximum > 1:
+def _grid(x: np.ndarray, *, integer: bool) -> float | None:
+    """The step of the levels that the entries lie on; `None` where they lie on none, or a handful do by chance."""
+    if (integer and x.dtype.kind == "b") or x.dtype == np.uint8:
+        return 1.0  # bytes are grey levels, whichever of them occur
+    if x.dtype == np.float16:
+        return _fraction(x)
+    levels = _distinct(x)
+    if levels is None or len(levels) < 2:
+        return 1.0 if integer else None
+    step = _common_step(levels)
+    if step is None:
+        return 1.0 if integer else None
+    count = round((levels[-1] - levels[0]) / step) + 1
+    enough = x.size >= _ENTRIES_A_LEVEL * count or count <= _FEW_LEVELS
+    if not enough:
+        return 1.0 if integer else None
+    return step
+
+
+def _distinct(x: np.ndarray) -> np.ndarray | None:
+    """The distinct entries, rising; `None` where there are more than a grid may have."""
+    found = np.empty(0)
+    flat = x.reshape(-1)
+    for start in range(0, len(flat), _BLOCK):
+        found = np.union1d(found, flat[start : start + _BLOCK].astype(np.float64))
+        if len(found) > _MAX_LEVELS:
+            return None
+    return found
+
+
+def _fraction(x: np.ndarray) -> float | None:
+    """1/d for the smallest d of whose fraction all entries are multiples in [0, 1], as near as float16 keeps them."""
+    if x.min() < 0 or x.max() > 1:
         return None
-    tolerance = 3e-4 if x.dtype == np.float16 else 1e-5  # half a unit in the last place of float16 is 2.4e-4
-    sample = x.ravel()[: 2**16].astype(np.float64)
-    for denominator in _DENOMINATORS:
-        if _on_grid(sample, denominator, tolerance) and _on_grid(x, denominator, tolerance):
-            # a handful of entries lies on some grid by chance
-            return 1.0 / denominator if x.size >= 4 * denominator or denominator <= 4 else None
+    sample = np.unique(x.ravel()[:_BLOCK]).astype(np.float64)
+    for denominator in range(1, _MAX_LEVELS):
+        off = np.abs(sample * denominator - np.round(sample * denominator))
+        if off.max() <= _HALF_PRECISION * denominator:
+            enough = x.size >= _ENTRIES_A_LEVEL * denominator or denominator < _FEW_LEVELS
+            return 1.0 / denominator if enough else None
     return None
 
 
-def _on_grid(x: np.ndarray, denominator: int, tolerance: float) -> bool:
-    scaled = x * denominator
-    return bool(np.all(np.abs(scaled - np.round(scaled)) <= tolerance * denominator))
+def _common_step(levels: np.ndarray) -> float | None:
+    """The largest step of which all distances are multiples, by Euclid's algorithm with a tolerance."""
+    distances = levels[1:] - levels[0]
+    span = distances[-1]
+    step = float(np.diff(levels).min())
+    for _ in range(_MAX_DIVISIONS):
+        if not span / step < _MAX_LEVELS:
+            return None
+        step = span / round(span / step)
+        rest = np.abs(distances - np.round(distances / step) * step)
+        if rest.max() <= _OFF_GRID * step:
+            return step
+        step = float(rest[rest > _OFF_GRID * step].min())
+    return None

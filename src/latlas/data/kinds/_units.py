@@ -72,7 +72,7 @@ class AsGiven(AbstractUnits):
                 "choose another likelihood, or rescale the data."
             )
         if not self.integer:
-            return x.astype(np.float32)
+            return x.astype(np.float32) + np.float32(0)  # no -0.0, which has other bits and so other draws
         if x.dtype.kind == "f" and not np.all(x == np.round(x)):
             raise DataError("This likelihood takes whole numbers; got fractions: choose another likelihood.")
         small = np.uint8 if self.maximum is not None and self.maximum <= 255 else np.int32
@@ -198,7 +198,7 @@ class Standardised(AbstractUnits):
                 "The data lie more than 1e15 standard deviations from those the model was fitted on: "
                 "check their unit."
             )
-        return z.astype(np.float32)
+        return z.astype(np.float32) + np.float32(0)  # no -0.0, which has other bits and so other draws
 
     def to_data(self, x: Data) -> Data:
         """Loc + scale x."""

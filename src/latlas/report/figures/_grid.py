@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.image import imsave
 
 from latlas.core import RequestError, write_atomically
+from latlas.data import flat_image_shape
 from latlas.report.data._data import ReportData
-from latlas.report.data._flat_images import flat_image_shape
 from latlas.report.data._items import Items, kind_of, part, shaped
 from latlas.report.drawing._file import picture_path, write_figure
 from latlas.report.drawing._theme import LIGHT

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.image import imread
 from sklearn.datasets import load_digits
 
+from latlas.data import flat_image_shape
 from latlas.report import save_image_grid
-from latlas.report.data._flat_images import flat_image_shape
 
 RANDOM = np.random.default_rng(0)
 TIME = np.arange(576)  # 24 days of 24 hours

@@ -1,0 +1,91 @@
+"""The cells of a text table: which are numbers, which are empty, and what to do with the others."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from latlas.core import DataError
+
+_EMPTY = {"", "na", "n/a", "nan", "null", "none", "?"}
+_WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_NUMBER = re.compile(
+    r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE | re.ASCII
+)
+# what a cell may be that is no number -> what to do about it; the first that fits is said
+_OTHERS = (
+    (re.compile(r"[-+]?\d+,\d+"), "a decimal comma: write 1.5 and not 1,5"),
+    (re.compile(r"[-+]?\d{1,3}([ ,']\d{3})+(\.\d+)?"), "a number in groups of digits: write 1000 and not 1,000"),
+    (re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*|\d{1,2}:\d{2}.*"),
+     "a date or a time: give its distance from a fixed one as a number, such as days since 2000"),
+    (re.compile(r"[-+]?\s*[$€£¥]\s*[\d.,]+|[-+]?[\d.,]+\s*[%$€£¥]"), "a number with its unit: write the number alone"),
+    (re.compile(r"[<>~≤≥]\s*[\d.]+"), "a bound and not a value: write the value, or leave the row out"),
+    (re.compile(r"[-+\d.eE]+(\s+[-+\d.eE]+)+"), "several numbers: put commas, semicolons or tabs between them"),
+    (re.compile(r"[ACGTUN-]{4,}", re.IGNORECASE), "a sequence: write it as numbers, such as 0 to 3 for A, C, G and T"),
+)  # fmt: skip
+
+
+def is_number(cell: str) -> bool:
+    """Whether it is written as a number."""
+    return _NUMBER.fullmatch(cell.strip()) is not None
+
+
+def is_whole(cell: str) -> bool:
+    """Whether it is written as a whole number, without a point."""
+    return _WHOLE.fullmatch(cell.strip()) is not None
+
+
+def is_empty(cell: str) -> bool:
+    """Whether it says that there is nothing."""
+    return cell.strip().lower() in _EMPTY
+
+
+def is_text(cell: str) -> bool:
+    """Whether it is neither."""
+    return not is_number(cell) and not is_empty(cell)
+
+
+def numbers(path: Path, cells: Sequence[str], lines: Sequence[int], name: str) -> np.ndarray:
+    """The cells of one column as 64-bit floats, NaN where a cell is empty.
+
+    Raises:
+        DataError: naming the line, the column and what to do, if a cell is neither.
+    """
+    try:
+        # what Python's float takes beside what we take is written with an underscore or in other digits
+        if all(cell.isascii() and "_" not in cell for cell in cells):
+            return np.fromiter(map(float, cells), float, len(cells))
+    except ValueError:
+        pass
+    return np.array([_number(path, cell.strip(), lines[i], name) for i, cell in enumerate(cells)])
+
+
+def labels(cells: Sequence[str]) -> np.ndarray:
+    """The cells as integers or floats where all of them are numbers, else as strings."""
+    cells = [cell.strip() for cell in cells]
+    if not all(is_number(cell) for cell in cells):
+        return np.array(cells, dtype=np.str_)
+    values = np.array([float(cell) for cell in cells])
+    return values.astype(np.int64) if are_whole(values) else values
+
+
+def are_whole(values: np.ndarray) -> bool:
+    """Whether they are whole numbers that 64-bit floats tell apart."""
+    return bool(
+        np.isfinite(values).all() and (np.abs(values) < 2**53).all() and (values == np.round(values)).all()
+    )
+
+
+def _number(path: Path, cell: str, line: int, name: str) -> float:
+    if _NUMBER.fullmatch(cell):
+        return float(cell)
+    if is_empty(cell):
+        return np.nan
+    known = next((what for pattern, what in _OTHERS if pattern.fullmatch(cell)), None)
+    advice = (
+        known
+        or "write its categories as numbers, remove that column, or say that it is the label or the index (--label, --index)"
+    )
+    kind = ", " if known else ", where a number was expected: "
+    raise DataError(f"{path} holds {cell[:40]!r} in line {line}, column {name!r}{kind}{advice}.")

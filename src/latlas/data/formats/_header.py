@@ -1,0 +1,118 @@
+"""The line of names of a text table: whether there is one, and what the columns are called."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from latlas.core import DataError
+from latlas.data.formats._cells import is_empty, is_number, is_text, is_whole
+
+# whole numbers that count on, such as years, are names where there are so many
+_FEWEST_COUNTED = 3
+_YEARS = range(1500, 2500)
+# a number with a slip of the pen or with its unit
+_NEARLY_A_NUMBER = re.compile(r"[-+]?\s*[$€£¥]?\s*\d[\dOolI]*[.,]?[\dOolI]*\s*[%$€£¥]?")
+
+
+def names_of(
+    path: Path, first: Sequence[str], below: Sequence[Sequence[str]], *, stated: bool | None = None
+) -> list[str] | None:
+    """The names in the first line, or `None` where it is a row like the others.
+
+    Args:
+        path: for messages.
+        first: the cells of the first line.
+        below: those of the lines after it, as many as were read.
+        stated: what the user says of the first line; `None` for nothing.
+
+    Raises:
+        DataError: if names and numbers cannot be told apart, or two columns have the same name.
+    """
+    first = [cell.strip() for cell in first]
+    if not (_are_names(path, first, below) if stated is None else stated):
+        return None
+    names = _padded(path, first, below)
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DataError(f"{path} names a column {twice!r} for the second time: name each column once.")
+    nameless = next((i for i, name in enumerate(names) if i and not name), None)
+    if nameless is not None:
+        raise DataError(
+            f"{path} has no name for column {nameless + 1}: name it in the first line, or remove it."
+        )
+    return names
+
+
+def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> bool:
+    numbers = [cell for cell in first if is_number(cell)]
+    texts = [cell for cell in first if is_text(cell)]
+    if not texts:
+        return bool(numbers) and _count_on(first, below)
+    if not numbers:
+        _refuse_slip(path, first, texts, below)
+        return True
+    if _is_run(numbers) and not any(_NEARLY_A_NUMBER.fullmatch(cell) for cell in texts):
+        return True
+    if below and all(_is_text_column(i, below) for i, cell in enumerate(first) if is_text(cell)):
+        return False
+    raise _unclear(path, texts[0])
+
+
+def _count_on(first: list[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether numbers in the first line are names, such as years or the places of pixels."""
+    if first[0] == "" and len(first) > 1:  # pandas has no name for its index
+        first_column = [row[0] for row in below if row]
+        counted = counts_rows(first_column) or any(is_text(cell) for cell in first_column)
+        return counted and _is_run(first[1:], fewest=1)
+    if not _is_run(first, fewest=_FEWEST_COUNTED):
+        return False
+    if _are_years(first) and not any(_are_years(row) for row in below):
+        return True
+    return sum(_is_run(row) for row in below) < len(below) / 2
+
+
+def _are_years(cells: Sequence[str]) -> bool:
+    return all(is_whole(cell) and int(cell) in _YEARS for cell in cells)
+
+
+def _is_run(cells: Sequence[str], fewest: int = 2) -> bool:
+    """Whether the cells are whole numbers, each one more than the one before."""
+    if len(cells) < fewest or not all(is_whole(cell) for cell in cells):
+        return False
+    values = [int(cell) for cell in cells]
+    return all(b - a == 1 for a, b in itertools.pairwise(values))
+
+
+def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence[Sequence[str]]) -> None:
+    """A first line of damaged numbers above numbers is no line of names that anybody meant."""
+    slip = next((cell for cell in texts if _NEARLY_A_NUMBER.fullmatch(cell)), None)
+    if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
+        raise _unclear(path, slip)
+
+
+def _unclear(path: Path, cell: str) -> DataError:
+    return DataError(
+        f"{path} holds numbers and {cell[:40]!r} in line 1, which could be a row or the names of the columns: mend that "
+        "cell, or say whether the first line holds names (--names yes or no; in Python names=True or False)."
+    )
+
+
+def _is_text_column(i: int, below: Sequence[Sequence[str]]) -> bool:
+    return all(len(row) > i and not is_number(row[i]) for row in below)
+
+
+def _padded(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> list[str]:
+    """The names, with an empty one in front where R left out that of the row names."""
+    short = len(first) >= 2 and below and all(len(row) == len(first) + 1 for row in below)
+    if short and (all(is_text(row[0]) for row in below) or counts_rows([row[0] for row in below])):
+        return ["", *first]
+    return ["" if i == 0 and is_empty(name) else name for i, name in enumerate(first)]
+
+
+def counts_rows(cells: Sequence[str]) -> bool:
+    """Whether they are 0, 1, 2, ... or 1, 2, 3, ..., as the numbers of rows are."""
+    if not cells or not all(is_whole(cell) for cell in cells):
+        return False
+    start = int(cells[0])
+    return start in (0, 1) and all(int(cell) == start + i for i, cell in enumerate(cells))

@@ -1,0 +1,172 @@
+"""A text table as its user meant it: names, labels, an index, holes; and nothing lost without a word."""
+
+import gzip
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from latlas.core import DataError
+from latlas.data import read, read_named, write
+
+COUNTED = "\n".join(f"{i},{i / 2},{i * i}" for i in range(12))
+
+
+def table(tmp_path, text, **options):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read(path, **options)
+
+
+# text -> (names, data, labels, index)
+READ = {
+    "coordinates": ("x,y,z\n1,2,3\n4,5,6\n", ("x", "y", "z"), [[1, 2, 3], [4, 5, 6]], None, None),
+    "two coordinates": ("x,y\n1,2\n4,5\n", ("x", "y"), [[1, 2], [4, 5]], None, None),
+    "a label": ("a,y,b\n1,0,2\n3,1,4\n", ("a", "b"), [[1, 2], [3, 4]], [0, 1], None),
+    "words as labels": ("a,Class\n1,no\n3,yes\n", ("a",), [[1], [3]], ["no", "yes"], None),
+    "pandas with its index": (",a,b\n0,1.5,2\n1,3,4\n", ("a", "b"), [[1.5, 2], [3, 4]], None, [0, 1]),
+    "pandas with row names": (",a\ng1,1\ng2,2\n", ("a",), [[1], [2]], None, ["g1", "g2"]),
+    "pandas without names": (",0,1\n0,1.5,2\n1,3,4\n", ("0", "1"), [[1.5, 2], [3, 4]], None, [0, 1]),
+    "R with row names": ('"a","b"\n"r1",1,2\n"r2",3,4\n', ("a", "b"), [[1, 2], [3, 4]], None, ["r1", "r2"]),
+    "years as names": ("1998,1999,2000\n1.5,2,3\n4,5,6\n", ("1998", "1999", "2000"), [[1.5, 2, 3], [4, 5, 6]], None, None),
+    "pixels as names": ("0,1,2,3\n5,6,9,1\n7,7,3,2\n", ("0", "1", "2", "3"), [[5, 6, 9, 1], [7, 7, 3, 2]], None, None),
+    "rows that count on": ("1,2,3\n2,3,4\n3,4,5\n", None, [[1, 2, 3], [2, 3, 4], [3, 4, 5]], None, None),
+    "two whole numbers": ("0,1\n5,7\n", None, [[0, 1], [5, 7]], None, None),
+    "dates as names": ("2020-01-01,2020-01-02\n1,2\n", ("2020-01-01", "2020-01-02"), [[1, 2]], None, None),
+    "an id that counts": ("id,a\n1,2.5\n2,3\n", ("a",), [[2.5], [3]], None, [1, 2]),
+    "an id that is measured": ("id,a\n7,2.5\n9,3\n", ("id", "a"), [[7, 2.5], [9, 3]], None, None),
+    "semicolons": ("a;b\n1.5;2\n", ("a", "b"), [[1.5, 2]], None, None),
+    "a comma within quotes": ('"a,1";b\n1;2\n', ("a,1", "b"), [[1, 2]], None, None),
+    "two marks of Unicode": ("\ufeff\ufeffa,b\n1,2\n", ("a", "b"), [[1, 2]], None, None),
+    "blank lines around": ("\n\na,b\n1,2\n3,4\n\n\n", ("a", "b"), [[1, 2], [3, 4]], None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_table_is_read_as_it_was_meant(tmp_path, kind):
+    text, names, x, labels, index = READ[kind]
+    found = table(tmp_path, text)
+    assert found.columns == names
+    np.testing.assert_array_equal(found.x, x)
+    assert (None if found.label is None else found.label.tolist()) == labels
+    assert (None if found.index is None else found.index.tolist()) == index
+
+
+# text -> what is said
+REFUSED = {
+    "a letter in a number": ("1.0,2.O\n3,4\n", "holds numbers and '2.O' in line 1"),
+    "a unit in the first line": ("1,$5,3\n4,5,6\n", "holds numbers and '$5' in line 1"),
+    "a share in the first line": ("1,5%,3\n4,5,6\n", "holds numbers and '5%' in line 1"),
+    "a unit alone": ("$5\n3\n4\n", "holds numbers and '$5' in line 1"),
+    "a blank line": ("a,b\n1,2\n\n3,4\n", "a blank line 3 between its rows"),
+    "a row of nothing": ("a,b\n1,2\n,\n3,4\n", "2 NaNs, the first in row 1, column 'a'"),
+    "a hole of one column": ("a\n1\n\n3\n", "one NaN, the first in row 1"),
+    "decimal commas": ("x\n1,5\n2,7\n", "if its commas are decimal, write points"),
+    "decimal commas beside semicolons": ("a;b\n1,5;2,7\n", "a decimal comma: write 1.5"),
+    "two columns of one name": ("a,a\n1,2\n", "names a column 'a' for the second time"),
+    "a column without a name": ("a,,b\n1,2,3\n", "has no name for column 2"),
+    "dates": ("d,b\n2020-01-01,2\n", "a date or a time"),
+    "DNA": ("d,b\nACGTAC,2\n", "a sequence"),
+    "words": ("d,b\nred,2\n", "say that it is the label or the index (--label, --index)"),
+    "spaces": ("1.0 2.0\n3.0 4.0\n", "put commas, semicolons or tabs between them"),
+    "units": ("a,b\n5%,2\n", "write the number alone"),
+    "groups of digits": ("a;b\n1,000.5;2\n", "a number in groups of digits"),
+    "an open quote": ('a,b\n"1,2\n3,4\n', "no readable table"),
+    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text: save it as UTF-8"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_meant_is_refused_with_what_to_do(tmp_path, kind):
+    text, said = REFUSED[kind]
+    with pytest.raises(DataError) as caught:
+        table(tmp_path, text)
+    assert said in str(caught.value)
+
+
+def test_the_user_says_what_a_column_is(tmp_path):
+    text = "a,species,y\n1,set,2\n3,vir,4\n"
+    found = table(tmp_path, text, label="species")
+    assert (found.columns, found.label.tolist(), found.label_name) == (("a", "y"), ["set", "vir"], "species")
+    found = table(tmp_path, "a,y\n1,2\n3,4\n", label="none")
+    assert (found.columns, found.label) == (("a", "y"), None)
+    found = table(tmp_path, COUNTED, index="none")
+    assert (found.shape, found.index) == ((12, 3), None)
+    found = table(tmp_path, "5.1,3.5,setosa\n4.9,3.0,virginica\n", label="2")
+    np.testing.assert_array_equal(found.x, [[5.1, 3.5], [4.9, 3.0]])
+    assert found.label.tolist() == ["setosa", "virginica"]
+    with pytest.raises(DataError, match="no column 'specis' to take as label"):
+        table(tmp_path, text, label="specis")
+    with pytest.raises(DataError, match="no column left"):
+        table(tmp_path, "a\n1\n", label="a")
+
+
+def test_the_user_says_whether_there_are_names(tmp_path):
+    assert table(tmp_path, "1.0,2.O\n3,4\n", names=True).columns == ("1.0", "2.O")
+    assert table(tmp_path, "1998,1999,2000\n1,2,3\n", names=False).shape == (2, 3)
+    with pytest.raises(DataError, match=r"'2\.O' in line 1"):
+        table(tmp_path, "1.0,2.O\n3,4\n", names=False)
+
+
+def test_columns_are_taken_by_their_names(tmp_path):
+    text = "b,kind,a\n2,x,1\n4,y,3\n"
+    found = table(tmp_path, text, columns=["a", "b"], beside=("kind", None))
+    np.testing.assert_array_equal(found.x, [[1, 2], [3, 4]])
+    assert (found.columns, found.label.tolist()) == (("a", "b"), ["x", "y"])
+    # a column that was fitted is no label, whatever it is called
+    assert table(tmp_path, "y,a\n2,1\n", columns=["a", "y"]).x.tolist() == [[1, 2]]
+    with pytest.raises(DataError, match="lacks the columns c and has b beside those of the fit"):
+        table(tmp_path, text, columns=["a", "c"], beside=("kind", None))
+
+
+def test_a_column_that_stops_counting_is_none_of_the_index(tmp_path):
+    numbers = [*range(1500), 7]
+    found = table(tmp_path, "\n".join(f"{i},{i / 2}" for i in numbers))
+    assert (found.index, found.shape) == (None, (1501, 2))
+    np.testing.assert_array_equal(found.x[:, 0], numbers)
+    found = table(tmp_path, COUNTED)
+    assert (found.index.tolist(), found.shape, found.columns) == ([*range(12)], (12, 2), None)
+
+
+def test_a_table_says_what_was_read(tmp_path):
+    found = table(tmp_path, "id,a,species,b\n1,2.5,set,3\n2,,vir,5\n", label="species", missing=True)
+    assert found.describe() == (
+        "a.csv: 2 rows x 2 columns (a, b); labels from 'species' (2 values), not part of the data; 'id' taken as the index, "
+        "not part of the data; 1 hole."
+    )
+
+
+def test_names_are_written_and_read_back(tmp_path):
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    path = write(tmp_path / "b.csv", columns=["a, b", "c"], x=x)
+    found = read(path)
+    assert found.columns == ("a, b", "c")
+    np.testing.assert_allclose(found.x, x, rtol=1e-8)
+
+
+def test_an_archive_of_text_that_fills_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("latlas.data.formats._delimited._SMALL_BYTES", 2**20)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"0,0\n" * 2**20))
+    with pytest.raises(DataError, match="made to fill the memory"):
+        read(path)
+
+
+def test_a_table_is_read_in_little_more_than_its_own_size(tmp_path):
+    path = tmp_path / "large.csv"
+    line = ",".join(f"{i / 7:.15f}" for i in range(20)) + "\n"
+    path.write_text(line * 20_000)
+    tracemalloc.start()
+    found = read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.shape == (20_000, 20)
+    assert peak < 1.5 * path.stat().st_size, f"{peak / path.stat().st_size:.2f} times the file"
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,inf\n", "a,b\n1,1e999\n"])
+def test_named_values_are_finite(tmp_path, text):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match="an infinity in line 2, column 'b'"):
+        read_named(path)
