@@ -4,6 +4,7 @@ import numpy as np
 
 from latlas.core import PARETO_K_LIMIT
 from latlas.evaluation.diagnosis._finding import Finding
+from latlas.evaluation.diagnosis._levels import MOST_LEVELS as FEW_LEVELS
 from latlas.evaluation.diagnosis._measurements import Measurements
 
 # with fewer draws the tail of the weights cannot be told
@@ -90,6 +91,26 @@ def find_wrong_likelihood_scale(m: Measurements) -> Finding | None:
         "Let the scale be learnt (Gaussian(LearnedScale()), LearnedScale(x.shape) for one per feature, PredictedScale() for "
         "one per entry), or take a likelihood that can be as wide as the data (Student-t for outliers; for counts one "
         "of your own, such as a negative binomial).",
+    )
+
+
+def find_few_distinct_values(m: Measurements) -> Finding | None:
+    """Entries of few distinct values under a density, which grows without end as its scale shrinks onto them."""
+    if not m.decoder.few_levels:
+        return None
+    name, few = max(m.decoder.few_levels.items(), key=lambda item: item[1].entries)
+    where = "" if len(m.decoder.few_levels) == 1 and name == "x" else f" of {name}"
+    return Finding(
+        "few_distinct_values",
+        "warning",
+        float(few.levels),
+        float(FEW_LEVELS),
+        f"{few.entries} of {few.total} entries{where} hold few distinct values (one of them {few.levels}) and are scored by "
+        "a density, which has no largest value there: the ELBO rises as long as the scale shrinks, and says nothing of how "
+        "good the model is.",
+        "Give these entries probabilities (bernoulli, categorical, discretised_logistic), in a table of their own or as "
+        "a part of a Mixed head; training longer only raises the figure. Compare the scores of densities with no "
+        "probabilities.",
     )
 
 

@@ -12,6 +12,7 @@ from jaxtyping import PRNGKeyArray
 from latlas.core import Example, Progress, num_examples
 from latlas.evaluation.diagnosis._checks_of_fit import (
     find_amortization_gap,
+    find_few_distinct_values,
     find_overfitting,
     find_unreliable_evidence,
     find_wrong_likelihood_scale,
@@ -83,6 +84,7 @@ ALL_CHECKS: tuple[FindingCheck, ...] = (
     _check("overfitting", find_overfitting, TRAIN),
     _check("kl_underfitting", find_kl_underfitting),
     _check("wrong_likelihood_scale", find_wrong_likelihood_scale, RESIDUALS),
+    _check("few_distinct_values", find_few_distinct_values),
     _check("unreliable_evidence", find_unreliable_evidence, WEIGHTS),
     _check("amortization_gap", find_amortization_gap, REFINEMENT),
     _check("too_few_epochs", find_too_few_epochs),

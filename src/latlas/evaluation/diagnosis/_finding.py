@@ -22,6 +22,7 @@ FINDINGS = (
     "overfitting",
     "kl_underfitting",
     "wrong_likelihood_scale",
+    "few_distinct_values",
     "unreliable_evidence",
     "amortization_gap",
     "too_few_epochs",

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from latlas.core import Estimate, Example, Progress, map_rows, num_examples
 from latlas.evaluation.diagnosis._constant import constant_log_likelihood
 from latlas.evaluation.diagnosis._history import Curves
+from latlas.evaluation.diagnosis._levels import FewLevels, few_levels
 from latlas.evaluation.diagnosis._passes import Between, OfDraws
 from latlas.evaluation.diagnosis._residuals import spread_of_entries
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
@@ -111,13 +112,16 @@ class OfDecoder:
     Attributes:
         own: log p(x | z) of each example with one z of its own.
         others: log p(x | z) of each example with z of other examples.
-        residual_ratio: name of an array of x -> (mean absolute residual of the data over that of the likelihood's own
-            draws) squared: a ratio of variances.
+        residual_ratio: name of an array of x -> how far the data scatter around their reconstruction, over how far the
+            likelihood's own draws do: (mean absolute residual over mean absolute residual) squared, and of counts the
+            ratio of the sums of (x - mean)^2 / mean. It is 1 where the likelihood is right.
+        few_levels: name of an array of x under a density -> its entries that hold few distinct values.
     """
 
     own: Float[np.ndarray, " examples"]
     others: Float[np.ndarray, "examples others"]
     residual_ratio: Mapping[str, float]
+    few_levels: Mapping[str, FewLevels]
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,12 @@ def measure(
             _information(log_q),
             aggregate_kl(_codes(found), found["log_prior"], log_q) if one_prior else None,
         ),
-        OfDecoder(found["own"], others, _ratios(found["residuals"])),
+        OfDecoder(
+            found["own"],
+            others,
+            _ratios(found["residuals"], power=2) | _ratios(found["dispersions"], power=1),
+            few_levels(batch, {name: bool(flags.any()) for name, flags in found["densities"].items()}),
+        ),
         OfSupport(
             outside_prior=float(np.mean(found["outside_prior"])),
             outside_likelihood=float(np.mean(~np.isfinite(found["log_likelihood"]))),
@@ -270,9 +279,11 @@ def _codes(found: dict[str, Any]) -> Float[np.ndarray, "examples latent"]:
     return np.concatenate([layer["value"] for layer in found["layers"].values()], axis=1)
 
 
-def _ratios(residuals: dict[str, Float[np.ndarray, "examples two"]]) -> dict[str, float]:
+def _ratios(residuals: dict[str, Float[np.ndarray, "examples two"]], *, power: int) -> dict[str, float]:
     sums = {name: values.sum(axis=0) for name, values in residuals.items()}
-    return {n: float((data / own) ** 2) for n, (data, own) in sums.items() if own > 0 and np.isfinite(data)}
+    return {
+        n: float((data / own) ** power) for n, (data, own) in sums.items() if own > 0 and np.isfinite(data)
+    }
 
 
 def _layer(name: str, stats: dict[str, np.ndarray]) -> Layer:

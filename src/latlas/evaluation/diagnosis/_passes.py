@@ -17,7 +17,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar, Shaped
 from latlas.core import Example, num_examples
 from latlas.distributions import has_closed_form, kl_divergence
 from latlas.evaluation.diagnosis._layers import is_point, layers, log_density, moment, vector
-from latlas.evaluation.diagnosis._residuals import outside_support, residuals
+from latlas.evaluation.diagnosis._levels import densities
+from latlas.evaluation.diagnosis._residuals import dispersions, outside_support, residuals
 from latlas.evaluation.evidence._elbo import kl_per_dimension
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, prepared
 from latlas.stats import pareto_k
@@ -70,6 +71,8 @@ class OfDraws(eqx.Module):
             "log_prior": log_p[0] if p is not None else jnp.float32(jnp.nan),
             "outside_data": outside_support(likelihood, example.x, example.observed),
             "residuals": self._residuals(key, likelihood, example),
+            "dispersions": self._dispersions(key, likelihood, example),
+            "densities": densities(likelihood, example.x, example.observed),
             "kl_per_dimension": kl_per_dimension(q, p) if p is not None else None,
             "outside_prior": jnp.mean(jnp.isneginf(log_p)) if p is not None else jnp.float32(0),
             "pareto_k": pareto_k(draws["log_likelihood"] + log_p - log_q)
@@ -86,6 +89,12 @@ class OfDraws(eqx.Module):
         # a number that no draw has
         key = jr.fold_in(key, self.sampling.num_samples)
         return residuals(key, likelihood, example.x, example.observed, self.spread)
+
+    def _dispersions(self, key: PRNGKeyArray, likelihood: Any, example: Example) -> dict[str, Array]:
+        if self.spread is None:
+            return {}
+        key = jr.fold_in(key, self.sampling.num_samples)
+        return dispersions(key, likelihood, example.x, example.observed)
 
     def _all(self, one_draw: Callable[[Array], PyTree[Array]]) -> PyTree[Array]:
         """All draws, with a leading axis, in chunks."""

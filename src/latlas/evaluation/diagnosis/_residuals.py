@@ -19,6 +19,9 @@ from latlas.distributions import (
     Poisson,
 )
 
+# of a count: far below it, one that comes once would be all of a sum
+_SMALLEST_MEAN = 1e-2
+
 
 class Part(NamedTuple):
     """One array of x under its head."""
@@ -80,12 +83,13 @@ def residuals(
 ) -> dict[str, Float[Array, " two"]]:
     """Name -> sums over entries of |x - mean| and of |x' - mean|, x' drawn from the likelihood, in units of `spread`.
 
-    Bernoulli and categorical entries are left out: their mean fixes their spread.
+    Bernoulli and categorical entries are left out, since their mean fixes their spread, and Poisson ones, of which
+    `dispersions` tells more.
     """
     found = {}
     for name, head, params, x_, mask, scale in parts(likelihood, x, observed, spread):
         mean, scale = head.mean(params), jnp.asarray(scale)
-        if isinstance(_innermost(head), Bernoulli | Categorical) or mean.shape != x_.shape:
+        if isinstance(innermost(head), Bernoulli | Categorical | Poisson) or mean.shape != x_.shape:
             continue
         weight = jnp.where(mask & (scale > 0), 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
         both = (jnp.where(mask, x_, 0), head.sample(key, params))
@@ -93,14 +97,31 @@ def residuals(
     return found
 
 
-def _innermost(head: AbstractHead) -> AbstractHead:
+def dispersions(
+    key: PRNGKeyArray, likelihood: Any, x: PyTree, observed: PyTree | None
+) -> dict[str, Float[Array, " two"]]:
+    """Name -> sums over the entries of a Poisson head of (x - mean)^2 / mean, and of (x' - mean)^2 / mean.
+
+    x' is drawn from the likelihood. The squares and not the sizes, since a few large counts are what overdispersion is.
+    """
+    found = {}
+    for name, head, params, x_, mask, _ in parts(likelihood, x, observed, x):
+        if isinstance(innermost(head), Poisson):
+            mean = head.mean(params)
+            per_mean = jnp.where(mask, 1.0 / jnp.maximum(mean, _SMALLEST_MEAN), 0.0)
+            both = (jnp.where(mask, x_, 0), head.sample(key, params))
+            found[name] = jnp.stack([jnp.sum(per_mean * (one - mean) ** 2) for one in both])
+    return found
+
+
+def innermost(head: AbstractHead) -> AbstractHead:
     """The head inside one that only changes its units."""
     inner = getattr(head, "head", None)
-    return _innermost(inner) if isinstance(inner, AbstractHead) else head
+    return innermost(inner) if isinstance(inner, AbstractHead) else head
 
 
 def _inside(head: AbstractHead, x: Array) -> Bool[Array, "..."]:
-    head = _innermost(head)
+    head = innermost(head)
     x = x.astype(jnp.float32)
     inside = jnp.isfinite(x)
     if isinstance(head, Bernoulli | ContinuousBernoulli):
