@@ -2,6 +2,7 @@
 
 from latlas.core._errors import CorruptFileError as CorruptFileError
 from latlas.core._errors import DataError as DataError
+from latlas.core._errors import DivergedError as DivergedError
 from latlas.core._errors import InterruptedRunError as InterruptedRunError
 from latlas.core._errors import LatlasError as LatlasError
 from latlas.core._errors import NonFiniteError as NonFiniteError

@@ -68,3 +68,7 @@ class NonFiniteError(WorkError):
 
     def __str__(self) -> str:
         return f"The loss or its gradient was not finite at step {self.step}: {self.cause}."
+
+
+class DivergedError(WorkError):
+    """A fit ended in finite numbers, and far below where it began."""

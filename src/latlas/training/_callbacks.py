@@ -22,6 +22,7 @@ class FitContext:
         history: the reports so far, one dict each.
         model: as it stands, to be looked at within the call only: the next stretch writes over its arrays;
             `None` in `fit_many`.
+        reason: why the run ended, as in `FitResult`; empty until it has.
     """
 
     num_steps: int
@@ -30,6 +31,7 @@ class FitContext:
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     model: Any = None
+    reason: str = ""
 
 
 @runtime_checkable

@@ -70,9 +70,16 @@ class ProgressBar:
 
     def teardown(self, estimator: Any, context: FitContext) -> None:
         """Leaves the bar as it stands at the end, with the time that the run took."""
-        status = joined(self._rate.text(), duration(context.seconds))
+        status = joined(ended(context), self._rate.text(), duration(context.seconds))
+        # a run that stopped early is done: its bar is full
+        total = context.step if context.reason else context.num_steps
         self._progress.update(
-            self._task, completed=context.step, status=status, measures=measures(context), refresh=True
+            self._task,
+            total=total,
+            completed=context.step,
+            status=status,
+            measures=measures(context),
+            refresh=True,
         )
         self._progress.stop()
 
@@ -106,7 +113,7 @@ class PlainProgress:
 
     def teardown(self, estimator: Any, context: FitContext) -> None:
         """Writes where the run ended."""
-        self._line(context, f"{duration(context.seconds)} in all")
+        self._line(context, joined(ended(context), f"{duration(context.seconds)} in all"))
 
     def _line(self, context: FitContext, time_text: str) -> None:
         where = (
@@ -158,6 +165,17 @@ class _Rate:
 def joined(*parts: str) -> str:
     """The parts that say something, with commas between."""
     return ", ".join(filter(None, parts))
+
+
+def ended(context: FitContext) -> str:
+    """How a run ended before its last step; empty for one that did not."""
+    if context.step >= context.num_steps:
+        return ""
+    named = {
+        "early stopping": "stopped early: no better validation loss",
+        "callback": "stopped by a callback",
+    }
+    return named.get(context.reason, "")
 
 
 def share(context: FitContext) -> float:

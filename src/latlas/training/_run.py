@@ -97,11 +97,12 @@ class Run:
         with interruption(enabled=self._directory is not None) as request:
             try:
                 self._callbacks.call("setup", self._context)
-                reason = self._loop(request)
+                reason = self._context.reason = self._loop(request)
             finally:
                 self._callbacks.call("teardown", self._context)
         if request.signal:  # it came after the last stretch
             raise InterruptedRunError(self._context.step, request.signal.name)
+        self._check_end()
         best = self._best
         model = self._state.model if best is None or not jnp.isfinite(best.loss) else best.model
         return FitResult(model, replace(self._state, best=best), self._context.history, reason)
@@ -218,6 +219,32 @@ class Run:
             return
         self._directory.save_state(self._context.step, named_arrays(replace(self._state, best=self._best)))
         self._saved_step = self._context.step
+
+    def _check_end(self) -> None:
+        """Refuses to call a run done that ended in nan or infinity, though too short for so many bad steps in a row.
+
+        Raises:
+            NonFiniteError: if no step of the last report was finite, or the validation loss or the weights are not.
+        """
+        history = self._context.history
+        report = history[-1] if history else {}
+        wrong = [
+            name
+            for name, part in (
+                ("loss of every step of the last report", "train"),
+                ("validation loss", "valid"),
+            )
+            if not math.isfinite(report.get(part, {}).get("loss", 0.0))
+        ]
+        trained = eqx.filter(self._state.model, self._plan.recipe.trained)
+        wrong += ["weights"] * (not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(trained)))
+        if wrong:
+            are = "are" if len(wrong) > 1 or wrong == ["weights"] else "is"
+            raise NonFiniteError(
+                self._context.step,
+                f"the {', the '.join(wrong)} {are} not finite at the end of the run: lower the learning rate, "
+                "or scale the data",
+            )
 
     def _give_up(self) -> None:
         cause = likely_cause(self._plan.recipe, self._data, self._state, self._plan.total)

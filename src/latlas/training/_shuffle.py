@@ -27,7 +27,7 @@ def shuffled(
         n: number of rows.
     """
     pivot_key, mix_key = jr.split(key)
-    pivots = jr.randint(pivot_key, (_ROUNDS,), 0, n)
+    pivots = jr.randint(pivot_key, (_ROUNDS,), 0, n, jnp.int32)
     salts = jr.bits(mix_key, (_ROUNDS,), jnp.uint32)
 
     def round_(i, x):

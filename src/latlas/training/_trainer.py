@@ -159,8 +159,12 @@ class Trainer(eqx.Module):
         runs = ManyRuns(self, plan, keys, init, data, callbacks, objectives=objectives is not None)
         return runs.finish()
 
-    def _plan(self, trained: PyTree[bool], data: PyTree[Array]) -> Plan:
-        n = num_rows(data)
+    def steps_per_report(self, num_examples: int | None) -> int:
+        """Steps between two reports of a run over so many rows (`None` for a run without data)."""
+        return self._lengths(num_examples)[1]
+
+    def _lengths(self, n: int | None) -> tuple[int, int, int | None]:
+        """Steps of the whole run, steps between reports, and rows per step."""
         batch_size = None if n is None or self.batch_size is None else min(self.batch_size, n)
         per_epoch = 1 if n is None or batch_size is None else n // batch_size
         if self.num_epochs is not None:
@@ -169,9 +173,12 @@ class Trainer(eqx.Module):
             total = self.num_steps
             assert total is not None  # a run has one length
         every = self.reports.every or per_epoch * max(1, round(total / per_epoch / 200))
-        reports = self.reports
+        return total, min(every, total), batch_size
+
+    def _plan(self, trained: PyTree[bool], data: PyTree[Array]) -> Plan:
+        total, every, batch_size = self._lengths(num_rows(data))
         recipe = Recipe(self.objective, self.optimizer, self.prepare, trained, batch_size)
-        return Plan(recipe, total, min(every, total), reports.patience, reports.checkpoint_seconds)
+        return Plan(recipe, total, every, self.reports.patience, self.reports.checkpoint_seconds)
 
 
 def _rows(data: PyTree[ArrayLike], name: str) -> PyTree[Array]:
