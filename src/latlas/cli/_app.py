@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import lazy_loader
 from cyclopts import App, Parameter
 
+from latlas.cli._columns import Columns
+
 # the warning is about packages that load anyway; this one is small, and its heavy part is the module named here
 _verbs = lazy_loader.load("latlas.cli._verbs", suppress_warning=True)
 _path = lazy_loader.load("latlas.cli._path", suppress_warning=True)
@@ -24,6 +26,8 @@ app = App(
 )
 
 Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
+OfColumns = Annotated[Columns, Parameter(name="*")]
+_AS_TOLD = Columns()
 
 
 @app.command
@@ -62,6 +66,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     overwrite: bool = False,
+    columns: OfColumns = _AS_TOLD,
     json: bool = False,
 ) -> int:
     """Learn a generative model of DATA and write it to a run directory.
@@ -87,6 +92,7 @@ def fit(
         seed: seed of everything random.
         resume: go on with an interrupted run.
         overwrite: replace the run that is there.
+        columns: which columns of DATA are what.
         json: print one JSON object instead of text.
     """
     options = {
@@ -107,9 +113,11 @@ def fit(
         "random_state": seed,
     }
     if betas is not None:
-        given = {"betas": betas, "resume": resume, "overwrite": overwrite}
+        given = {"betas": betas, "resume": resume, "overwrite": overwrite, "columns": columns}
         return _path.fit(data, out=out, options=options, **given, json=json)
-    return _verbs.fit(data, out=out, options=options, resume=resume, overwrite=overwrite, json=json)
+    return _verbs.fit(
+        data, out=out, options=options, resume=resume, overwrite=overwrite, columns=columns, json=json
+    )
 
 
 @app.command
@@ -124,6 +132,7 @@ def evaluate(
     chains: int = 16,
     max_examples: int = 100,
     seed: int = 0,
+    columns: OfColumns = _AS_TOLD,
     json: bool = False,
 ) -> int:
     """Measure the evidence of DATA under a fitted run: log p(x) with its error, ELBO, rate, distortion, active units.
@@ -139,6 +148,7 @@ def evaluate(
         chains: of the annealing, per example.
         max_examples: on which `--bound` and `--gap` are measured, drawn from DATA: annealing costs a thousand times more.
         seed: seed of the samples.
+        columns: which columns of DATA are what.
         json: print one JSON object instead of text.
     """
     expensive = {"bound": bound, "gap": gap, "temperatures": temperatures, "chains": chains}
@@ -148,12 +158,21 @@ def evaluate(
         num_samples=num_samples,
         expensive=expensive | {"max_examples": max_examples},
         seed=seed,
+        columns=columns,
         json=json,
     )
 
 
 @app.command
-def diagnose(run: Path, data: Path, *, train: Path | None = None, seed: int = 0, json: bool = False) -> int:
+def diagnose(
+    run: Path,
+    data: Path,
+    *,
+    train: Path | None = None,
+    seed: int = 0,
+    columns: OfColumns = _AS_TOLD,
+    json: bool = False,
+) -> int:
     """Say what is wrong with a fitted run, by name, with the number that shows it and what to do.
 
     Args:
@@ -161,21 +180,23 @@ def diagnose(run: Path, data: Path, *, train: Path | None = None, seed: int = 0,
         data: examples that the run has not seen.
         train: examples that it was fitted on, to tell overfitting; without them its history is asked.
         seed: seed of the draws.
+        columns: which columns of DATA are what.
         json: print one JSON object instead of text.
     """
-    return _verbs.diagnose(run, data, train=train, seed=seed, json=json)
+    return _verbs.diagnose(run, data, train=train, seed=seed, columns=columns, json=json)
 
 
 @app.command
-def report(run: Path, data: Path | None = None, *, json: bool = False) -> int:
+def report(run: Path, data: Path | None = None, *, columns: OfColumns = _AS_TOLD, json: bool = False) -> int:
     """Write report.html of a run again, with reconstructions and the latent map of DATA where it is given.
 
     Args:
         run: a run directory.
         data: examples to show; a `label` in the .npz colours the map.
+        columns: which columns of DATA are what.
         json: print one JSON object instead of text.
     """
-    return _verbs.report(run, data, json=json)
+    return _verbs.report(run, data, columns=columns, json=json)
 
 
 @app.command
@@ -212,6 +233,7 @@ def encode(
     refine: bool = False,
     seed: int = 0,
     overwrite: bool = False,
+    columns: OfColumns = _AS_TOLD,
     json: bool = False,
 ) -> int:
     """Write the posterior means of DATA (.npy), or means and scales (.npz with `mean` and `scale`).
@@ -223,9 +245,12 @@ def encode(
         refine: go on from the encoder's guess to the best posterior of each example: slower, and closer to the truth.
         seed: seed of the draws of `--refine`.
         overwrite: replace the file that is there.
+        columns: which columns of DATA are what.
         json: print one JSON object instead of text.
     """
-    return _verbs.encode(run, data, out=out, refine=refine, seed=seed, overwrite=overwrite, json=json)
+    return _verbs.encode(
+        run, data, out=out, refine=refine, seed=seed, overwrite=overwrite, columns=columns, json=json
+    )
 
 
 @app.command

@@ -7,6 +7,7 @@ import numpy as np
 
 from latlas.cli._progress import rows_done
 from latlas.core import RequestError
+from latlas.data import Table
 from latlas.estimators import Atlas
 from latlas.evaluation import Annealing, certificate
 from latlas.evaluation.evidence import SameExamples, chi_bracket
@@ -25,7 +26,7 @@ def check_expensive(options: dict[str, Any]) -> None:
 
 def expensive_measures(
     atlas: Atlas,
-    x: np.ndarray,
+    x: Table,
     *,
     bound: str | None,
     gap: bool,
@@ -49,7 +50,7 @@ def expensive_measures(
         seed: of the draws.
     """
     if len(x) > max_examples and (gap or bound is not None):
-        x = x[np.sort(np.random.default_rng(seed).permutation(len(x))[:max_examples])]
+        x = x.take(np.sort(np.random.default_rng(seed).permutation(len(x))[:max_examples]))
     annealing = Annealing(num_temperatures=temperatures, num_chains=chains)
     found = {}
     if bound is not None:
@@ -61,7 +62,7 @@ def expensive_measures(
 
 
 def _sides(
-    atlas: Atlas, x: np.ndarray, bound: str, annealing: Annealing, num_samples: int, seed: int
+    atlas: Atlas, x: Table, bound: str, annealing: Annealing, num_samples: int, seed: int
 ) -> dict[str, Any]:
     """The bracket with the estimates on its own rows, which can be held against it, and what it certifies of q."""
     with rows_done(bound) as told:

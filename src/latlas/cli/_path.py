@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from latlas import data as readers
+from latlas.cli._columns import Columns
+from latlas.cli._data import read_table
 from latlas.cli._session import verb
 from latlas.core import RequestError, RunDirectory, write_atomically
 from latlas.estimators import Atlas, BetaPath, report_data, run_name
@@ -25,6 +26,7 @@ def fit(
     betas: str,
     resume: bool,
     overwrite: bool,
+    columns: Columns,
     show: bool,
 ) -> dict[str, Any]:
     """Fit a path of betas and write its folder: a run per beta, the curve as JSON and as a picture."""
@@ -35,10 +37,10 @@ def fit(
     if options["beta"] != 1.0:
         raise RequestError("--beta is for one run and --betas for several. Give one of them.")
     prices = _parsed(betas)
-    table = readers.read(data)
+    table = read_table(data, columns)
     path = BetaPath(Atlas(**options), betas=prices)
     started = time.monotonic()
-    path.fit(table.x, run=out, overwrite=overwrite, callbacks=[progress()])
+    path.fit(table, run=out, overwrite=overwrite, callbacks=[progress()])
     chosen = path.chosen()
     columns = path.curve_.to_dict()
     curve = columns | {"chosen": float(path.betas_[chosen])}
@@ -47,9 +49,10 @@ def fit(
     run = RunDirectory.open(out / run_name(path.betas_[chosen]))
     page = report_data(
         atlas,
-        table.x,
+        table,
         title=table.name,
         labels=table.label,
+        label_name=table.label_name or "label",
         versions=run.config["versions"],
         run=str(run.path),
         curve=curve,

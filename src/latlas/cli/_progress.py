@@ -28,13 +28,19 @@ def rows_done(description: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _lines(description: str) -> Callable[[int, int], None]:
+@contextmanager
+def bytes_read(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A function of the bytes read and the bytes in all; it says something where the reading takes long."""
+    yield _lines(description, "bytes", seconds=3.0)
+
+
+def _lines(description: str, what: str = "examples", seconds: float = _SECONDS) -> Callable[[int, int], None]:
     said = time.monotonic()
 
     def say(done: int, total: int) -> None:
         nonlocal said
-        if time.monotonic() - said >= _SECONDS:
+        if time.monotonic() - said >= seconds:
             said = time.monotonic()
-            print(f"{description}: {done} of {total} examples", file=sys.stderr, flush=True)
+            print(f"{description}: {done:,} of {total:,} {what}", file=sys.stderr, flush=True)
 
     return say

@@ -2,11 +2,13 @@
 
 import functools
 import json
+import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ def verb(work: Callable[..., dict[str, Any] | None]) -> Callable[..., int]:
     def run(*arguments: Any, json: bool, **options: Any) -> int:
         try:
             use_compilation_cache()
-            found = work(*arguments, show=not json, **options)
+            with _what_is_fitted():
+                found = work(*arguments, show=not json, **options)
             if json:
                 _print_json(found)
         except Exception as error:
@@ -52,6 +55,20 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextmanager
+def _what_is_fitted() -> Iterator[None]:
+    """What an estimator says of its data before it fits them goes to standard error."""
+    log, handler = logging.getLogger("latlas.estimators"), logging.StreamHandler()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:

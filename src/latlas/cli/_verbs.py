@@ -10,6 +10,8 @@ import numpy as np
 from latlas import data as readers
 from latlas.cli import _words
 from latlas.cli._bayes import write_page
+from latlas.cli._columns import Columns
+from latlas.cli._data import read_for, read_table
 from latlas.cli._evidence import check_expensive, expensive_measures
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
@@ -37,7 +39,7 @@ def demo(*, out: Path, seed: int, overwrite: bool, show: bool) -> dict[str, Any]
     run.write_evaluation(evaluation)
     picture = out / "samples.png"
     save_image_grid(picture, atlas.sample(64, draw=False), atlas.item_shape_)
-    _write_report(run, atlas, table.x[test], table.label[test], evaluation, "scanned digits")
+    _write_report(run, atlas, table.take(test), evaluation, title="scanned digits")
     seconds = time.monotonic() - started
     if show:
         print(_words.demo(atlas, evaluation, out, picture, seconds))
@@ -51,19 +53,26 @@ def demo(*, out: Path, seed: int, overwrite: bool, show: bool) -> dict[str, Any]
 
 @verb
 def fit(
-    data: Path, *, out: Path, options: dict[str, Any], resume: bool, overwrite: bool, show: bool
+    data: Path,
+    *,
+    out: Path,
+    options: dict[str, Any],
+    resume: bool,
+    overwrite: bool,
+    columns: Columns,
+    show: bool,
 ) -> dict[str, Any]:
     """Fit an Atlas and write its run directory."""
     if resume and overwrite:
         raise RequestError("--resume goes on with a run and --overwrite removes it. Give one of them.")
     if resume and not (out / "config.json").exists():
         raise RequestError(f"There is no run {out} to resume. Leave --resume out to start one.")
-    table = readers.read(data)
+    table = read_table(data, columns)
     atlas = Atlas(**options)
     started = time.monotonic()
-    atlas.fit(table.x, run=out, resume=resume, overwrite=overwrite, callbacks=[progress()])
+    atlas.fit(table, run=out, resume=resume, overwrite=overwrite, callbacks=[progress()])
     run = RunDirectory.open(out)
-    _write_report(run, atlas, table.x, table.label, run.read_evaluation(), table.name)
+    _write_report(run, atlas, table, run.read_evaluation())
     found = {
         "run": str(out),
         "likelihood": atlas.likelihood_,
@@ -80,7 +89,14 @@ def fit(
 
 @verb
 def evaluate(
-    run: Path, data: Path, *, num_samples: int, expensive: dict[str, Any], seed: int, show: bool
+    run: Path,
+    data: Path,
+    *,
+    num_samples: int,
+    expensive: dict[str, Any],
+    seed: int,
+    columns: Columns,
+    show: bool,
 ) -> dict[str, Any]:
     """Evidence of data under a run, kept in its evaluation.json."""
     if num_samples < 1:
@@ -88,39 +104,41 @@ def evaluate(
     check_expensive(expensive)
     directory = RunDirectory.open(run)
     atlas = load(directory)
-    table = readers.read(data)
-    evaluation = _measure(atlas, table.x, num_samples=num_samples, seed=seed)
-    evaluation |= expensive_measures(atlas, table.x, num_samples=num_samples, seed=seed, **expensive)
+    table = read_for(atlas, data, columns)
+    evaluation = _measure(atlas, table, num_samples=num_samples, seed=seed)
+    evaluation |= expensive_measures(atlas, table, num_samples=num_samples, seed=seed, **expensive)
     with directory.lock():
         known = directory.read_evaluation() or {}
         kept = evaluation | {name: known[name] for name in ("diagnosis",) if name in known}
         directory.write_evaluation(kept)
-        _write_report(directory, atlas, table.x, table.label, kept, table.name)
+        _write_report(directory, atlas, table, kept)
     if show:
         print(_words.evaluation(evaluation))
     return evaluation
 
 
 @verb
-def diagnose(run: Path, data: Path, *, train: Path | None, seed: int, show: bool) -> dict[str, Any]:
+def diagnose(
+    run: Path, data: Path, *, train: Path | None, seed: int, columns: Columns, show: bool
+) -> dict[str, Any]:
     """What is wrong with a run, kept in its evaluation.json."""
     directory = RunDirectory.open(run)
     atlas = load(directory)
-    seen = None if train is None else readers.read(train).x
-    table = readers.read(data)
+    seen = None if train is None else read_for(atlas, train, columns)
+    table = read_for(atlas, data, columns)
     with rows_done("diagnose") as told:
-        found = atlas.diagnose(table.x, train=seen, random_state=seed, progress=told).to_dict()
+        found = atlas.diagnose(table, train=seen, random_state=seed, progress=told).to_dict()
     with directory.lock():
         kept = (directory.read_evaluation() or {}) | {"diagnosis": found}
         directory.write_evaluation(kept)
-        _write_report(directory, atlas, table.x, table.label, kept, table.name)
+        _write_report(directory, atlas, table, kept)
     if show:
         print(_words.diagnosis(found))
     return found
 
 
 @verb
-def report(run: Path, data: Path | None, *, show: bool) -> dict[str, Any]:
+def report(run: Path, data: Path | None, *, columns: Columns, show: bool) -> dict[str, Any]:
     """The report of a run, written again."""
     directory = RunDirectory.open(run)
     if directory.config.get("kind") == BAYES:
@@ -129,10 +147,9 @@ def report(run: Path, data: Path | None, *, show: bool) -> dict[str, Any]:
             print(f"Written: {path}")
         return {"run": str(run), "report": str(path)}
     atlas = load(directory)
-    table = None if data is None else readers.read(data)
-    x, label, name = (None, None, run.name) if table is None else (table.x, table.label, table.name)
+    table = None if data is None else read_for(atlas, data, columns)
     with directory.lock():
-        path = _write_report(directory, atlas, x, label, directory.read_evaluation(), name)
+        path = _write_report(directory, atlas, table, directory.read_evaluation())
     if show:
         print(f"Written: {path}")
     return {"run": str(run), "report": str(path)}
@@ -153,7 +170,7 @@ def sample(
     if out.suffix in _PICTURES:
         save_image_grid(out, items, atlas.item_shape_, feature_names=_feature_names(atlas))
     else:
-        readers.write(out, x=items)
+        readers.write(out, columns=_feature_names(atlas), x=items)
     if show:
         print(f"Written: {out} ({_words.shape_of(items)})")
     return {"run": str(run), "out": str(out), "num": num}
@@ -161,13 +178,22 @@ def sample(
 
 @verb
 def encode(
-    run: Path, data: Path, *, out: Path, refine: bool, seed: int, overwrite: bool, show: bool
+    run: Path,
+    data: Path,
+    *,
+    out: Path,
+    refine: bool,
+    seed: int,
+    overwrite: bool,
+    columns: Columns,
+    show: bool,
 ) -> dict[str, Any]:
     """Posterior means, with their scales in an `.npz`."""
     check_free(out, overwrite=overwrite)
-    loc, scale = load(run).encode(readers.read(data).x, refine=refine, random_state=seed)
+    atlas = load(run)
+    loc, scale = atlas.encode(read_for(atlas, data, columns), refine=refine, random_state=seed)
     arrays = {"mean": loc, "scale": scale} if out.suffix == ".npz" else {"mean": loc}
-    readers.write(out, **arrays)
+    readers.write(out, columns=atlas.get_feature_names_out(), **arrays)
     if show:
         print(f"Written: {out} ({_words.shape_of(loc)})")
     return {"run": str(run), "out": str(out), "shape": list(loc.shape)}
@@ -177,10 +203,11 @@ def encode(
 def decode(run: Path, latents: Path, *, out: Path, overwrite: bool, show: bool) -> dict[str, Any]:
     """The likelihood's means at given latents."""
     check_free(out, overwrite=overwrite)
-    items = load(run).inverse_transform(readers.read(latents, array="mean").x)
+    atlas = load(run)
+    items = atlas.inverse_transform(_latents(latents))
     if out.suffix == ".csv":
         items = items.reshape(len(items), -1)
-    readers.write(out, x=items)
+    readers.write(out, columns=_feature_names(atlas), x=items)
     if show:
         print(f"Written: {out} ({_words.shape_of(items)})")
     return {"run": str(run), "out": str(out), "shape": list(items.shape)}
@@ -207,7 +234,13 @@ def inspect(run: Path, *, show: bool) -> dict[str, Any]:
     return found
 
 
-def _measure(atlas: Atlas, x: np.ndarray, *, num_samples: int, seed: int) -> dict[str, Any]:
+def _latents(path: Path) -> np.ndarray:
+    # a table of latents has neither labels nor an index
+    options = {"label": "none", "index": "none"} if ".csv" in path.suffixes else {}
+    return readers.read(path, array="mean", **options).x
+
+
+def _measure(atlas: Atlas, x: Any, *, num_samples: int, seed: int) -> dict[str, Any]:
     with rows_done("evaluate") as told:
         return atlas.evaluate(x, num_samples=num_samples, random_state=seed, progress=told).to_dict()
 
@@ -215,17 +248,18 @@ def _measure(atlas: Atlas, x: np.ndarray, *, num_samples: int, seed: int) -> dic
 def _write_report(
     run: RunDirectory,
     atlas: Atlas,
-    x: np.ndarray | None,
-    label: np.ndarray | None,
+    table: readers.Table | None,
     evaluation: dict[str, Any] | None,
-    title: str,
+    *,
+    title: str | None = None,
 ) -> Path:
     versions = run.config["versions"] | {"device": jax.default_backend()}
     data = report_data(
         atlas,
-        x,
-        title=title,
-        labels=label,
+        table,
+        title=title or run.path.resolve().name,
+        labels=None if table is None else table.label,
+        label_name=(table and table.label_name) or "label",
         evaluation=evaluation,
         treatments=atlas.treatments_,
         versions=versions,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from latlas.core import CorruptFileError, Example, RunDirectory, map_batches
+from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
-from latlas.estimators._options import check_options, jsonable
+from latlas.estimators._options import check_options, checked_count, jsonable
 from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, config_of, read_record
 from latlas.estimators._resolve import LIKELIHOODS
@@ -71,7 +73,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         cure: str | None = None,
         precision: str = "float32",
         random_state: Any = None,
-        verbose: bool = False,
+        verbose: bool | str = "auto",
     ):
         """Keeps the options; `fit` checks them.
 
@@ -79,7 +81,8 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             likelihood: "auto" (see `data.choose_likelihood`), or bernoulli, continuous_bernoulli, gaussian, laplace,
                 student_t, poisson, categorical, discretised_logistic.
             latent_dim: number of latent dimensions.
-            hidden: widths of the hidden layers, or channels of the convolutions; by default (200, 200) and (32, 64).
+            hidden: widths of the hidden layers, or channels of the convolutions, a number for one; by default (200, 200) and
+                (32, 64).
             network: "mlp" or "conv" (sequences and images).
             activation: name of the activation.
             beta: price of a nat of information in the latent; 1 is the ELBO.
@@ -88,7 +91,8 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             batch_size: rows per step.
             epochs: passes over the data; by default as many as make 5,000 steps, at least 20 and at most 300.
             validation_fraction: share of the rows kept apart to stop early and to keep the best model; 0 for none.
-            patience: reports without a lower validation loss after which the fit stops; `None` for never.
+            patience: reports without a lower validation loss after which the fit stops, but not before 200 steps without
+                one (an epoch of few rows is a step); `None` for never.
             max_error: largest root mean square error of a reconstruction (decoded from a draw of q), over all entries and
                 in the data's unit: a constraint with a multiplier, driven by the rows kept apart; `None` for none. The fit
                 then ends at its last step, and says in the log where the constraint could not be met.
@@ -96,7 +100,8 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 validation ELBO (see `treatments_`); a healthy fit is the same bits as without. `None` for one fit as asked.
             precision: "float32", or "bfloat16" for the products of an MLP.
             random_state: an integer for the same bits every time, a `RandomState`, or `None`.
-            verbose: whether to show progress on standard error.
+            verbose: whether to show progress on standard error; "auto" where somebody looks on: in a notebook, and at
+                Python's prompt.
         """
         self.likelihood = likelihood
         self.latent_dim = latent_dim
@@ -129,7 +134,8 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """Fits the map.
 
         Args:
-            X: `(examples, features)` or images `(examples, height, width[, channels])`, at least two rows.
+            X: `(examples, features)` or images `(examples, height, width[, channels])`, at least two rows; an array, a
+                DataFrame, or what `data.read` returns.
             y: ignored.
             run: a run directory, or a path where one is made; configuration, checkpoints, metrics and the model are kept.
             resume: go on with the run that `run` holds, which then is the same bits as if it had never stopped; the
@@ -150,8 +156,10 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_options(options)
         x, item_shape = checked_rows(self, X, None)
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
-        plan = Plan.of(options, x, names)
+        plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)
         plan, run, finished = begun(plan, run, resume=resume, overwrite=overwrite)
+        if finished is None:
+            plan.announce()
         self._adopt(finished or plan.fit(run, callbacks), item_shape)
         return self
 
@@ -184,6 +192,17 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.non_deterministic = self.random_state is None
         return tags
+
+    def checked_table(self, table: Table) -> Table:
+        """The table with its columns in the order of the fit.
+
+        Raises:
+            DataError: if it cannot be the same kind of data as those fitted.
+        """
+        check_is_fitted(self)
+        x, _ = checked_rows(self, table, self.item_shape_)
+        columns = getattr(self, "feature_names_in_", None)
+        return replace(table, x=x, columns=None if columns is None else tuple(map(str, columns)))
 
     def _model_rows(self, X: Any) -> tuple[Shaped[np.ndarray, "examples ..."], np.dtype]:
         check_is_fitted(self)
@@ -251,7 +270,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             random_state: as in scikit-learn; `None` for the seed of the fit, so that two calls give the same.
         """
         check_is_fitted(self)
-        index = np.arange(num_samples, dtype=np.uint32)
+        index = np.arange(checked_count("num_samples", num_samples), dtype=np.uint32)
         x = map_batches(
             lambda i: draws(self._model, self._key(random_state), i, draw=draw),
             index,
@@ -273,10 +292,11 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             num_samples: importance samples per row; see `evaluate` for how far to trust the result.
             random_state: as in scikit-learn; `None` for the seed of the fit.
         """
+        num_samples = checked_count("num_samples", num_samples)
         x, _ = self._model_rows(X)
         key = self._key(random_state)
         scores = map_batches(
-            lambda x: log_evidence(self._model, key, x, num_samples=int(num_samples)),
+            lambda x: log_evidence(self._model, key, x, num_samples=num_samples),
             x,
             min_rows=_SCORED_ROWS,
             max_rows=_SCORED_ROWS,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, Shaped
 
 from latlas.core import Example
-from latlas.estimators._options import seed_of
+from latlas.estimators._options import checked_count, seed_of
 from latlas.estimators._record import FitRecord
 from latlas.evaluation import (
     Annealing,
@@ -62,7 +62,7 @@ class MeasuresMixin:
         """
         return evaluate(
             *self._measured(X, random_state),
-            num_samples=num_samples,
+            num_samples=checked_count("num_samples", num_samples),
             chunk_size=chunk_size,
             progress=progress,
         )

@@ -2,6 +2,8 @@
 
 import math
 import numbers
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,8 @@ def check_options(options: dict[str, Any]) -> None:
         activation(options["activation"])
     except ValueError as error:
         raise RequestError(str(error)) from error
+    if not isinstance(options["verbose"], int) and options["verbose"] != "auto":
+        raise RequestError(f'The option verbose takes True, False or "auto"; got {options["verbose"]!r}.')
     for name, (kind, low, high, inclusive, expected) in _RANGES.items():
         value = options[name]
         if value is None and name in _MAY_BE_NONE:
@@ -66,15 +70,30 @@ def check_options(options: dict[str, Any]) -> None:
             "of the constraint. Give one of them."
         )
     hidden = options["hidden"]
-    if hidden is not None and not all(
-        isinstance(width, numbers.Integral) and int(width) >= 1 for width in hidden
-    ):
+    widths = () if hidden is None or isinstance(hidden, str) else _widths(hidden)
+    if isinstance(hidden, str) or not all(isinstance(w, numbers.Integral) and int(w) >= 1 for w in widths):
         raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); got {hidden!r}.")
 
 
 def hidden_of(hidden: Any, network: str) -> tuple[int, ...]:
     """The widths asked for, or those that suit the network."""
-    return _HIDDEN[network] if hidden is None else tuple(int(width) for width in hidden)
+    return _HIDDEN[network] if hidden is None else tuple(int(width) for width in _widths(hidden))
+
+
+def _widths(hidden: Any) -> tuple[Any, ...]:
+    """One number is one layer."""
+    return tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
+
+
+def checked_count(name: str, value: Any, fewest: int = 1) -> int:
+    """A whole number of at least so many, as an int.
+
+    Raises:
+        RequestError: naming it, what was got and what may be given.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < fewest:
+        raise RequestError(f"{name} takes a whole number from {fewest}; got {value!r}.")
+    return int(value)
 
 
 def epochs_of(epochs: int | None, rows: int, batch_size: int) -> int:
@@ -87,6 +106,11 @@ def epochs_of(epochs: int | None, rows: int, batch_size: int) -> int:
         return int(epochs)
     steps_per_epoch = max(1, rows // batch_size)
     return int(np.clip(_STEPS // steps_per_epoch, _FEWEST_EPOCHS, _MOST_EPOCHS))
+
+
+def shows_progress(verbose: bool | str) -> bool:
+    """Whether progress is shown: as asked for, or where somebody looks on."""
+    return hasattr(sys, "ps1") if verbose == "auto" else bool(verbose)
 
 
 def seed_of(random_state: Any) -> int:
@@ -103,5 +127,5 @@ def jsonable(options: dict[str, Any]) -> dict[str, Any]:
     hidden = plain["hidden"]
     return plain | {
         "random_state": state if isinstance(state, int) else None,
-        "hidden": None if hidden is None else [int(width) for width in hidden],
+        "hidden": None if hidden is None else [int(width) for width in _widths(hidden)],
     }

@@ -1,5 +1,8 @@
 """One fit, planned and done: from checked rows to a record of JSON and arrays."""
 
+import logging
+import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,10 +13,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Shaped
 
-from latlas.core import Constant, DataError, Example, LinearWarmUp, RunDirectory
-from latlas.data import AbstractUnits, Choice, choose_likelihood, fingerprint, summarise
+from latlas.core import Constant, DataError, DivergedError, Example, LinearWarmUp, RunDirectory
+from latlas.data import AbstractUnits, Choice, Table, choose_likelihood, doubts, fingerprint, summarise
 from latlas.estimators._build import ModelSpec, build_model, with_units
-from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of
+from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of, shows_progress
 from latlas.estimators._record import RECONSTRUCTION_ERROR, FitRecord, arrays_of, config_of
 from latlas.estimators._resolve import LIKELIHOODS, Entry
 from latlas.evaluation import fit_with_cure
@@ -23,10 +26,31 @@ from latlas.networks import AbstractNetwork, with_output_bias
 from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit
 from latlas.training import Adam, Reports, Trainer, progress
 
+_log = logging.getLogger("latlas.estimators")
+
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
+# nats per entry: a loss above these is asked whether it was ever below that of a model that has learnt nothing
+_SUSPECT = 20.0
+# an epoch of few rows is a step, after a score of which nothing is decided
+_PATIENT_STEPS = 200
 # what a run directory holds is built from its configuration, so the arrays must stay those of the model that was asked for
 _REMEDIES = tuple(remedy for remedy in REMEDIES if remedy.keeps_structure)
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """What a user is told before a fit begins.
+
+    Attributes:
+        reason: why the likelihood was chosen.
+        described: what the data are and which likelihood they get, in a line.
+        doubts: what speaks against that likelihood, a sentence each.
+    """
+
+    reason: str
+    described: str
+    doubts: list[str]
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,7 @@ class Plan:
         spec: how the model is built.
         units: between the data's units and the model's.
         seed: everything random follows from it.
-        reason: why the likelihood was chosen.
+        briefing: what the user is told of it.
         data: shape, type and fingerprint of the data.
         feature_names: of the columns, or `None`.
     """
@@ -49,13 +73,26 @@ class Plan:
     spec: ModelSpec
     units: AbstractUnits
     seed: int
-    reason: str
+    briefing: Briefing
     data: dict[str, Any]
     feature_names: list[str] | None
 
     @classmethod
-    def of(cls, options: dict[str, Any], x: np.ndarray, feature_names: list[str] | None) -> "Plan":
-        """Looks at the data and decides all that was left open."""
+    def of(
+        cls,
+        options: dict[str, Any],
+        x: np.ndarray,
+        feature_names: list[str] | None,
+        table: Table | None = None,
+    ) -> "Plan":
+        """Looks at the data and decides all that was left open.
+
+        Args:
+            options: of the estimator.
+            x: the rows, in the data's units.
+            feature_names: of the columns, or `None`.
+            table: where the rows come from, as far as that is known.
+        """
         summary = summarise(x)
         if summary.constant == x[0].size:
             raise DataError(
@@ -76,16 +113,30 @@ class Plan:
             precision=options["precision"],
         )
         data = {"shape": list(x.shape), "dtype": str(x.dtype), "fingerprint": fingerprint(x)}
+        if table is None:
+            table = Table(x, columns=None if feature_names is None else tuple(feature_names))
+        named = {"label": table.label_name, "index": table.index_name}
+        data |= {role: name for role, name in named.items() if name is not None}
         seed = seed_of(options["random_state"])
-        return cls(options, model_x, spec, units, seed, choice.reason, data, feature_names)
+        described = f"{table.describe()} {_told(choice, options['likelihood'])}"
+        briefing = Briefing(choice.reason, described, doubts(x, choice.name, feature_names))
+        return cls(options, model_x, spec, units, seed, briefing, data, feature_names)
 
     @property
     def config(self) -> dict[str, Any]:
         """What config.json says."""
         parameters = jsonable(self.options)
         return config_of(
-            parameters, self.spec, self.units, self.seed, self.reason, self.data, self.feature_names
+            parameters, self.spec, self.units, self.seed, self.briefing.reason, self.data, self.feature_names
         )
+
+    def announce(self) -> None:
+        """Says what is about to be fitted, and what speaks against it."""
+        _log.info("%s", self.briefing.described)
+        if shows_progress(self.options["verbose"]):
+            print(self.briefing.described, file=sys.stderr)
+        for doubt in self.briefing.doubts:
+            _log.warning("%s", doubt)
 
     def fit(self, run: RunDirectory | None, callbacks: Sequence[Any]) -> FitRecord:
         """Trains, and writes the model where there is a run."""
@@ -93,7 +144,7 @@ class Plan:
         model_key, run_key = jr.split(jr.key(self.seed))
         train, valid = self.split()
         model = self.initial(entry, train, model_key)
-        callbacks = [*callbacks, progress()] if self.options["verbose"] else callbacks
+        callbacks = [*callbacks, progress()] if shows_progress(self.options["verbose"]) else callbacks
         trainer, rows = self.trainer(entry, len(train)), Example(train)
         options = {"valid": None if valid is None else Example(valid), "run": run, "callbacks": callbacks}
         treatments = None
@@ -107,12 +158,13 @@ class Plan:
         else:
             cured = fit_with_cure(run_key, trainer, model, rows, remedies=_REMEDIES, **options)
             result, treatments = cured.result, [treatment.to_dict() for treatment in cured.treatments]
+        self._check_learned(trainer, model, rows, result.history, run_key)
         record = FitRecord(
             spec=self.spec,
             units=self.units,
             arrays=arrays_of(result.model),
             seed=self.seed,
-            reason=self.reason,
+            reason=self.briefing.reason,
             data=self.data,
             history=result.history,
             treatments=treatments,
@@ -122,6 +174,25 @@ class Plan:
                 run.save_model(record.all_arrays())
                 run.finish()
         return record
+
+    def _check_learned(
+        self, trainer: Trainer, model: VAE, rows: Example, history: Sequence[dict[str, Any]], key: Any
+    ) -> None:
+        """Refuses a fit that ended far below the model before its first step, which gives each entry its mean.
+
+        Raises:
+            DivergedError: naming both.
+        """
+        losses = [report["valid" if "valid" in report else "train"]["loss"] for report in history]
+        if not losses or not min(losses) > _SUSPECT * self.x[0].size:
+            return
+        few = Example(rows.x[: trainer.batch_size or len(rows.x)])
+        before, _ = eqx.filter_jit(trainer.objective)(key, model, few, progress=jnp.float32(1.0))
+        if min(losses) > float(before):
+            raise DivergedError(
+                f"The fit diverged: its loss is {min(losses):.4g} nats per example at best, and was {float(before):.4g} "
+                f"before the first step. Lower learning_rate (it is {float(self.options['learning_rate']):g})."
+            )
 
     def _constraint(self) -> Constraint:
         unit = jnp.asarray(self.units.unit, jnp.float32)
@@ -152,17 +223,27 @@ class Plan:
         beta, learning_rate = (jnp.asarray(o[name], jnp.float32) for name in ("beta", "learning_rate"))
         schedule = LinearWarmUp(float(o["warm_up"]), end=beta) if o["warm_up"] else Constant(beta)
         batch_size = min(int(o["batch_size"]), rows)
-        return Trainer(
+        trainer = Trainer(
             Elbo(schedule),
             Adam(learning_rate),
             num_epochs=epochs_of(o["epochs"], rows, batch_size),
             batch_size=batch_size,
-            reports=Reports(patience=o["patience"]),
             frozen=entry.constants,
         )
+        if o["patience"] is None:
+            return trainer
+        reports = max(o["patience"], math.ceil(_PATIENT_STEPS / trainer.steps_per_report(rows)))
+        return replace(trainer, reports=Reports(patience=reports))
 
 
 _build = eqx.filter_jit(build_model)
+
+
+def _told(choice: Choice, asked: str) -> str:
+    name = choice.name.replace("_", " ")
+    if asked != "auto":
+        return f"Likelihood: {name}, as asked for."
+    return f"Likelihood: {name}. {choice.reason} Another can be asked for by likelihood."
 
 
 def _choice(likelihood: str, x: np.ndarray) -> Choice:

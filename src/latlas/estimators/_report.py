@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Array
 
 from latlas.core import Example, map_rows
+from latlas.data import Table, flat_image_shape
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report.data import Items, LatentMap, Measures, ReportData, RunDetails, flat_image_shape, kind_of
+from latlas.report.data import Items, LatentMap, Measures, ReportData, RunDetails, kind_of
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
@@ -26,7 +27,7 @@ _NAMES |= {"continuous_bernoulli": "continuous Bernoulli"}
 
 def report_data(
     atlas: Any,
-    x: np.ndarray | None,
+    x: np.ndarray | Table | None,
     *,
     title: str,
     labels: np.ndarray | Sequence[Any] | None = None,
@@ -64,7 +65,7 @@ def report_data(
         feature_names = getattr(atlas, "feature_names_in_", None)
     item_shape = tuple(atlas.item_shape_)
     if item_kind is None and feature_names is None and len(item_shape) == 1:
-        items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else np.asarray(x)
+        items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else array_of(x)
         item_shape = flat_image_shape(items) or item_shape
     items = Items(item_shape, item_kind, None if feature_names is None else [str(n) for n in feature_names])
     kind = kind_of(items)
@@ -78,10 +79,9 @@ def report_data(
     if x is not None:
         codes = atlas.transform(x)
         rows = spread_rows(len(x), NUM_SHOWN[kind])
-        in_units = atlas.record_.units.to_model(np.reshape(np.asarray(x), (len(x), *atlas.item_shape_)))
-        items = replace(
-            items, originals=np.asarray(x)[rows], reconstructions=atlas.inverse_transform(codes[rows])
-        )
+        array = array_of(x)
+        in_units = atlas.record_.units.to_model(np.reshape(array, (len(x), *atlas.item_shape_)))
+        items = replace(items, originals=array[rows], reconstructions=atlas.inverse_transform(codes[rows]))
         latent = replace(
             latent,
             codes=codes,
@@ -91,6 +91,11 @@ def report_data(
         )
     measures = Measures(evaluation, atlas.history_, treatments, curve)
     return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run))
+
+
+def array_of(x: np.ndarray | Table) -> np.ndarray:
+    """The rows alone."""
+    return x.x if isinstance(x, Table) else np.asarray(x)
 
 
 def _details(atlas: Any, versions: Mapping[str, str], path: str) -> RunDetails:

@@ -1,5 +1,6 @@
 """What a user may hand to an `Atlas`, as a table of rows with the shape that one item had."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from latlas.core import DataError
+from latlas.data import Table
+
+_log = logging.getLogger("latlas")
 
 
 def checked_rows(
@@ -18,7 +22,8 @@ def checked_rows(
 
     Args:
         estimator: learns the number and the names of features when `item_shape` is `None`, and is held to them otherwise.
-        X: `(examples, features)`, or `(examples, *item_shape)`: images.
+        X: `(examples, features)`, or `(examples, *item_shape)`: images; of a `data.Table` the columns are brought into the
+            order of the fit by their names.
         item_shape: that of the data of the fit.
 
     Returns:
@@ -27,7 +32,12 @@ def checked_rows(
     Raises:
         DataError: if the data cannot be used.
     """
+    table = X if isinstance(X, Table) else None
+    if table is not None:
+        X = _of_table(estimator, table, fitting=item_shape is None)
+    _check_columns(X)
     shape = tuple(getattr(X, "shape", ()))
+    X = _plain_numbers(X)
     flat = np.reshape(np.asarray(X), (len(X), -1)) if len(shape) > 2 and len(X) and 0 not in shape else X
     if item_shape is not None and len(shape) > 2 and shape[1:] != item_shape and len(item_shape) > 1:
         raise DataError(
@@ -35,19 +45,123 @@ def checked_rows(
             "give it data of the same shape."
         )
     fitting = item_shape is None
+    fewest = 2 if fitting else 1
     try:
-        # pyright takes the defaults of scikit-learn's arguments, which are strings, for their types
-        rows: np.ndarray = validate_data(  # pyright: ignore[reportAssignmentType]
-            estimator,
-            flat,  # pyright: ignore[reportArgumentType]
-            reset=fitting,
-            ensure_min_samples=2 if fitting else 1,
-        )
+        if table is not None:  # its names are ours to check
+            rows = _as_rows(estimator, flat, fewest, table.columns if fitting else None, fitting=fitting)
+        else:
+            # pyright takes the defaults of scikit-learn's arguments, which are strings, for their types
+            rows: np.ndarray = validate_data(  # pyright: ignore[reportAssignmentType]
+                estimator,
+                flat,  # pyright: ignore[reportArgumentType]
+                reset=fitting,
+                ensure_min_samples=fewest,
+            )
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise DataError(_said(error)) from error
     if item_shape is None:
         item_shape = shape[1:] if len(shape) > 2 else rows.shape[1:]
     return rows.reshape(len(rows), *item_shape), item_shape
+
+
+def _as_rows(
+    estimator: BaseEstimator, x: np.ndarray, fewest: int, columns: Any, *, fitting: bool
+) -> np.ndarray:
+    """Finite rows, of as many features as were fitted; a fit learns their number and their names."""
+    rows = check_array(x, ensure_min_samples=fewest)
+    if fitting:
+        estimator.n_features_in_ = rows.shape[1]
+        estimator.__dict__.pop("feature_names_in_", None)
+        if columns is not None:
+            estimator.feature_names_in_ = np.array(columns, dtype=object)
+    elif rows.shape[1] != estimator.n_features_in_:
+        raise DataError(
+            f"These data have {rows.shape[1]} features, and the model was fitted on {estimator.n_features_in_}: give it the "
+            "same features."
+        )
+    return rows
+
+
+def _plain_numbers(X: Any) -> Any:
+    """An array as it is; longer floats than NumPy's other functions take become 64-bit ones.
+
+    Raises:
+        DataError: if it holds dates.
+    """
+    dtype = getattr(X, "dtype", None)
+    if not isinstance(dtype, np.dtype):
+        return X
+    if dtype.kind in "Mm":
+        raise DataError(
+            f"The data hold {'dates' if dtype.kind == 'M' else 'durations'}, where numbers were expected: give their "
+            "distance from a fixed one as a number, such as days since 2000."
+        )
+    return X.astype(np.float64) if dtype.kind == "f" and dtype.itemsize > 8 else X
+
+
+def _check_columns(X: Any) -> None:
+    """Refuses columns of a DataFrame that hold no numbers, each with a way to make them numbers.
+
+    Raises:
+        DataError: naming the first of them.
+    """
+    for name, dtype in zip(getattr(X, "columns", ()), getattr(X, "dtypes", ()), strict=False):
+        kind = str(dtype).lower()
+        known = next((cure for part, cure in _COLUMN_KINDS.items() if kind.startswith(part)), None)
+        if known is not None:
+            raise DataError(
+                f"The column {str(name)!r} holds {known[0]}, where numbers were expected: {known[1]}."
+            )
+
+
+# how the name of a column's type begins -> what it holds, and what to do
+_COLUMN_KINDS = {
+    "category": ("categories", "give their numbers (`.cat.codes` in pandas), or leave the column out"),
+    "enum": ("categories", "give their numbers (`.to_physical()` in polars), or leave the column out"),
+    "str": ("text", "write its categories as numbers, or leave the column out"),
+    "datetime": ("dates", "give their distance from a fixed one as a number, such as days since 2000"),
+    "date": ("dates", "give their distance from a fixed one as a number, such as days since 2000"),
+    "timedelta": ("durations", "give them as a number in a unit (`.dt.total_seconds()` in pandas)"),
+    "duration": ("durations", "give them as a number in a unit (`.dt.total_seconds()` in polars)"),
+    "period": (
+        "periods of time",
+        "give their distance from a fixed one as a number, such as years since 2000",
+    ),
+    "complex": ("complex numbers", "give real and imaginary parts as two columns"),
+}
+
+
+def _of_table(estimator: BaseEstimator, table: Table, *, fitting: bool) -> np.ndarray:
+    """The array of a table, its columns in the order of the fit.
+
+    Raises:
+        DataError: if it has holes, or columns of other names than those of the fit.
+    """
+    if table.holes:
+        raise DataError(
+            f"{table.name} marks {table.holes:,} of its {table.x.size:,} entries as not observed, and no model here takes "
+            "holes yet: fill them, or leave those rows out."
+        )
+    names = None if fitting else getattr(estimator, "feature_names_in_", None)
+    if not fitting and (names is None) != (table.columns is None) and len(table.shape) == 2:
+        whose = "the data" if names is not None else "the fit"
+        _log.warning(
+            "%s: there are no names of columns in %s, so they are taken in their order.", table.name, whose
+        )
+    return table.x if names is None else table.ordered([str(name) for name in names]).x
+
+
+def _said(error: ValueError) -> str:
+    """What scikit-learn found, without the estimators that it recommends instead."""
+    found = str(error)
+    if "NaN" in found:
+        found = found.split("\n")[0]
+    if found.startswith("could not convert"):
+        return f"The data hold text where numbers were expected ({found}): write categories as numbers, or leave them out."
+    cure = (
+        " Fill the holes, or leave those rows out: no model here takes holes yet." if "NaN" in found else ""
+    )
+    return found + cure
 
 
 def checked_latents(Z: Any, latent_dim: int) -> Shaped[np.ndarray, "examples latent"]:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from latlas.core import RequestError
+from latlas.data import Table
 from latlas.estimators._atlas import Atlas
 from latlas.estimators._options import check_options
 from latlas.estimators._plan import Plan
@@ -87,7 +88,8 @@ class BetaPath(BaseEstimator):
                 )
         x, item_shape = checked_rows(atlas, X, None)
         names = [str(name) for name in getattr(atlas, "feature_names_in_", ())] or None
-        plan = Plan.of(options, x, names)
+        plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)
+        plan.announce()
         records, self.curve_ = fit_path(plan, betas, callbacks)
         self.betas_, self.atlases_ = betas, []
         for beta, record in zip(betas, records, strict=True):

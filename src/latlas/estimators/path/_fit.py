@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from latlas.core import Example, Stream
+from latlas.estimators._options import shows_progress
 from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, arrays_of
 from latlas.estimators._resolve import LIKELIHOODS
@@ -41,7 +42,7 @@ def fit_path(
     model_key, run_key = jr.split(key)  # as fit_many does
     train, valid = plan.split()
     start = plan.initial(entry, train, model_key)
-    callbacks = [*callbacks, progress()] if plan.options["verbose"] else list(callbacks)
+    callbacks = [*callbacks, progress()] if shows_progress(plan.options["verbose"]) else list(callbacks)
     of_path = replace(plan, options=plan.options | {"beta": betas})  # an array of betas: a schedule for each
     trainer = of_path.trainer(entry, len(train))
     kept = _History()
@@ -57,7 +58,7 @@ def fit_path(
             units=plan.units,
             arrays=arrays_of(_nth(models, i)),
             seed=plan.seed,
-            reason=plan.reason,
+            reason=plan.briefing.reason,
             data=plan.data,
             history=history,
         )

@@ -1,0 +1,24 @@
+"""What the user says of the columns of DATA: options that every verb which reads a table has."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a text table are what.
+
+    Attributes:
+        label: column of labels, or `none`; by default one called label, labels, class, target, or y without an x or z.
+        index: column that names the rows, or `none`; by default a first one that has no name or counts the rows.
+        names: whether the first line holds the names of the columns; by default told by what it holds.
+    """
+
+    label: str = "auto"
+    index: str = "auto"
+    names: Literal["auto", "yes", "no"] = "auto"
+
+    def options(self) -> dict[str, Any]:
+        """As `data.read` takes them."""
+        names = {"auto": None, "yes": True, "no": False}[self.names]
+        return {"label": self.label, "index": self.index, "names": names}

@@ -1,0 +1,112 @@
+"""The names of a file's columns are kept with the run, and every verb goes by them."""
+
+import numpy as np
+import pytest
+
+from latlas.data import Table, write
+from latlas.estimators import load
+
+NAMES = ["id", "length", "width", "species", "depth"]
+FIT = ["--epochs", 2, "--latent-dim", 1, "--hidden", 4, "--batch-size", 20, "--likelihood", "gaussian"]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    return 10.0 ** np.arange(3) * rng.normal(size=(60, 3))
+
+
+def written(path, rows, names=NAMES, first=1):
+    """The rows with the number of each and its species, as a table with the columns in this order."""
+    columns = {
+        "id": np.arange(first, first + len(rows)).astype(str),
+        "species": np.array(["a", "b"])[np.arange(len(rows)) % 2],
+    }
+    columns |= {name: rows[:, i].astype(str) for i, name in enumerate(("length", "width", "depth"))}
+    lines = [",".join(names), *(",".join(columns[name][i] for name in names) for i in range(len(rows)))]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("columns")
+    written(folder / "train.csv", rows)
+    return folder
+
+
+@pytest.fixture
+def fitted(latlas, run):
+    out = run / "run"
+    if not out.exists():
+        done = latlas("fit", run / "train.csv", "--out", out, "--label", "species", *FIT)
+        assert done.code == 0, done.err
+        (run / "said").write_text(done.err)
+    return out
+
+
+def test_a_fit_says_what_it_read_before_it_begins(fitted, run):
+    assert (run / "said").read_text().splitlines()[0] == (
+        "train.csv: 60 rows x 3 columns (length, width, depth); labels from 'species' (2 values), not part of the data; "
+        "'id' taken as the index, not part of the data; no holes. Likelihood: gaussian, as asked for."
+    )
+
+
+def test_columns_in_another_order_give_the_same_figures(latlas, fitted, run, rows):
+    straight = latlas("evaluate", fitted, run / "train.csv", "--num-samples", 10, "--json")
+    other = written(run / "other.csv", rows, ["depth", "species", "width", "length", "id"])
+    moved = latlas("evaluate", fitted, other, "--num-samples", 10, "--json")
+    assert moved.code == 0, moved.err
+    assert moved.json["log_evidence"] == straight.json["log_evidence"]
+    latlas("encode", fitted, other, "--out", run / "z.csv", "--overwrite")
+    np.testing.assert_allclose(
+        np.loadtxt(run / "z.csv", delimiter=",", skiprows=1),
+        load(fitted).transform(Table(rows, columns=("length", "width", "depth")))[:, 0],
+        rtol=1e-5,
+    )
+
+
+def test_other_names_are_refused(latlas, fitted, run):
+    text = (run / "train.csv").read_text()
+    (run / "renamed.csv").write_text(text.replace("width", "breadth", 1))
+    for verb, more in {
+        "evaluate": (), "diagnose": (), "report": (), "encode": ("--out", run / "never.csv")
+    }.items():  # fmt: skip
+        done = latlas(verb, fitted, run / "renamed.csv", *more)
+        assert done.code == 2, verb
+        assert "lacks the columns width and has breadth beside those of the fit" in done.err, verb
+
+
+def test_a_file_without_names_is_taken_in_its_order_and_says_so(latlas, fitted, run, rows, caplog):
+    np.save(run / "bare.npy", rows)
+    straight = latlas("evaluate", fitted, run / "train.csv", "--num-samples", 10, "--json")
+    done = latlas("evaluate", fitted, run / "bare.npy", "--num-samples", 10, "--json")
+    assert done.json["log_evidence"] == straight.json["log_evidence"]
+    assert (
+        "bare.npy: there are no names of columns in the data, so they are taken in their order."
+        in caplog.messages
+    )
+
+
+def test_samples_carry_the_names(latlas, fitted, run):
+    assert latlas("sample", fitted, "--num", 3, "--out", run / "new.csv", "--overwrite").code == 0
+    assert (run / "new.csv").read_text().splitlines()[0] == "length,width,depth"
+    assert latlas("evaluate", fitted, run / "new.csv", "--num-samples", 2).code == 0
+
+
+def test_a_mask_that_came_with_the_data_is_not_passed_over(latlas, tmp_path, rows):
+    observed = np.ones(rows.shape, bool)
+    observed[3, 1] = False
+    np.savez(tmp_path / "holed.npz", x=np.where(observed, rows, -999.0), observed=observed)
+    done = latlas("fit", tmp_path / "holed.npz", "--out", tmp_path / "run", *FIT)
+    assert done.code == 2
+    assert "holed.npz marks 1 of its 180 entries as not observed" in done.err
+    np.savez(tmp_path / "whole.npz", x=rows, observed=np.ones(rows.shape, bool))
+    assert latlas("fit", tmp_path / "whole.npz", "--out", tmp_path / "run", *FIT).code == 0
+
+
+def test_a_y_beside_x_and_z_is_fitted(latlas, tmp_path, rows):
+    write(tmp_path / "points.csv", columns=["x", "y", "z"], x=rows)
+    done = latlas("fit", tmp_path / "points.csv", "--out", tmp_path / "run", *FIT)
+    assert "points.csv: 60 rows x 3 columns (x, y, z); no holes." in done.err
+    assert load(tmp_path / "run").n_features_in_ == 3
