@@ -26,7 +26,9 @@ from latlas.core._map_rows import map_rows as map_rows
 from latlas.core._moved import moved_names as moved_names
 from latlas.core._names import checked_name as checked_name
 from latlas.core._precision import host_rng as host_rng
+from latlas.core._precision import in_float32 as in_float32
 from latlas.core._precision import in_float64 as in_float64
+from latlas.core._precision import in_precision_of_model as in_precision_of_model
 from latlas.core._precision import keys_from as keys_from
 from latlas.core._precision import numpy_in_float64 as numpy_in_float64
 from latlas.core._precision import to_numpy as to_numpy

@@ -1,8 +1,9 @@
-"""Float64 in a scope of its own, whatever the global flag."""
+"""Which precision is computed in, whatever the global flags: those of the process are the user's, not ours."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -22,6 +23,52 @@ def in_float64(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
 
     return inside
+
+
+def in_float32(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, computing in float32 and by JAX's standard promotion of types, whatever the user has switched on."""
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        args, kwargs = _without_64_bits((args, kwargs))
+        with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+            return function(*args, **kwargs)
+
+    return inside
+
+
+def in_precision_of_model(function: Callable[P, T]) -> Callable[P, T]:
+    """The function of a `model`, computing in float64 where the model holds 64-bit floats and in float32 elsewhere.
+
+    With 64 bits switched on, as NumPyro's users have it, NumPy's data would otherwise bring float64 into a model of
+    float32 half way through a compiled loop.
+    """
+    place = list(inspect.signature(function).parameters).index("model")
+    narrow = in_float32(function)
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        model = kwargs["model"] if "model" in kwargs else args[place]
+        if not any(_is_array(leaf, jax.numpy.float64) for leaf in jax.tree.leaves(model)):
+            return narrow(*args, **kwargs)
+        with jax.numpy_dtype_promotion("standard"):
+            return function(*args, **kwargs)
+
+    return inside
+
+
+def _without_64_bits(tree: T) -> T:
+    """NumPy's arrays for those of JAX that only 64-bit programs take; they are narrowed where they are used."""
+    if not jax.config.read("jax_enable_x64"):
+        return tree
+    wide = ("float64", "int64", "uint64", "complex128")
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf) if any(_is_array(leaf, name) for name in wide) else leaf, tree
+    )
+
+
+def _is_array(leaf: Any, dtype: Any) -> bool:
+    return isinstance(leaf, jax.Array) and leaf.dtype == dtype
 
 
 def numpy_in_float64(function: Callable[P, T]) -> Callable[P, T]:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import CorruptFileError, Example, RunDirectory, map_batches
+from latlas.core import CorruptFileError, Example, RunDirectory, in_float32, map_batches
 from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
@@ -121,6 +121,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_float32
     def fit(
         self,
         X: Any,
@@ -182,6 +183,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         state: dict[str, Any] = super().__getstate__()  # pyright: ignore[reportAssignmentType]
         return {name: value for name, value in state.items() if name != "_model"}
 
+    @in_float32
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "record_" in state:
@@ -210,6 +212,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         dtype = np.dtype(np.float32 if x.dtype == np.float32 else np.float64)
         return self.record_.units.to_model(x), dtype
 
+    @in_float32
     def encode(
         self, X: Any, *, refine: bool = False, random_state: Any = None
     ) -> tuple[Float[np.ndarray, "examples latent"], Float[np.ndarray, "examples latent"]]:
@@ -234,6 +237,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """Means of q(z | x): the place of each row on the map, the same at every call and whatever else is in X."""
         return self.encode(X)[0]
 
+    @in_float32
     def inverse_transform(self, Z: Any) -> Float[np.ndarray, "examples ..."]:
         """E[x | z] in the data's units, in the shape of the data (for categories: the likeliest).
 
@@ -259,6 +263,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """What the map makes of each row: the decoded mean of its posterior, in the data's units."""
         return self.inverse_transform(self.encode(X)[0])
 
+    @in_float32
     def sample(
         self, num_samples: int = 1, *, draw: bool = True, random_state: Any = None
     ) -> Shaped[np.ndarray, "samples ..."]:
@@ -279,6 +284,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         )
         return self._to_data(x, mean=not draw)
 
+    @in_float32
     def score_samples(
         self, X: Any, *, num_samples: int = 100, random_state: Any = None
     ) -> Float[np.ndarray, " examples"]:
@@ -336,6 +342,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self.record_.summary() | {"epochs": self.n_iter_}
 
 
+@in_float32
 def load(path: str | os.PathLike | RunDirectory) -> Atlas:
     """The fitted `Atlas` in a run directory; nothing that stands there is executed.
 

@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray, Shaped
 
-from latlas.core import Example
+from latlas.core import Example, in_float32
 from latlas.estimators._options import checked_count, seed_of
 from latlas.estimators._record import FitRecord
 from latlas.evaluation import (
@@ -39,6 +39,7 @@ class MeasuresMixin:
     history_: list[dict[str, Any]]
     record_: FitRecord
 
+    @in_float32
     def evaluate(
         self,
         X: Any,
@@ -67,6 +68,7 @@ class MeasuresMixin:
             progress=progress,
         )
 
+    @in_float32
     def annealed_log_evidence(
         self,
         X: Any,
@@ -90,6 +92,7 @@ class MeasuresMixin:
             progress=progress,
         )
 
+    @in_float32
     def bracket(
         self,
         X: Any,
@@ -116,6 +119,7 @@ class MeasuresMixin:
             progress=progress,
         )
 
+    @in_float32
     def gap(
         self,
         X: Any,
@@ -141,6 +145,7 @@ class MeasuresMixin:
             progress=progress,
         )
 
+    @in_float32
     def diagnose(
         self, X: Any, *, train: Any = None, random_state: Any = None, progress: Any = None
     ) -> Diagnosis:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from latlas.core import Example, map_rows
+from latlas.core import Example, in_float32, map_rows
 from latlas.data import Table, flat_image_shape
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
@@ -25,6 +25,7 @@ _NAMES |= {name: name.capitalize() for name in ("bernoulli", "gaussian", "laplac
 _NAMES |= {"continuous_bernoulli": "continuous Bernoulli"}
 
 
+@in_float32
 def report_data(
     atlas: Any,
     x: np.ndarray | Table | None,

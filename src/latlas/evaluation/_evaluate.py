@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.core import Estimate, Evidence, Example, Progress, finite_or_none
+from latlas.core import Estimate, Evidence, Example, Progress, finite_or_none, in_precision_of_model
 from latlas.evaluation.evidence._elbo import ElboPerExample, elbo_per_example, elbo_terms
 from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
@@ -82,6 +82,7 @@ class Evaluation:
         }
 
 
+@in_precision_of_model
 def evaluate(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

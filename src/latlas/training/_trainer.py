@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import RequestError, RunDirectory
+from latlas.core import RequestError, RunDirectory, in_float32, in_precision_of_model
 from latlas.training._advance import Recipe, num_rows
 from latlas.training._many import ManyRuns, checked_runs, first
 from latlas.training._optimizer import AbstractOptimizer, Adam
@@ -76,6 +76,7 @@ class Trainer(eqx.Module):
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size is at least 1, or None; got {self.batch_size}.")
 
+    @in_precision_of_model
     def fit(
         self,
         key: PRNGKeyArray,
@@ -118,6 +119,7 @@ class Trainer(eqx.Module):
         with nullcontext() if run is None else run.lock():
             return Run(self, plan, key, model, data, valid, run, callbacks).finish()
 
+    @in_float32
     def fit_many(
         self,
         keys: Keys,

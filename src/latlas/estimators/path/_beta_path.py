@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import RequestError
+from latlas.core import RequestError, in_float32
 from latlas.data import Table
 from latlas.estimators._atlas import Atlas
 from latlas.estimators._options import check_options
@@ -47,6 +47,7 @@ class BetaPath(BaseEstimator):
         self.atlas = atlas
         self.betas = betas
 
+    @in_float32
     def fit(
         self,
         X: Any,

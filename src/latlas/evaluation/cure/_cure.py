@@ -15,7 +15,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, NonFiniteError, RequestError, RunDirectory, Stream
+from latlas.core import Example, NonFiniteError, RequestError, RunDirectory, Stream, in_precision_of_model
 from latlas.evaluation.cure._model_remedies import (
     LearnLikelihoodScale,
     SmallDecoderInit,
@@ -86,6 +86,7 @@ class CuredFit:
     elbo: float
 
 
+@in_precision_of_model
 def fit_with_cure(
     key: PRNGKeyArray,
     trainer: Trainer,

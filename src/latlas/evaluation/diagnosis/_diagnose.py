@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, Progress, num_examples
+from latlas.core import Example, Progress, in_precision_of_model, num_examples
 from latlas.evaluation.diagnosis._checks_of_fit import (
     find_amortization_gap,
     find_few_distinct_values,
@@ -96,6 +96,7 @@ QUICK_CHECKS: tuple[FindingCheck, ...] = tuple(
 )
 
 
+@in_precision_of_model
 def diagnose(
     key: PRNGKeyArray,
     model: Any,

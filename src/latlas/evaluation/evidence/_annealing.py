@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import AbstractSchedule, Example, Progress
+from latlas.core import AbstractSchedule, Example, Progress, in_precision_of_model
 from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._path import posterior_path
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
@@ -189,6 +189,7 @@ class Annealing(eqx.Module):
         return self._temperature(t) - self._temperature(t - 1)
 
 
+@in_precision_of_model
 def annealed_log_evidence(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

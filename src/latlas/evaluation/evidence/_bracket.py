@@ -17,6 +17,7 @@ from latlas.core import (
     Example,
     Progress,
     finite_or_none,
+    in_precision_of_model,
     num_examples,
     number_or_nan,
     object_of,
@@ -179,6 +180,7 @@ def chi_bracket(evidence: EvidencePerExample) -> Bracket:
     return Bracket(evidence, upper, upper_is_bound=False)
 
 
+@in_precision_of_model
 def simulated_bracket(
     key: PRNGKeyArray,
     model: AbstractLatentModel,
@@ -227,6 +229,7 @@ def simulated_bracket(
     return _bracket(map_examples(measure, key, model, batch, annealing.sampling, None, progress), True)
 
 
+@in_precision_of_model
 def bracket(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from latlas.core import Estimate, Example, Progress
+from latlas.core import Estimate, Example, Progress, in_precision_of_model
 from latlas.distributions import has_closed_form, kl_divergence, kl_per_dimension
 from latlas.evaluation.evidence._sampled_terms import Prepare, SampledTerms, Sampling, map_examples
 from latlas.models import AbstractLatentModel
@@ -89,6 +89,7 @@ def elbo_per_example(found: ElboTerms) -> ElboPerExample:
     )
 
 
+@in_precision_of_model
 def elbo(
     key: PRNGKeyArray,
     model: AbstractLatentModel,
@@ -124,6 +125,7 @@ def elbo(
     )
 
 
+@in_precision_of_model
 def rate_distortion(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

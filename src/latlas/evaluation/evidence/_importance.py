@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.core import PARETO_K_LIMIT, Evidence, Example, Progress
+from latlas.core import PARETO_K_LIMIT, Evidence, Example, Progress, in_precision_of_model
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
 from latlas.stats import weight_statistics
@@ -71,6 +71,7 @@ class EvidencePerExample:
         )
 
 
+@in_precision_of_model
 def importance_log_evidence(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, Progress
+from latlas.core import Example, Progress, in_precision_of_model
 from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.models import AbstractLatentModel
@@ -20,6 +20,7 @@ from latlas.stats import (
 )
 
 
+@in_precision_of_model
 def renyi_bound(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

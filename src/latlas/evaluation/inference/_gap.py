@@ -18,6 +18,7 @@ from latlas.core import (
     Estimate,
     Example,
     Progress,
+    in_precision_of_model,
     num_examples,
     number_or_nan,
     object_of,
@@ -152,6 +153,7 @@ class Gap:
         return self.summary().to_dict()
 
 
+@in_precision_of_model
 def gap(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

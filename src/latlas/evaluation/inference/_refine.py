@@ -14,7 +14,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
-from latlas.core import Example, Progress, num_examples, stop_gradient
+from latlas.core import Example, Progress, in_precision_of_model, num_examples, stop_gradient
 from latlas.distributions import MeanField
 from latlas.distributions.families import AbstractPosterior, AbstractPosteriorFamily, member_near
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
@@ -104,6 +104,7 @@ class Refined:
     converged: Bool[np.ndarray, " examples"]
 
 
+@in_precision_of_model
 def refine(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

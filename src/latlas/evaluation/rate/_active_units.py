@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from latlas.core import Example, Progress, map_rows
+from latlas.core import Example, Progress, in_precision_of_model, map_rows
 from latlas.models import AbstractLatentModel
 
 # Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519), section 5.2
@@ -26,6 +26,7 @@ class ActiveUnits:
     variance: PyTree[Float[np.ndarray, "..."]]
 
 
+@in_precision_of_model
 def active_units(
     model: AbstractLatentModel,
     batch: Example,
@@ -55,6 +56,7 @@ def active_units(
     )
 
 
+@in_precision_of_model
 def posterior_mean(model: AbstractLatentModel, example: Example) -> PyTree[Array]:
     """E_q[z] of one example."""
     return model.posterior(example).mean

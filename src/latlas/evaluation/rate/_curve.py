@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, PyTree
 
-from latlas.core import Example, Progress, RequestError
+from latlas.core import Example, Progress, RequestError, in_float32
 from latlas.evaluation.evidence._elbo import elbo_terms, mean_estimate
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 
@@ -216,6 +216,7 @@ def checked_betas(betas: Betas) -> Float[np.ndarray, " betas"]:
     return values
 
 
+@in_float32
 def rate_distortion_curve(
     key: PRNGKeyArray,
     models: PyTree,

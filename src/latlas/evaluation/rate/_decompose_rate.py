@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from latlas.core import Estimate, Example, Progress, map_rows, num_examples
+from latlas.core import Estimate, Example, Progress, in_precision_of_model, map_rows, num_examples
 from latlas.evaluation.evidence._elbo import mean_estimate
 from latlas.evaluation.evidence._sampled_terms import Prepare
 from latlas.models import AbstractLatentModel
@@ -48,6 +48,7 @@ class RateDecomposition:
         }
 
 
+@in_precision_of_model
 def decompose_rate(
     key: PRNGKeyArray,
     model: AbstractLatentModel,

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from latlas.core import Example, map_rows
+from latlas.core import Example, in_precision_of_model, map_rows
 
 
+@in_precision_of_model
 def encode(model: Any, batch: Example, *, chunk_size: int = 500) -> PyTree[Float[np.ndarray, "examples ..."]]:
     """Posterior means E_q[z | x] of every example: the same at every call.
 
@@ -28,6 +29,7 @@ def encode(model: Any, batch: Example, *, chunk_size: int = 500) -> PyTree[Float
     return map_rows(_mean, model, batch, at_once=chunk_size)
 
 
+@in_precision_of_model
 def posterior_scale(
     model: Any, batch: Example, *, chunk_size: int = 500
 ) -> PyTree[Float[np.ndarray, "examples ..."]]:
@@ -44,6 +46,7 @@ def posterior_scale(
     return map_rows(_scale, model, batch, at_once=chunk_size)
 
 
+@in_precision_of_model
 def reconstruct(model: Any, batch: Example, *, chunk_size: int = 500) -> PyTree[np.ndarray]:
     """E[x | z] at each example's posterior mean, in the unit of `x`; holes in `x` are filled in.
 

@@ -9,10 +9,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from latlas.core import map_rows
+from latlas.core import in_precision_of_model, map_rows
 from latlas.models import AbstractLatentModel
 
 
+@in_precision_of_model
 def decode(
     model: Any,
     z: PyTree[Float[Array | np.ndarray, "points ..."]],
@@ -34,6 +35,7 @@ def decode(
     return map_rows(_decoded, model, (z, condition), at_once=chunk_size)
 
 
+@in_precision_of_model
 def prototype(
     model: AbstractLatentModel, *, condition: PyTree[Array | np.ndarray] | None = None
 ) -> PyTree[np.ndarray]:
@@ -49,6 +51,7 @@ def prototype(
     return jax.tree.map(lambda leaf: leaf[0], decode(model, centre, condition=one))
 
 
+@in_precision_of_model
 def sample_prior(
     key: PRNGKeyArray,
     model: AbstractLatentModel,
@@ -79,6 +82,7 @@ def sample_prior(
     return map_rows(_drawn if draw else _prior_mean, (key, model), rows, at_once=chunk_size)
 
 
+@in_precision_of_model
 def traverse(
     model: Any,
     z: Sequence[float] | Float[Array | np.ndarray, " latent"],
