@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from latlas.bayes.engines._names import ENGINES
 from latlas.data import Table, write
-from latlas.estimators import load
+from latlas.estimators import LIKELIHOODS, load
 
 NAMES = ["id", "length", "width", "species", "depth"]
 FIT = ["--epochs", 2, "--latent-dim", 1, "--hidden", 4, "--batch-size", 20, "--likelihood", "gaussian"]
@@ -110,3 +111,45 @@ def test_a_y_beside_x_and_z_is_fitted(latlas, tmp_path, rows):
     done = latlas("fit", tmp_path / "points.csv", "--out", tmp_path / "run", *FIT)
     assert "points.csv: 60 rows x 3 columns (x, y, z); no holes." in done.err
     assert load(tmp_path / "run").n_features_in_ == 3
+
+
+def test_a_run_is_gone_on_with_by_its_own_options(latlas, tmp_path, rows):
+    write(tmp_path / "a.csv", columns=["x", "b", "label"], x=rows)
+    out = tmp_path / "run"
+    begun = latlas(
+        "fit",
+        tmp_path / "a.csv",
+        "--out",
+        out,
+        "--hidden",
+        "4,3",
+        "--label",
+        "none",
+        "--patience",
+        0,
+        *FIT[:4],
+        "--json",
+    )
+    assert begun.code == 0, begun.err
+    again = latlas("fit", tmp_path / "a.csv", "--out", out, "--resume", "--json")
+    assert again.code == 0, again.err
+    assert again.json["elbo"] == begun.json["elbo"]
+    other = latlas("fit", tmp_path / "a.csv", "--out", out, "--resume", "--latent-dim", 2)
+    assert (other.code, "begun with latent_dim=1, and now 2" in other.err) == (2, True)
+
+
+def test_widths_have_commas_or_spaces(latlas, tmp_path, rows):
+    np.save(tmp_path / "a.npy", rows)
+    done = latlas("fit", tmp_path / "a.npy", "--out", tmp_path / "run", "--hidden", "8,x", *FIT[:2])
+    assert (done.code, "expected whole numbers, such as 200,200" in done.err) == (2, True)
+    done = latlas("fit", tmp_path / "a.npy", "--out", tmp_path / "run", "--hidden", "8,7", "--epochs", 1)
+    assert done.code == 0, done.err
+    assert load(tmp_path / "run").record_.spec.hidden == (8, 7)
+
+
+def test_help_lists_what_may_be_chosen(latlas):
+    words = " ".join(latlas("fit", "--help").out.replace("│", " ").split())
+    assert all(name in words for name in LIKELIHOODS)
+    words = " ".join(latlas("bayes", "--help").out.replace("│", " ").split())
+    assert all(name in words for name in ENGINES)
+    assert "env var" not in words

@@ -3,12 +3,13 @@
 Nothing here may import JAX: `latlas --help` and a wrong option answer at once.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import lazy_loader
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 
 from latlas.cli._columns import Columns
 
@@ -21,11 +22,20 @@ app = App(
     name="latlas",
     version=version("latlas"),
     help="A generative map of your data, with evidence you can trust. `latlas VERB --help` tells more; "
-    "`--config FILE.toml` gives any verb its options from a file.",
-    default_parameter=Parameter(negative=()),
+    "`--config FILE.toml` gives any verb its options from a file, the environment by LATLAS_VERB_OPTION.",
+    default_parameter=Parameter(negative=(), show_env_var=False),
 )
 
-Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
+
+def _widths(type_: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """Whole numbers with commas or spaces between."""
+    words = [word for token in tokens for word in token.value.replace(",", " ").split()]
+    if not words or not all(word.isdecimal() for word in words):
+        raise ValueError(f"{' '.join(words)!r}; expected whole numbers, such as 200,200")
+    return tuple(map(int, words))
+
+
+Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True, converter=_widths)]
 OfColumns = Annotated[Columns, Parameter(name="*")]
 _AS_TOLD = Columns()
 
@@ -74,7 +84,8 @@ def fit(
     Args:
         data: .npy, .npz (the array `x`, or the only one) or .csv; one row per example.
         out: the run directory to write.
-        likelihood: what the data are given the latent; `auto` looks at them and says what it chose and why.
+        likelihood: what the data are given the latent: bernoulli, continuous_bernoulli, gaussian, laplace, student_t,
+            poisson, categorical or discretised_logistic; `auto` looks at them and says what it chose and why.
         latent_dim: number of latent dimensions.
         epochs: passes over the data; by default chosen from their size.
         batch_size: examples per step.
@@ -83,14 +94,14 @@ def fit(
         warm_up: fraction of the run over which beta rises from 0.
         learning_rate: of Adam.
         network: `mlp`, or `conv` for images and series.
-        hidden: sizes of the hidden layers, or channels of the convolutions; by default 200 200, and 32 64.
+        hidden: sizes of the hidden layers, or channels of the convolutions, such as 200,200; by default 200,200, and 32,64.
         validation_fraction: of the data, held out to choose the best epoch.
         patience: stop after this many reports without a better validation loss; 0 for never.
         max_error: largest root mean square error of a reconstruction, in the data's unit; a constraint on the fit.
         cure: `auto` watches the fit, treats what is found wrong with it, and says what it did.
         precision: of the matrix products.
         seed: seed of everything random.
-        resume: go on with an interrupted run.
+        resume: go on with an interrupted run, with the options that it was begun with.
         overwrite: replace the run that is there.
         columns: which columns of DATA are what.
         json: print one JSON object instead of text.
@@ -291,7 +302,8 @@ def bayes(
         data: .json (numbers and lists of numbers by name), .npz (an array per name) or .csv (an array per column); left out
             for a model without arguments.
         out: the run directory to write.
-        engine: how to fit; `auto` goes from cheap to expensive until the checks pass, and says what it tried.
+        engine: how to fit: laplace, dadvi, advi, natural-gradient, batch-and-match, pathfinder, inclusive, renyi, svgd or
+            nuts; `auto` goes from cheap to expensive until the checks pass, and says what it tried.
         family: of the approximation, such as `mean-field` or `full-rank`; by default the engine chooses.
         reference: `nuts` runs it as well, for a comparison: slower.
         tolerance: wanted accuracy of the means, in posterior standard deviations.

@@ -1,6 +1,7 @@
 """Options from a TOML file: flags stand above the environment, the environment above the file, the file above defaults."""
 
 import difflib
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,11 @@ from cyclopts import App
 from cyclopts.config import Dict, Env
 
 _FLAG = "--config"
+# options of `latlas fit` that a run keeps under the same name
+_STORED = (
+    "likelihood", "latent_dim", "epochs", "batch_size", "beta", "warm_up", "learning_rate", "network", "hidden",
+    "validation_fraction", "patience", "max_error", "cure", "precision",
+)  # fmt: skip
 
 
 class ConfigError(ValueError):
@@ -27,14 +33,40 @@ def configure(app: App, tokens: Sequence[str]) -> list[str]:
     """
     rest, path = _without_config(tokens)
     sources: list[Any] = [Env("LATLAS_")]
+    verbs = [name for name in app if not name.startswith("-")]
+    verb = next((token for token in rest if token in verbs), None)
     if path is not None:
-        verbs = [name for name in app if not name.startswith("-")]
-        verb = next((token for token in rest if token in verbs), None)
         if verb is None:
             raise ConfigError(f"{_FLAG} needs a verb to configure: one of {', '.join(sorted(verbs))}")
         sources.append(Dict({verb: _options(app, verb, verbs, path)}, source=str(path)))
+    if verb == "fit" and "--resume" in rest:
+        sources.append(Dict({verb: begun_with(_value(rest, "--out"))}, source="the run"))
     app.config = sources
     return rest
+
+
+def begun_with(out: str | None) -> dict[str, Any]:
+    """The options of `latlas fit` that the run in this folder was begun with; none where there is no run.
+
+    What is wrong with a run is said by who opens it.
+    """
+    try:
+        stored = json.loads((Path(out or "") / "config.json").read_text("utf-8"))["config"]["parameters"]
+        options = {name: stored[name] for name in _STORED if stored.get(name) is not None}
+        never = {"patience": 0} if stored["patience"] is None else {}
+        return options | never | {"seed": stored["random_state"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _value(tokens: Sequence[str], option: str) -> str | None:
+    """What is given for an option, as the next token or behind an equals sign."""
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token == option:
+            return following
+        if token.startswith(f"{option}="):
+            return token.removeprefix(f"{option}=")
+    return None
 
 
 def _without_config(tokens: Sequence[str]) -> tuple[list[str], Path | None]:

@@ -9,13 +9,25 @@ from latlas.data import Table, read
 from latlas.estimators import Atlas
 
 
-def read_table(path: Path, columns: Columns) -> Table:
+def read_table(path: Path, columns: Columns, resumed: dict[str, Any] | None = None) -> Table:
     """The table in a file, its columns as the user says.
+
+    Args:
+        path: of the file.
+        columns: what the user says of them.
+        resumed: the configuration of a run that is gone on with: its columns are taken again.
 
     Raises:
         DataError: if it cannot be read.
     """
-    return _read(path, **columns.options())
+    config = resumed or {}
+    fitted = config.get("data", {})
+    return _read(
+        path,
+        columns=config.get("feature_names"),
+        beside=(fitted.get("label"), fitted.get("index")),
+        **columns.options(),
+    )
 
 
 def read_for(atlas: Atlas, path: Path, columns: Columns) -> Table:

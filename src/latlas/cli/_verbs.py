@@ -67,7 +67,7 @@ def fit(
         raise RequestError("--resume goes on with a run and --overwrite removes it. Give one of them.")
     if resume and not (out / "config.json").exists():
         raise RequestError(f"There is no run {out} to resume. Leave --resume out to start one.")
-    table = read_table(data, columns)
+    table = read_table(data, columns, RunDirectory.open(out).config if resume else None)
     atlas = Atlas(**options)
     started = time.monotonic()
     atlas.fit(table, run=out, resume=resume, overwrite=overwrite, callbacks=[progress()])
