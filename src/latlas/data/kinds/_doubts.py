@@ -77,8 +77,9 @@ def _far_values(x: np.ndarray, names: Sequence[str] | None) -> str:
             f"{x[row, column]:.4g} in row {row}, column {_name(column, names)}"
             for row, column in np.argwhere(far).tolist()
         ]
+        lie = "lies" if len(cells) == 1 else "lie"
         return (
-            f"{', '.join(cells)} (rows counted from 0) lies more than {_FAR:g} interquartile ranges from the median, and "
+            f"{', '.join(cells)} (rows counted from 0) {lie} more than {_FAR:g} interquartile ranges from the median, and "
             "gaussian would follow it: look at it, leave that row out, or ask for student_t."
         )
     named = _listed([_name(i, names) for i in columns])
