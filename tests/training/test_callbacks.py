@@ -200,3 +200,17 @@ def test_mlflow_gets_a_metric_of_each_of_many_runs(mlflow):
     report = {"step": 3, "train": {"elbo": np.array([-1.0, np.nan]), "beta": 1.0}}
     callback.on_fit_task_end(None, context, metadata=report)
     assert calls[-1] == ("log", ({"train/elbo/0": -1.0, "train/beta": 1.0},), {"step": 3, "run_id": "r1"})
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_run_that_stopped_early_does_not_look_unfinished(terminal, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Terminal() if terminal else io.StringIO()
+    shown = progress(stream)
+    context = FitContext(num_steps=300, step=100, epoch=20.0, seconds=3.0)
+    shown.setup(None, context)
+    context.reason = "early stopping"
+    shown.teardown(None, context)
+    text = " ".join(stream.getvalue().split())
+    assert "stopped early" in text
+    assert (not terminal) or "100 %" in text

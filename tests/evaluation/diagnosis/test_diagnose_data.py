@@ -25,7 +25,7 @@ from latlas.distributions import (
 )
 from latlas.evaluation import diagnose
 from latlas.evaluation.diagnosis import ALL_CHECKS, QUICK_CHECKS
-from latlas.evaluation.diagnosis._residuals import outside_support, residuals
+from latlas.evaluation.diagnosis._residuals import dispersions, outside_support, residuals
 from latlas.models import PPCA, AbstractLatentModel
 
 
@@ -126,10 +126,48 @@ def test_predicted_scales_and_levels_are_judged_too():
     x = logistic_levels(rng, (300, FEATURES))
     params = jnp.broadcast_to(jnp.asarray([0.0, np.log(np.expm1(0.2 - 1e-3))]), (300, FEATURES, 2))
     assert ratio(Likelihood(DiscretisedLogistic(16), params), x) == pytest.approx(1.0, rel=0.1)
-    counts = rng.negative_binomial(5.0, 0.5, size=(300, FEATURES))  # mean 5, variance 10
-    log_rate = jnp.full(counts.shape, np.log(5.0))
-    assert ratio(Likelihood(Poisson(), log_rate), counts) == pytest.approx(2.0, rel=0.15)
-    assert ratio(Likelihood(Poisson(), log_rate), rng.poisson(5.0, counts.shape)) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize(("mean", "over"), [(5.0, 2.0), (0.5, 2.75), (20.0, 2.75), (0.05, 1.5)])
+def test_counts_are_judged_by_their_variance_over_their_mean(mean, over):
+    rng = np.random.default_rng(0)
+    shape = (4000, FEATURES)
+    # a negative binomial of this mean and so many times its variance, rare large counts and all
+    counts = rng.negative_binomial(mean / (over - 1), 1 / over, size=shape)
+    likelihood = Likelihood(Poisson(), jnp.full(shape, np.log(mean)))
+    for x, expected in ((counts, over), (rng.poisson(mean, shape), 1.0)):
+        data, own = dispersions(jr.key(0), likelihood, jnp.asarray(x, jnp.float32), None)["x"]
+        assert float(data / own) == pytest.approx(expected, rel=0.1)
+
+
+def test_overdispersed_counts_are_seen():
+    rng = np.random.default_rng(0)
+    counts = rng.negative_binomial(0.5 / 1.75, 1 / 2.75, size=(400, FEATURES))
+    model = Components(Mixed({"x": Poisson()}), {"x": jnp.full((2, FEATURES), np.log(0.5))})
+    batch = Example({"x": counts.astype(np.int32)})
+    found = diagnose(jr.key(0), model, batch, checks=only("wrong_likelihood_scale")).findings
+    assert [finding.name for finding in found] == ["wrong_likelihood_scale"]
+    assert found[0].measured == pytest.approx(2.75, rel=0.25)
+
+
+def test_few_distinct_values_under_a_density_are_named():
+    x = np.random.default_rng(0).normal(size=(200, FEATURES)).astype(np.float32)
+    likelihoods = {
+        "learned": Gaussian(LearnedScale()),
+        "fixed": Gaussian(FixedScale(1.0)),
+        "yes": Bernoulli(),
+    }
+    params = {name: jnp.zeros((2, FEATURES)) for name in likelihoods}
+    binary = (x > 0).astype(np.float32)
+    check = only("few_distinct_values")
+    mixed = {"learned": np.where(np.arange(FEATURES) == 1, binary, x), "fixed": binary, "yes": binary}
+    found = diagnose(jr.key(0), Components(Mixed(likelihoods), params), Example(mixed), checks=check).findings
+    assert [(finding.name, finding.measured) for finding in found] == [("few_distinct_values", 2.0)]
+    assert f"1 of {FEATURES} entries of learned hold few distinct values" in found[0].meaning
+    mixed["learned"] = x
+    assert not diagnose(
+        jr.key(0), Components(Mixed(likelihoods), params), Example(mixed), checks=check
+    ).findings
 
 
 def test_what_is_not_observed_is_not_judged():
