@@ -6,7 +6,8 @@ import pytest
 
 from latlas import Atlas
 from latlas.core import DataError, DivergedError, NonFiniteError, RequestError
-from latlas.data import Table
+from latlas.data import Levels, Table
+from latlas.estimators import load
 
 TINY = {"latent_dim": 2, "hidden": (8,), "epochs": 3, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(60, 5)) * [1, 10, 100, 1, 1] + [0, 5, -1000, 0, 3]
@@ -105,3 +106,32 @@ def test_progress_is_shown_where_somebody_looks_on(capsys, monkeypatch):
     assert "step" in said
     with pytest.raises(RequestError, match='True, False or "auto"'):
         Atlas(**TINY, verbose="loud").fit(X)
+
+
+def test_stated_levels_give_a_level_that_was_not_fitted_its_probability():
+    x = np.random.default_rng(0).integers(0, 3, (60, 2))
+    rare = np.array([[4, 1]])
+    options = TINY | {"likelihood": "categorical"}
+    with pytest.raises(DataError, match="fit on data with all levels"):
+        Atlas(**options).fit(x).score_samples(rare)
+    atlas = Atlas(**options, levels=5).fit(x)
+    assert np.isfinite(atlas.score_samples(rare)).all()
+    everything = np.stack(np.meshgrid(range(5), range(5)), axis=-1).reshape(-1, 2)
+    total = np.exp(atlas.score_samples(everything, num_samples=1000)).sum()
+    assert 0.95 < total < 1.02  # each score is a bound from below in expectation
+
+
+@pytest.mark.parametrize("levels", [1, 2.5, "5", (0, 1), (0, -1, 5), (0, 0.5, np.nan), True])
+def test_levels_that_make_no_sense_are_refused(levels):
+    with pytest.raises(RequestError, match="The option levels takes a number from 2"):
+        Atlas(**TINY, likelihood="discretised_logistic", levels=levels).fit(X)
+
+
+def test_levels_are_kept_with_the_run(tmp_path):
+    x = 0.5 * np.random.default_rng(0).integers(0, 5, (40, 2))
+    Atlas(**TINY, likelihood="discretised_logistic", levels=(0, 0.5, 11)).fit(x).save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    assert again.levels == (0.0, 0.5, 11.0)
+    assert again.record_.units == Levels(0.0, 0.5, 11)
+    with pytest.raises(RequestError, match="levels is for categorical and discretised_logistic"):
+        Atlas(**TINY, likelihood="gaussian", levels=5).fit(X)

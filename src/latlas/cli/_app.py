@@ -35,7 +35,17 @@ def _widths(type_: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
+def _reals(type_: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
+    """Numbers with commas or spaces between."""
+    words = [word for token in tokens for word in token.value.replace(",", " ").split()]
+    try:
+        return tuple(map(float, words))
+    except ValueError as error:
+        raise ValueError(f"{' '.join(words)!r}; expected numbers, such as 0,0.5,11") from error
+
+
 Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True, converter=_widths)]
+Levels = Annotated[tuple[float, ...], Parameter(consume_multiple=True, converter=_reals)]
 OfColumns = Annotated[Columns, Parameter(name="*")]
 _AS_TOLD = Columns()
 
@@ -59,6 +69,7 @@ def fit(
     *,
     out: Path,
     likelihood: str = "auto",
+    levels: Levels | None = None,
     latent_dim: int = 8,
     epochs: int | None = None,
     batch_size: int = 100,
@@ -86,6 +97,8 @@ def fit(
         out: the run directory to write.
         likelihood: what the data are given the latent: bernoulli, continuous_bernoulli, gaussian, laplace, student_t,
             poisson, categorical or discretised_logistic; `auto` looks at them and says what it chose and why.
+        levels: what an entry can be under categorical and discretised_logistic, such as 5 for 0 to 4, or 0,0.5,11 for
+            minimum, step and number; by default those of the data.
         latent_dim: number of latent dimensions.
         epochs: passes over the data; by default chosen from their size.
         batch_size: examples per step.
@@ -108,6 +121,7 @@ def fit(
     """
     options = {
         "likelihood": likelihood,
+        "levels": levels[0] if levels and len(levels) == 1 else levels,
         "latent_dim": latent_dim,
         "epochs": epochs,
         "batch_size": batch_size,

@@ -13,7 +13,7 @@ from cyclopts.config import Dict, Env
 _FLAG = "--config"
 # options of `latlas fit` that a run keeps under the same name
 _STORED = (
-    "likelihood", "latent_dim", "epochs", "batch_size", "beta", "warm_up", "learning_rate", "network", "hidden",
+    "likelihood", "levels", "latent_dim", "epochs", "batch_size", "beta", "warm_up", "learning_rate", "network", "hidden",
     "validation_fraction", "patience", "max_error", "cure", "precision",
 )  # fmt: skip
 

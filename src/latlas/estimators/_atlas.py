@@ -58,6 +58,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self,
         *,
         likelihood: str = "auto",
+        levels: int | Sequence[float] | None = None,
         latent_dim: int = 8,
         hidden: Sequence[int] | None = None,
         network: str = "mlp",
@@ -80,6 +81,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Args:
             likelihood: "auto" (see `data.choose_likelihood`), or bernoulli, continuous_bernoulli, gaussian, laplace,
                 student_t, poisson, categorical, discretised_logistic.
+            levels: what an entry can be under categorical and discretised_logistic: a number K for 0, ..., K - 1, or
+                (minimum, step, number); by default those between the smallest and the largest entry. State them
+                where a rare one may be missing from the rows of a fit, as in a fold of a cross-validation.
             latent_dim: number of latent dimensions.
             hidden: widths of the hidden layers, or channels of the convolutions, a number for one; by default (200, 200) and
                 (32, 64).
@@ -104,6 +108,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 Python's prompt.
         """
         self.likelihood = likelihood
+        self.levels = levels
         self.latent_dim = latent_dim
         self.hidden = hidden
         self.network = network
@@ -358,8 +363,9 @@ def load(path: str | os.PathLike | RunDirectory) -> Atlas:
     config = run.config
     try:
         parameters = dict(config["parameters"])
-        if parameters["hidden"] is not None:
-            parameters["hidden"] = tuple(parameters["hidden"])
+        for name in ("hidden", "levels"):
+            if isinstance(parameters.get(name), list):
+                parameters[name] = tuple(parameters[name])
         atlas = Atlas(**parameters)
         names = config["feature_names"]
     except (KeyError, TypeError) as error:

@@ -10,11 +10,13 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from latlas.core import RequestError, checked_name
+from latlas.data import Levels
 from latlas.estimators._resolve import CURES, LIKELIHOODS, NETWORKS, PRECISIONS
 from latlas.networks import activation
 
 # epochs=None: about as many steps as bring the digits and MNIST to rest, within bounds
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5_000, 20, 300
+_MOST_LEVELS = 1024
 _HIDDEN = {"mlp": (200, 200), "conv": (32, 64)}
 # option -> (type, smallest, largest, whether the smallest itself is allowed, what may be given)
 _RANGES = {
@@ -52,6 +54,7 @@ def check_options(options: dict[str, Any]) -> None:
         activation(options["activation"])
     except ValueError as error:
         raise RequestError(str(error)) from error
+    levels_of(options["levels"])
     if not isinstance(options["verbose"], int) and options["verbose"] != "auto":
         raise RequestError(f'The option verbose takes True, False or "auto"; got {options["verbose"]!r}.')
     for name, (kind, low, high, inclusive, expected) in _RANGES.items():
@@ -96,6 +99,34 @@ def checked_count(name: str, value: Any, fewest: int = 1) -> int:
     return int(value)
 
 
+def levels_of(levels: Any) -> Levels | None:
+    """The levels asked for, `None` for those of the data.
+
+    Raises:
+        RequestError: if they are no number of levels, nor a minimum, a step and a number.
+    """
+    if levels is None:
+        return None
+    minimum, step, number = (0.0, 1.0, levels) if isinstance(levels, numbers.Real) else _three(levels)
+    if isinstance(number, bool) or number != int(number) or not 2 <= number <= _MOST_LEVELS or not step > 0:
+        raise _wrong_levels(levels)
+    return Levels(float(minimum), float(step), int(number))
+
+
+def _three(levels: Any) -> tuple[float, float, float]:
+    values = () if isinstance(levels, str) or not isinstance(levels, Iterable) else tuple(levels)
+    if len(values) != 3 or not all(isinstance(v, numbers.Real) and math.isfinite(v) for v in values):
+        raise _wrong_levels(levels)
+    return values
+
+
+def _wrong_levels(levels: Any) -> RequestError:
+    return RequestError(
+        f"The option levels takes a number from 2 to {_MOST_LEVELS:,}, or a minimum, a step above 0 and a number, such as "
+        f"(0, 0.5, 11); got {levels!r}."
+    )
+
+
 def epochs_of(epochs: int | None, rows: int, batch_size: int) -> int:
     """The epochs asked for, or as many as make about 5,000 steps, but at least 20 and at most 300.
 
@@ -124,8 +155,9 @@ def jsonable(options: dict[str, Any]) -> dict[str, Any]:
         name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()
     }
     state = plain["random_state"]
-    hidden = plain["hidden"]
+    hidden, levels = plain["hidden"], plain["levels"]
     return plain | {
+        "levels": levels if levels is None or isinstance(levels, int | float) else [float(v) for v in levels],
         "random_state": state if isinstance(state, int) else None,
         "hidden": None if hidden is None else [int(width) for width in _widths(hidden)],
     }

@@ -13,10 +13,20 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Shaped
 
-from latlas.core import Constant, DataError, DivergedError, Example, LinearWarmUp, RunDirectory
-from latlas.data import AbstractUnits, Choice, Table, choose_likelihood, doubts, fingerprint, summarise
+from latlas.core import Constant, DataError, DivergedError, Example, LinearWarmUp, RequestError, RunDirectory
+from latlas.data import (
+    AbstractUnits,
+    Choice,
+    Levels,
+    Summary,
+    Table,
+    choose_likelihood,
+    doubts,
+    fingerprint,
+    summarise,
+)
 from latlas.estimators._build import ModelSpec, build_model, with_units
-from latlas.estimators._options import epochs_of, hidden_of, jsonable, seed_of, shows_progress
+from latlas.estimators._options import epochs_of, hidden_of, jsonable, levels_of, seed_of, shows_progress
 from latlas.estimators._record import RECONSTRUCTION_ERROR, FitRecord, arrays_of, config_of
 from latlas.estimators._resolve import LIKELIHOODS, Entry
 from latlas.evaluation import fit_with_cure
@@ -26,6 +36,7 @@ from latlas.networks import AbstractNetwork, with_output_bias
 from latlas.objectives import Constraint, Elbo, ReconstructionError, constrained_fit
 from latlas.training import Adam, Reports, Trainer, progress
 
+_OF_LEVELS = ("categorical", "discretised_logistic")
 _log = logging.getLogger("latlas.estimators")
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
@@ -100,7 +111,7 @@ class Plan:
             )
         choice = _choice(options["likelihood"], x)
         entry = LIKELIHOODS[choice.name]
-        units = entry.units(x, summary, feature_names)
+        units = _units(entry, choice.name, levels_of(options["levels"]), x, summary, feature_names)
         model_x = units.to_model(x)
         spec = ModelSpec(
             likelihood=choice.name,
@@ -244,6 +255,24 @@ def _told(choice: Choice, asked: str) -> str:
     if asked != "auto":
         return f"Likelihood: {name}, as asked for."
     return f"Likelihood: {name}. {choice.reason} Another can be asked for by likelihood."
+
+
+def _units(
+    entry: Entry,
+    name: str,
+    levels: Levels | None,
+    x: np.ndarray,
+    summary: Summary,
+    feature_names: list[str] | None,
+) -> AbstractUnits:
+    if levels is None:
+        return entry.units(x, summary, feature_names)
+    if name not in _OF_LEVELS:
+        raise RequestError(
+            f"The option levels is for {' and '.join(_OF_LEVELS)}, and the likelihood is {name}: leave it out, or ask for "
+            "one of these."
+        )
+    return levels
 
 
 def _choice(likelihood: str, x: np.ndarray) -> Choice:

@@ -64,7 +64,8 @@ def _levels(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
     if summary.num_levels is None or summary.step is None or summary.num_levels < 2:
         raise RequestError(
             f"discretised_logistic takes 2 to 256 levels in equal steps, and the data (from {summary.minimum:g} to "
-            f"{summary.maximum:g}) have none such: choose gaussian, or round the data."
+            f"{summary.maximum:g}) have none such: choose gaussian without the columns that are constant, or round "
+            "the data to equal steps."
         )
     return (
         Levels(0.0, 1.0, 256)
