@@ -118,8 +118,11 @@ def read_record(run: RunDirectory) -> FitRecord:
     """
     config = run.config
     if config.get("estimator") != "Atlas":
+        bayes = "is a Bayesian fit: `latlas report` writes its page, `latlas.bayes.load` opens it in Python"
+        other = "was written by another program: load it with that"
         raise RequestError(
-            f"The run {run.path} is not one of an Atlas: load it with the program that wrote it."
+            f"The run {run.path} is not one of an Atlas; it {bayes if config.get('kind') == 'bayes' else other}. A run of "
+            "`latlas fit` is expected here."
         )
     arrays, stored = run.load_model(), run.read_treatments()
     units_arrays = {name.removeprefix(_UNITS): a for name, a in arrays.items() if name.startswith(_UNITS)}
