@@ -45,6 +45,7 @@ def evaluation(*, reliable: bool = True) -> dict[str, Any]:
         "distortion": 62.0,
         "active_units": 3,
         "num_examples": 360,
+        "of_fit": False,
     }
 
 

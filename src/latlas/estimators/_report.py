@@ -1,4 +1,4 @@
-"""From a fitted estimator and held-out data to the arrays of a report."""
+"""From a fitted estimator and data to the arrays of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from latlas.core import Example, map_rows
+from latlas.data import fingerprint
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
 from latlas.report.data import Items, LatentMap, Measures, ReportData, RunDetails, flat_image_shape, kind_of
@@ -80,7 +81,10 @@ def report_data(
         rows = spread_rows(len(x), NUM_SHOWN[kind])
         in_units = atlas.record_.units.to_model(np.reshape(np.asarray(x), (len(x), *atlas.item_shape_)))
         items = replace(
-            items, originals=np.asarray(x)[rows], reconstructions=atlas.inverse_transform(codes[rows])
+            items,
+            originals=np.asarray(x)[rows],
+            reconstructions=atlas.inverse_transform(codes[rows]),
+            of_fit=is_of_fit(atlas, x),
         )
         latent = replace(
             latent,
@@ -104,6 +108,13 @@ def _details(atlas: Any, versions: Mapping[str, str], path: str) -> RunDetails:
         options=atlas.get_params(deep=False),
         versions=versions,
     )
+
+
+def is_of_fit(atlas: Any, x: np.ndarray) -> bool | None:
+    """Whether the data are those that an estimator was fitted to, by their fingerprint; None where none was kept."""
+    kept = atlas.record_.data.get("fingerprint")
+    rows = np.reshape(np.asarray(x), (len(x), *atlas.item_shape_))
+    return None if kept is None else fingerprint(rows) == kept
 
 
 def spread_rows(count: int, most: int) -> np.ndarray:

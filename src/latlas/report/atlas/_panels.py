@@ -5,7 +5,7 @@ import numpy as np
 from latlas.report.atlas._panels_of_evidence import BRACKET, CURVE, EVIDENCE, GAP, PRUNING
 from latlas.report.atlas._words import num_active
 from latlas.report.data._data import ReportData
-from latlas.report.data._items import kind_of, part
+from latlas.report.data._items import kind_of, part, whose
 from latlas.report.drawing._text import number
 from latlas.report.figures._evidence import kl_figure
 from latlas.report.figures._items import (
@@ -50,15 +50,13 @@ def _has_kl(data: ReportData) -> bool:
 
 
 def _reconstructions_caption(data: ReportData) -> str:
+    shown = whose(data.items.of_fit)
+    seen = " New examples will be rebuilt less well." if data.items.of_fit else ""
     if kind_of(data.items) == "table":
-        return (
-            "Each ring is a value of a held-out example and each dot the model's, rebuilt from the example's "
-            "place on the map."
-        )
+        return f"Rings are the values of {shown} and dots the model's, rebuilt from the place of each on the map.{seen}"
     return (
-        "Held-out examples (data) and what the model rebuilds from their places on the map; what differs is "
-        "what the map "
-        "does not hold."
+        f"{shown.capitalize()} (data) and what the model rebuilds from their places on the map; what differs is what the "
+        f"map does not hold.{seen}"
     )
 
 
@@ -142,8 +140,9 @@ def _training_alt(data: ReportData) -> str:
 
 def _kl_caption(data: ReportData) -> str:
     return (
-        f"How many nats each dimension of the map tells about an example, on average; {num_active(data)} of "
-        f"{np.size(part(data.latent, 'kl_per_dimension'))} are in use, those marked × are not."
+        f"How far each dimension's place of an example lies from the prior, on average: at most that much it tells about "
+        f"the example. {num_active(data)} of {np.size(part(data.latent, 'kl_per_dimension'))} are in use: those marked × "
+        "are not, because they lie where the prior does or move with no example."
     )
 
 
@@ -154,7 +153,7 @@ def _kl_alt(data: ReportData) -> str:
 
 
 def _reconstructions_alt(data: ReportData) -> str:
-    return f"{len(part(data.items, 'originals'))} held-out examples beside their reconstructions."
+    return f"{len(part(data.items, 'originals'))} {whose(data.items.of_fit)} beside their reconstructions."
 
 
 def _samples_alt(data: ReportData) -> str:

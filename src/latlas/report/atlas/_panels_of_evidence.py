@@ -22,9 +22,8 @@ def _has_bracket(data: ReportData) -> bool:
 
 def _evidence_caption(data: ReportData) -> str:
     return (
-        "log p(x) estimates what the model really gives held-out data, the ELBO is the floor that training "
-        "raises; the thick "
-        "line is one standard error, the thin line two."
+        f"log p(x) estimates what the model really gives {among(data, None)}, the ELBO is the floor that training "
+        "raises; the thick line is one standard error, the thin line two."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from latlas.evaluation.rate import ACTIVE_UNIT_THRESHOLD
 from latlas.report.data._items import Items, check_items
 
 _NEEDED = ("betas", "rate", "distortion")
@@ -20,7 +21,7 @@ class LatentMap:
         labels: one per code (numbers or strings), or None.
         label_name: what the labels say.
         kl_per_dimension: KL(q || p) of each latent dimension, mean over examples, in nats, `(latent_dim,)`.
-        active_threshold: nats above which a dimension counts as in use.
+        active_threshold: nats above which a dimension counts as in use, if its codes differ between examples as well.
         prototype: the item decoded from the middle of the prior, of the items' shape.
         interpolation: decoded paths, `(rows, steps, *shape)`.
 
@@ -51,6 +52,21 @@ class LatentMap:
             raise ValueError(
                 f"There are {len(self.labels)} labels for {len(self.codes)} codes; give one label per code."
             )
+
+    @property
+    def in_use(self) -> np.ndarray | None:
+        """Which dimensions are in use, `(latent_dim,)`: they cost nats and tell examples apart; None without their KL.
+
+        A KL alone is no use: a dimension whose code is the same far from the prior for every example has a large one.
+        """
+        if self.kl_per_dimension is None:
+            return None
+        costly = np.asarray(self.kl_per_dimension, dtype=float).ravel() > self.active_threshold
+        if self.codes is None:
+            return costly
+        codes = np.asarray(self.codes, dtype=float)
+        codes = codes[np.isfinite(codes).all(axis=1)]
+        return costly & (codes.var(axis=0) > ACTIVE_UNIT_THRESHOLD) if len(codes) > 1 else costly
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ class Items:
         shape: of one example: `(h, w)` or `(h, w, c)` images, `(n,)` vectors, `(time, channels)` series.
         kind: "image", "series" or "table"; None tells it by the shape and by `feature_names`.
         feature_names: one name per value, for tables.
-        originals: held-out examples, `(n, *shape)`; a table is scaled by them, so give many.
+        originals: examples, better not those of the fit, `(n, *shape)`; a table is scaled by them, so give many.
+        of_fit: whether the originals are of the data of the fit; None where nobody knows.
         reconstructions: of the originals, same shape.
         samples: items drawn from the model, `(n, *shape)`.
         samples_are_means: whether they lack the likelihood's noise.
@@ -35,6 +36,7 @@ class Items:
     reconstructions: np.ndarray | None = None
     samples: np.ndarray | None = None
     samples_are_means: bool = False
+    of_fit: bool | None = None
 
     def __post_init__(self) -> None:
         """Checks that the sizes agree."""
@@ -66,6 +68,11 @@ def kind_of(items: Items) -> str:
     if _is_image(items.shape) and min(items.shape[:2]) >= SMALLEST_SIDE:
         return "image"
     return "series" if size(items.shape) > LONGEST_TABLE else "table"
+
+
+def whose(of_fit: bool | None) -> str:
+    """Examples as the subject of a sentence: held out only where they are known not to be those of the fit."""
+    return {True: "examples of the fit itself", False: "held-out examples", None: "examples"}[of_fit]
 
 
 def part(holder: Any, name: str) -> np.ndarray:
