@@ -1,6 +1,5 @@
 """From a Bayesian fit to what its page shows."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,11 +36,11 @@ def collect_bayes(
     """
     num_draws = min(MOST_DRAWS, _stored(fit))
     draws = flat_draws(named_draws(fit.sample(key, num_draws)))
-    reference, r_hat = {}, math.nan
+    reference, r_hats = {}, {}
     if fit.reference is not None:
         chains = flat_draws(named_draws(fit.reference), num_axes=2)
         reference = {name: array.ravel() for name, array in chains.items() if name in draws}
-        r_hat = max(map(_r_hat, chains.values()))
+        r_hats = {name: _r_hat(array) for name, array in chains.items()}
     shown = (
         _chosen(draws, reference) if parameters is None else [name for name in parameters if name in draws]
     )
@@ -50,7 +49,7 @@ def collect_bayes(
         evaluation=record_of(fit),
         draws=draws,
         reference=reference,
-        reference_r_hat=r_hat,
+        r_hats=r_hats,
         shown=shown[:MOST_SHOWN],
         run=run or RunDetails(),
     )
