@@ -75,8 +75,8 @@ def save_bayes_report(key: PRNGKeyArray, path: str | Path, fit: Any, *, title: s
 
 
 _PARAMETERS = (
-    "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, mcse the "
-    "error of the mean that comes from drawing at random, and ESS the effective sample size: so many independent draws "
+    "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, mcse "
+    "the error of the mean that comes from drawing at random, and ESS the effective sample size: so many independent draws "
     "would have the same error. R-hat compares chains with each other: 1 where they agree."
 )
 _TRIED = "From cheap to expensive; the next one was tried because the one before did not pass its checks."
