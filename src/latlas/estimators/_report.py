@@ -12,7 +12,16 @@ from latlas.core import Example, map_rows
 from latlas.data import fingerprint
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report.data import Items, LatentMap, Measures, ReportData, RunDetails, flat_image_shape, kind_of
+from latlas.report.data import (
+    Items,
+    LatentMap,
+    Measures,
+    ReportData,
+    RunDetails,
+    flat_image_shape,
+    kind_of,
+    positions,
+)
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
 NUM_PATHS, NUM_STEPS = 4, 9
@@ -53,8 +62,8 @@ def report_data(
         treatments: what the fit did against its findings, as in `Measures`.
         curve: of the path of betas that the model comes from, as in `Measures`.
         feature_names: one per column; by default those that the fit saw.
-        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
-            their pixels.
+        item_kind: "image", "series" or "table"; None tells it by the shape and the names, square images that came flat by
+            their pixels, and spectra by neighbours that resemble each other.
         versions: of what computed the run.
         run: the run directory, for the commands that the report suggests.
 
@@ -63,11 +72,8 @@ def report_data(
     """
     if feature_names is None:
         feature_names = getattr(atlas, "feature_names_in_", None)
-    item_shape = tuple(atlas.item_shape_)
-    if item_kind is None and feature_names is None and len(item_shape) == 1:
-        items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else np.asarray(x)
-        item_shape = flat_image_shape(items) or item_shape
-    items = Items(item_shape, item_kind, None if feature_names is None else [str(n) for n in feature_names])
+    known = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else np.asarray(x)
+    items = _kind_of_items(tuple(atlas.item_shape_), item_kind, feature_names, known)
     kind = kind_of(items)
     items = replace(
         items,
@@ -95,6 +101,19 @@ def report_data(
         )
     measures = Measures(evaluation, atlas.history_, treatments, curve)
     return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run))
+
+
+def _kind_of_items(
+    shape: tuple[int, ...], kind: str | None, names: Sequence[str] | None, known: np.ndarray
+) -> Items:
+    """What one item is, told by all that are known: pictures and spectra come as flat as tables do."""
+    names = None if names is None else [str(name) for name in names]
+    items = Items(shape, kind, names, originals=known[spread_rows(len(known), NUM_SHOWN["table"])])
+    nameless = names is None or positions(items) is not None
+    side = flat_image_shape(known) if kind is None and nameless and len(shape) == 1 else None
+    if side is not None:
+        return Items(side)
+    return replace(items, kind=kind_of(items), originals=None)
 
 
 def _details(atlas: Any, versions: Mapping[str, str], path: str) -> RunDetails:

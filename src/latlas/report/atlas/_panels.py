@@ -5,7 +5,7 @@ import numpy as np
 from latlas.report.atlas._panels_of_evidence import BRACKET, CURVE, EVIDENCE, GAP, PRUNING
 from latlas.report.atlas._words import num_active
 from latlas.report.data._data import ReportData
-from latlas.report.data._items import kind_of, part, whose
+from latlas.report.data._items import kind_of, part, size, whose
 from latlas.report.drawing._text import number
 from latlas.report.figures._evidence import kl_figure
 from latlas.report.figures._items import (
@@ -16,6 +16,7 @@ from latlas.report.figures._items import (
 )
 from latlas.report.figures._labels import Scale, project, read_labels
 from latlas.report.figures._latent import MOST_POINTS, latent_map_figure
+from latlas.report.figures._table import MOST_FEATURES
 from latlas.report.figures._training import curve, shown_terms, training_figure
 from latlas.report.page._panel import Panel, Words
 
@@ -60,12 +61,21 @@ def _reconstructions_caption(data: ReportData) -> str:
     )
 
 
+def _left_out(data: ReportData) -> str:
+    """How many features of a table are drawn, where not all are."""
+    count = size(data.items.shape)
+    return (
+        f" Of {count:,} features the {MOST_FEATURES} are drawn that vary most."
+        if count > MOST_FEATURES
+        else ""
+    )
+
+
 def _samples_caption(data: ReportData) -> str:
     if kind_of(data.items) == "table":
         return (
-            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a "
-            "good model's lines "
-            "lie beside those of the data."
+            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a good model's lines "
+            f"lie beside those of the data.{_left_out(data)}"
         )
     text = "Made up by the model, not taken from the data; they should look like data, and differ."
     return text + (" Drawn without the noise of single measurements." if data.items.samples_are_means else "")
@@ -92,6 +102,7 @@ def _interpolation_caption(data: ReportData) -> str:
 def _map_caption(data: ReportData) -> str:
     points, kept, _, is_pca, explained = project(part(data.latent, "codes"))
     text = "Each point is one example; examples that the model finds alike lie close together."
+    text += " Both directions have one scale." if points.shape[1] == 2 else ""
     if is_pca:
         text += (
             f" The two directions of largest spread are drawn; they hold {100 * sum(explained):.0f} % of it, "

@@ -7,4 +7,5 @@ from latlas.report.data._data import RunDetails as RunDetails
 from latlas.report.data._flat_images import flat_image_shape as flat_image_shape
 from latlas.report.data._items import Items as Items
 from latlas.report.data._items import kind_of as kind_of
+from latlas.report.data._items import positions as positions
 from latlas.report.data._posterior import BayesReportData as BayesReportData

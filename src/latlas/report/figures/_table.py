@@ -13,7 +13,7 @@ from latlas.report.data._items import part, shaped, size
 from latlas.report.drawing._text import number, short_name
 from latlas.report.drawing._theme import BLUE, ORANGE, Theme, new_figure
 
-MOST_FEATURES = 30
+MOST_FEATURES = 30  # that are drawn: of more, those that vary most
 MOST_PAIRS = 3
 LONGEST_NAME = 22
 UNITS = "standard deviations from the data's mean"
