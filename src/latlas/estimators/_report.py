@@ -1,5 +1,6 @@
 """From a fitted estimator and data to the arrays of a report."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,12 +19,15 @@ from latlas.report.data import (
     Measures,
     ReportData,
     RunDetails,
+    Scores,
     flat_image_shape,
     kind_of,
     positions,
 )
 
-NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
+NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples; a table shows their spread
+NUM_ORIGINALS, MOST_NUMBERS = 1000, 4_000_000  # examples with their reconstructions, and numbers in them
+NUM_SCORED, NUM_MADE_UP, NUM_DRAWS = 500, 200, 20  # rows that are scored, made-up ones, and draws for each
 NUM_PATHS, NUM_STEPS = 4, 9
 _NAMES = {
     "student_t": "Student-t",
@@ -46,6 +50,7 @@ def report_data(
     curve: Mapping[str, Any] | None = None,
     feature_names: Sequence[str] | None = None,
     item_kind: str | None = None,
+    row_names: Sequence[Any] | None = None,
     versions: Mapping[str, str] | None = None,
     run: str = "RUN",
 ) -> ReportData:
@@ -64,6 +69,7 @@ def report_data(
         feature_names: one per column; by default those that the fit saw.
         item_kind: "image", "series" or "table"; None tells it by the shape and the names, square images that came flat by
             their pixels, and spectra by neighbours that resemble each other.
+        row_names: one per example, such as an index, for those that are explained worst.
         versions: of what computed the run.
         run: the run directory, for the commands that the report suggests.
 
@@ -84,7 +90,7 @@ def report_data(
     latent = LatentMap(label_name=label_name, prototype=atlas.inverse_transform(origin)[0])
     if x is not None:
         codes = atlas.transform(x)
-        rows = spread_rows(len(x), NUM_SHOWN[kind])
+        rows = spread_rows(len(x), min(NUM_ORIGINALS, max(1, MOST_NUMBERS // int(np.prod(items.shape)))))
         in_units = atlas.record_.units.to_model(np.reshape(np.asarray(x), (len(x), *atlas.item_shape_)))
         items = replace(
             items,
@@ -100,7 +106,8 @@ def report_data(
             interpolation=_paths(atlas, codes),
         )
     measures = Measures(evaluation, atlas.history_, treatments, curve)
-    return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run))
+    scores = None if x is None or not len(x) else _scores(atlas, np.asarray(x), row_names)
+    return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run), scores)
 
 
 def _kind_of_items(
@@ -139,6 +146,20 @@ def is_of_fit(atlas: Any, x: np.ndarray) -> bool | None:
 def spread_rows(count: int, most: int) -> np.ndarray:
     """Indices of at most so many rows, evenly over all: data often come sorted."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def _scores(atlas: Any, x: np.ndarray, names: Sequence[Any] | None) -> Scores:
+    """Log p(x) of rows and of what the model makes up, from a few draws each: enough to tell which are the worst."""
+    rows, made_up = spread_rows(len(x), NUM_SCORED), atlas.sample(NUM_MADE_UP, draw=True)
+    with warnings.catch_warnings():
+        # the columns are in the order of the fit, and arrays have no names
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        log_p, of_samples = (
+            atlas.score_samples(rows_, num_samples=NUM_DRAWS) for rows_ in (x[rows], made_up)
+        )
+        found = Scores(log_p, rows, of_samples, names=names, total=len(x))
+        worst = x[rows[found.order]]
+        return replace(found, worst=worst, rebuilt=atlas.inverse_transform(atlas.transform(worst)))
 
 
 def mean_kl_per_dimension(model: AbstractLatentModel, x: np.ndarray) -> np.ndarray | None:

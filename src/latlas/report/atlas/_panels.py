@@ -16,9 +16,13 @@ from latlas.report.figures._items import (
 )
 from latlas.report.figures._labels import Scale, project, read_labels
 from latlas.report.figures._latent import MOST_POINTS, latent_map_figure
+from latlas.report.figures._residuals import residuals_figure
+from latlas.report.figures._scores import finite_scores, scores_figure
 from latlas.report.figures._table import MOST_FEATURES
 from latlas.report.figures._training import curve, shown_terms, training_figure
 from latlas.report.page._panel import Panel, Words
+
+POSITION = 0.05  # of what the model makes up, against which the share of the data is told
 
 
 def panels() -> tuple[Panel, ...]:
@@ -74,8 +78,8 @@ def _left_out(data: ReportData) -> str:
 def _samples_caption(data: ReportData) -> str:
     if kind_of(data.items) == "table":
         return (
-            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a good model's lines "
-            f"lie beside those of the data.{_left_out(data)}"
+            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a good model's "
+            f"lines lie beside those of the data.{_left_out(data)}"
         )
     text = "Made up by the model, not taken from the data; they should look like data, and differ."
     return text + (" Drawn without the noise of single measurements." if data.items.samples_are_means else "")
@@ -180,6 +184,47 @@ def _interpolation_alt(data: ReportData) -> str:
     return f"{rows} paths of {steps} decoded items each."
 
 
+def _residuals_caption(data: ReportData) -> str:
+    text = "The data less their reconstructions: what is left over should be noise around zero, of one size. "
+    return (
+        text
+        + {
+            "table": f"Thick lines hold the middle half, thin lines nine tenths.{_left_out(data)}",
+            "series": "Where the median leaves zero, the model misses a feature that all examples share.",
+            "image": "Bright pixels are rebuilt worst.",
+        }[kind_of(data.items)]
+    )
+
+
+def _residuals_alt(data: ReportData) -> str:
+    return f"Residuals of {len(part(data.items, 'originals')):,} examples."
+
+
+def _scores_caption(data: ReportData) -> str:
+    scores = data.scores
+    text = "How probable the model finds each example. "
+    if scores is None or scores.share_below is None:
+        return text
+    low = float(np.mean(scores.share_below < POSITION))
+    return (
+        f"{text}If the model were right, the data would score as what it makes up does, and {100 * POSITION:.0f} % of them "
+        f"below the lowest {100 * POSITION:.0f} % of that: here {100 * low:.0f} % do. This is a predictive check; "
+        "the ten worst are listed below."
+    )
+
+
+def _scores_alt(data: ReportData) -> str:
+    scores = data.scores
+    if scores is None:
+        return ""
+    known = scores.log_p[np.isfinite(scores.log_p)]
+    text = f"Histogram of log p(x) of {len(scores.log_p):,} examples, median {number(float(np.median(known)), 4)} nats"
+    if scores.of_samples is None:
+        return f"{text}."
+    made_up = number(float(np.median(scores.of_samples)), 4)
+    return f"{text}, beside {len(scores.of_samples):,} made-up ones, median {made_up}."
+
+
 def _has_codes(data: ReportData) -> bool:
     return data.latent.codes is not None and len(project(part(data.latent, "codes")).points) > 0
 
@@ -194,6 +239,16 @@ _PANELS = (
     Panel(
         "reconstructions", _has_reconstructions, reconstructions_figure,
         Words("Data and reconstructions", _reconstructions_caption, _reconstructions_alt, _WITH_DATA),
+    ),
+    Panel(
+        "residuals", _has_reconstructions, residuals_figure,
+        Words("What is left over", _residuals_caption, _residuals_alt, _WITH_DATA),
+        needless=lambda data: not _has_reconstructions(data),
+    ),
+    Panel(
+        "scores", lambda data: finite_scores(data) is not None, scores_figure,
+        Words("Does the model make up what it was given?", _scores_caption, _scores_alt, _WITH_DATA),
+        needless=lambda data: data.scores is None,
     ),
     Panel("map", _has_codes, latent_map_figure, Words("The map", _map_caption, _map_alt, _WITH_DATA)),
     Panel(

@@ -9,3 +9,4 @@ from latlas.report.data._items import Items as Items
 from latlas.report.data._items import kind_of as kind_of
 from latlas.report.data._items import positions as positions
 from latlas.report.data._posterior import BayesReportData as BayesReportData
+from latlas.report.data._scores import Scores as Scores

@@ -8,6 +8,7 @@ import numpy as np
 
 from latlas.evaluation.rate import ACTIVE_UNIT_THRESHOLD
 from latlas.report.data._items import Items, check_items
+from latlas.report.data._scores import Scores
 
 _NEEDED = ("betas", "rate", "distortion")
 
@@ -134,6 +135,7 @@ class ReportData:
         latent: where the examples lie, and what lies at some places.
         measures: what was measured.
         run: what was asked for, of which data, and with what.
+        scores: how single examples are explained; None where that was not measured.
 
     Raises:
         ValueError: if what the map decodes to has another shape than the items.
@@ -144,6 +146,7 @@ class ReportData:
     latent: LatentMap = field(default_factory=LatentMap)
     measures: Measures = field(default_factory=Measures)
     run: RunDetails = field(default_factory=RunDetails)
+    scores: Scores | None = None
 
     def __post_init__(self) -> None:
         """Checks that decoded items have the shape of an item."""

@@ -129,6 +129,11 @@ def shaped(arrays: np.ndarray, items: Items) -> np.ndarray:
     return np.where(np.isfinite(arrays), arrays, np.nan)
 
 
+def spread(count: int, most: int) -> np.ndarray:
+    """Indices of at most so many items, evenly over all: data often come sorted."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
 def size(shape: tuple[int, ...]) -> int:
     """Number of values in one item."""
     return int(np.prod(shape, dtype=int))

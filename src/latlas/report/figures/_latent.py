@@ -109,7 +109,7 @@ def _draw_classes(
 
 def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme) -> None:
     """Writes short names at their classes' medians, except where one would cover another."""
-    extent = np.ptp(points, axis=0) + 1e-12
+    extent = np.ptp(points, axis=0).max() + 1e-12
     box = {"boxstyle": "round,pad=0.15", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.75}
     style = {"ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold", "bbox": box}
     taken: list[tuple[str, np.ndarray]] = []
