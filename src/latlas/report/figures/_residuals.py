@@ -40,7 +40,7 @@ def _of_table(data: ReportData, theme: Theme) -> Figure:
     panel.hlines(rows, left, right, color=BLUE, linewidth=3.5)
     panel.plot(middle, rows, "o", color=BLUE, markersize=4.5)
     _table.name_features(panel, units)
-    panel.set_xlabel("data less reconstruction, in standard deviations of the data")
+    panel.set_xlabel("in standard deviations of the data")
     return figure
 
 
