@@ -24,6 +24,7 @@ class BayesReportData:
         reference: the same by NUTS; empty where it was not run.
         r_hats: entry of a parameter -> split R-hat of its NUTS chains; empty where it was not run.
         shown: the entries in the figures.
+        predictive: what `latlas.report.predictive_checks` gives; empty where it was not measured.
         run: what was asked for and with what, and the directory for the commands that the page suggests.
     """
 
@@ -33,6 +34,7 @@ class BayesReportData:
     reference: Mapping[str, np.ndarray] = field(default_factory=dict)
     r_hats: Mapping[str, float] = field(default_factory=dict)
     shown: Sequence[str] = ()
+    predictive: Mapping[str, Any] = field(default_factory=dict)
     run: RunDetails = field(default_factory=RunDetails)
 
     def __post_init__(self) -> None:

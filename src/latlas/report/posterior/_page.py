@@ -9,11 +9,19 @@ from jaxtyping import PRNGKeyArray
 from latlas.core import PARETO_K_LIMIT, write_atomically
 from latlas.report.data._posterior import BayesReportData, site
 from latlas.report.drawing._text import decimal, number, with_error
-from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
+from latlas.report.figures._posterior import (
+    histograms,
+    interval_groups,
+    intervals_figure,
+    marginals_figure,
+    pairs_figure,
+    predictive_figure,
+)
 from latlas.report.page._document import document, figure, tiles_list
 from latlas.report.page._html import badge, code, facts_table, paragraph, text
 from latlas.report.page._panel import Panel, Words
 from latlas.report.posterior._collect import collect_bayes
+from latlas.report.posterior._predictive import predictive_table
 from latlas.report.posterior._tables import deciding_table, informing_table, ladder_table, parameters_table
 from latlas.report.posterior._words import (
     KINDS,
@@ -44,6 +52,7 @@ def render_bayes(data: BayesReportData) -> str:
             '<section class="figures" aria-label="Figures">',
             *(figure(panel, data) for panel in shown),
             "</section>",
+            _card("predictive", "Would the model make such data?", _PREDICTIVE, predictive_table(data)),
             _card(
                 "ladder",
                 "What was tried",
@@ -78,6 +87,10 @@ _PARAMETERS = (
     "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, mcse "
     "the error of the mean that comes from drawing at random, and ESS the effective sample size: so many independent draws "
     "would have the same error. R-hat compares chains with each other: 1 where they agree."
+)
+_PREDICTIVE = (
+    "Posterior predictive checks: replicates of the data by the fitted model, held against the data. A statistic that "
+    "nearly all replicates exceed, or nearly none, is one that the model does not reproduce, however well it was fitted."
 )
 _TRIED = "From cheap to expensive; the next one was tried because the one before did not pass its checks."
 _RESTS = "Each check holds one number against a limit. The verdict at the top follows from these and from nothing else."
@@ -191,6 +204,14 @@ _PANELS = (
         Words(
             "Vectors, entry by entry", _intervals_caption,
             lambda data: f"Intervals of the entries of {', '.join(interval_groups(data))}.",
+        ),
+    ),
+    Panel(
+        "replicates", lambda data: bool(histograms(data)), predictive_figure,
+        Words(
+            "Data and replicates",
+            lambda data: "The line is the data, and nine tenths of the replicates by the fitted model lie in the band.",
+            lambda data: f"Histograms of {', '.join(histograms(data))} beside replicates.",
         ),
     ),
     Panel(
