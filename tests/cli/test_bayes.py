@@ -253,7 +253,7 @@ import numpyro.distributions as dist
 
 def mean(y):
     mu = numpyro.sample("mu", dist.Normal(0, 1))
-    numpyro.sample("y", dist.Normal(mu, 1), obs=jnp.asarray(y))
+    numpyro.sample("y", dist.Normal(mu, 1).expand(y.shape), obs=jnp.asarray(y))
 
 def looped(y):
     mu = numpyro.sample("mu", dist.Normal(0, 1))

@@ -38,7 +38,13 @@ def test_the_histogram_holds_all_data_and_the_band_the_replicates():
 
 def test_what_cannot_be_compared_is_left_out():
     assert check_of(np.full(3, np.nan), np.zeros((9, 3))) == {}
-    assert check_of(np.zeros(3), np.zeros((9, 4))) == {}
+    note = check_of(np.zeros(3), np.zeros(9))  # Normal(mu, 1) without a plate makes one value
+    assert note["note"].startswith("it has 3 values and a replicate 1")
+    fields = vars(made({"rate": np.arange(9.0)}))
+    assert (
+        "y : it has 3 values"
+        in Page(render_bayes(BayesReportData(**fields | {"predictive": {"y": note}}))).words
+    )
     assert check_of(np.zeros(2), np.full((9, 2), np.inf)) == {}
     one = check_of(np.array(2.0), np.arange(9.0))
     assert list(one["statistics"]) == ["mean"]

@@ -10,7 +10,7 @@ from latlas.bayes.targets import observed_values
 from latlas.core import RequestError, finite_or_none
 from latlas.report.data._posterior import BayesReportData
 from latlas.report.drawing._text import decimal, number
-from latlas.report.page._html import badge, finite, stacked_table, text
+from latlas.report.page._html import badge, finite, paragraph, stacked_table, text
 
 NUM_REPLICATES, BINS = 500, 25
 EXTREME = 0.025  # share of the replicates on either side, beyond which the data are no likely replicate
@@ -33,8 +33,9 @@ def predictive_checks(key: PRNGKeyArray, fit: Any) -> dict[str, Any]:
 
     Returns:
         Observed site -> its `statistics`, each with what was `observed`, the share of the replicates `below` (ties count by
-        half) and the quantiles `low` and `high` (5 and 95 %), and its histogram: `edges`, and per bar `observed`, `low` and
-        `high`. Empty for a log density, which does not say how data arise, and for a fit that was read from the disk.
+        half) and the quantiles `low` and `high` (5 and 95 %), and its histogram: `edges`, and per bar `counts`, `low` and
+        `high`; or a `note` why nothing was compared. Empty for a log density, which does not say how data arise, and for a
+        fit that was read from the disk.
     """
     try:
         model = getattr(fit, "model", None)
@@ -52,7 +53,12 @@ def check_of(observed: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
     y = np.asarray(observed, dtype=float).ravel()
     replicates = np.asarray(drawn, dtype=float).reshape(len(drawn), -1)
     known = np.isfinite(y)
-    if not known.any() or replicates.shape[1] != len(y) or not np.isfinite(replicates[:, known]).all():
+    if replicates.shape[1] != len(y):
+        return {
+            "note": f"it has {len(y):,} values and a replicate {replicates.shape[1]:,}, so that nothing was compared: put "
+            "the site into a plate, or expand its distribution to the shape of the data."
+        }
+    if not known.any() or not np.isfinite(replicates[:, known]).all():
         return {}
     y, replicates = y[known], replicates[:, known]
     return {"statistics": _statistics(y, replicates)} | (_histogram(y, replicates) if len(y) > 1 else {})
@@ -95,7 +101,12 @@ def predictive_table(data: BayesReportData) -> str:
         for name, entry in check.get("statistics", {}).items()
     ]
     rows.sort(key=lambda row: -abs(decimal(row[2].get("below")) - 0.5))
-    return stacked_table("Predictive checks", COLUMNS, [_row(*row) for row in rows]) if rows else ""
+    notes = "".join(
+        paragraph(f"`{site}`: {check['note']}")
+        for site, check in data.predictive.items()
+        if check.get("note")
+    )
+    return notes + (stacked_table("Predictive checks", COLUMNS, [_row(*row) for row in rows]) if rows else "")
 
 
 def _row(site: str, name: str, entry: Mapping[str, Any]) -> list[tuple[str, str]]:
