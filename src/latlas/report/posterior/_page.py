@@ -187,6 +187,18 @@ def _intervals_caption(data: BayesReportData) -> str:
     return f"The dot is the median, and nine tenths of the probability lie on the line.{_beside(data)}{more}"
 
 
+def _has_histograms(data: BayesReportData) -> bool:
+    return bool(histograms(data))
+
+
+def _replicates_caption(data: BayesReportData) -> str:
+    return "The line is the data, and nine tenths of the replicates by the fitted model lie in the band."
+
+
+def _replicates_alt(data: BayesReportData) -> str:
+    return f"Histograms of {', '.join(histograms(data))} beside replicates."
+
+
 def _names(data: BayesReportData) -> str:
     return ", ".join(data.shown)
 
@@ -207,12 +219,8 @@ _PANELS = (
         ),
     ),
     Panel(
-        "replicates", lambda data: bool(histograms(data)), predictive_figure,
-        Words(
-            "Data and replicates",
-            lambda data: "The line is the data, and nine tenths of the replicates by the fitted model lie in the band.",
-            lambda data: f"Histograms of {', '.join(histograms(data))} beside replicates.",
-        ),
+        "replicates", _has_histograms, predictive_figure,
+        Words("Data and replicates", _replicates_caption, _replicates_alt),
     ),
     Panel(
         "pairs", lambda data: len(data.shown) > 1, pairs_figure,
