@@ -112,7 +112,7 @@ class OfDecoder:
         own: log p(x | z) of each example with one z of its own.
         others: log p(x | z) of each example with z of other examples.
         residual_ratio: name of an array of x -> (mean absolute residual of the data over that of the likelihood's own
-            draws) squared: a ratio of variances.
+            draws) squared: a ratio of variances where both have the same shape.
     """
 
     own: Float[np.ndarray, " examples"]

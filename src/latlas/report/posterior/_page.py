@@ -96,7 +96,7 @@ _TRIED = "From cheap to expensive; the next one was tried because the one before
 _RESTS = "Each check holds one number against a limit. The verdict at the top follows from these and from nothing else."
 _INFORMS = (
     "These decide nothing, because each of them can lie beyond its limit for a fit that is right. Of the parameters the "
-    "verdict holds all the same; log p(data) rests on the tail of the importance weights (Pareto k)."
+    "verdict holds all the same; whether to believe log p(data) is said beside it, above."
 )
 
 
