@@ -9,7 +9,7 @@ from tests.report.pages import Page
 from tests.report.test_report_parts import LinearAtlas
 
 from latlas.estimators import report_data
-from latlas.report import DARK, ReportData, Scores, render, residuals_figure, scores_figure
+from latlas.report import DARK, ReportData, Scores, render, residuals_figure, scores_figure, worst_figure
 from latlas.report.atlas._outliers import outliers_section
 from latlas.report.drawing._file import to_svg
 
@@ -97,3 +97,15 @@ def test_an_atlas_is_scored_row_by_row():
     assert "r699 (row 699)" in outliers_section(page, "t")
     assert "500 of the 700 examples were scored" in outliers_section(page, "t")
     assert report_data(LinearAtlas(), None, title="x").scores is None
+
+
+@pytest.mark.parametrize(("kind", "drawn"), [("image", True), ("series", True), ("table", False)])
+def test_the_worst_pictures_and_lines_are_shown_themselves(kind, drawn, report):
+    page = report(kind)
+    x = np.asarray(page.items.originals)[:3]
+    scores = Scores(np.arange(3.0), np.arange(3), worst=x, rebuilt=0 * x, total=3)
+    page = ReportData("t", page.items, page.latent, scores=scores)
+    assert ('id="worst"' in render(page)) == drawn
+    if kind == "series":
+        line = worst_figure(page).axes[0].lines[0]
+        np.testing.assert_allclose(line.get_ydata(), x[0])

@@ -36,6 +36,7 @@ from .figures import save_traversals as save_traversals
 from .figures import scores_figure as scores_figure
 from .figures import training_figure as training_figure
 from .figures import traversal_figure as traversal_figure
+from .figures import worst_figure as worst_figure
 from .posterior import collect_bayes as collect_bayes
 from .posterior import predictive_checks as predictive_checks
 from .posterior import render_bayes as render_bayes

@@ -17,7 +17,7 @@ from latlas.report.figures._items import (
 from latlas.report.figures._labels import Scale, project, read_labels
 from latlas.report.figures._latent import MOST_POINTS, latent_map_figure
 from latlas.report.figures._residuals import residuals_figure
-from latlas.report.figures._scores import finite_scores, scores_figure
+from latlas.report.figures._scores import finite_scores, has_worst, scores_figure, worst_figure
 from latlas.report.figures._table import MOST_FEATURES
 from latlas.report.figures._training import curve, shown_terms, training_figure
 from latlas.report.page._panel import Panel, Words
@@ -225,6 +225,14 @@ def _scores_alt(data: ReportData) -> str:
     return f"{text}, beside {len(scores.of_samples):,} made-up ones, median {made_up}."
 
 
+def _worst_caption(data: ReportData) -> str:
+    return "The lowest log p(x) first, and what the model makes of each; the table below names them."
+
+
+def _worst_alt(data: ReportData) -> str:
+    return "The worst explained examples beside their reconstructions."
+
+
 def _has_codes(data: ReportData) -> bool:
     return data.latent.codes is not None and len(project(part(data.latent, "codes")).points) > 0
 
@@ -249,6 +257,11 @@ _PANELS = (
         "scores", lambda data: finite_scores(data) is not None, scores_figure,
         Words("Does the model make up what it was given?", _scores_caption, _scores_alt, _WITH_DATA),
         needless=lambda data: data.scores is None,
+    ),
+    Panel(
+        "worst", has_worst, worst_figure,
+        Words("The worst, rebuilt", _worst_caption, _worst_alt, _WITH_DATA),
+        needless=lambda data: not has_worst(data),
     ),
     Panel("map", _has_codes, latent_map_figure, Words("The map", _map_caption, _map_alt, _WITH_DATA)),
     Panel(

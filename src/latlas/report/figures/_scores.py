@@ -1,12 +1,16 @@
 """How single examples are explained: log p(x) of the data beside that of examples that the model made up."""
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from latlas.report.data._data import ReportData
+from latlas.report.data._items import kind_of
 from latlas.report.data._scores import Scores
 from latlas.report.drawing._theme import BLUE, ORANGE, VERMILLION, Theme, new_figure, themed
+from latlas.report.figures._items import reconstructions_figure
 
 BINS = 40
 LOWEST = 0.5  # per cent of the scores that the axis leaves out below: one outlier would squeeze the rest
@@ -15,6 +19,30 @@ LOWEST = 0.5  # per cent of the scores that the axis leaves out below: one outli
 def finite_scores(data: ReportData) -> Scores | None:
     """The scores, if some of them are numbers."""
     return data.scores if data.scores is not None and np.isfinite(data.scores.log_p).any() else None
+
+
+def has_worst(data: ReportData) -> bool:
+    """Whether the worst examples are pictures or lines, which a table cannot show."""
+    scores = finite_scores(data)
+    return (
+        scores is not None
+        and scores.worst is not None
+        and scores.rebuilt is not None
+        and kind_of(data.items) != "table"
+    )
+
+
+@themed
+def worst_figure(data: ReportData, theme: Theme) -> Figure:
+    """The worst examples and what the model makes of them, the lowest score first.
+
+    Raises:
+        ValueError: if no example was scored.
+    """
+    if data.scores is None:
+        raise ValueError("The report has no scores, which this needs; make its ReportData with scores=.")
+    items = replace(data.items, originals=data.scores.worst, reconstructions=data.scores.rebuilt)
+    return reconstructions_figure(replace(data, items=items), theme)
 
 
 @themed
