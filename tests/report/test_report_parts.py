@@ -138,7 +138,7 @@ class LinearAtlas:
     item_shape_, likelihood_, likelihood_reason_, n_iter_ = (6,), "student_t", "Some values lie far out.", 3
     record_ = SimpleNamespace(
         seed=7,
-        spec=SimpleNamespace(latent_dim=2),
+        spec=SimpleNamespace(latent_dim=2, network="mlp"),
         data={"shape": [20, 6], "fingerprint": "abc"},
         units=SimpleNamespace(to_model=np.float32),
     )

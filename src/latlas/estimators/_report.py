@@ -27,7 +27,8 @@ from latlas.report.data import (
 
 NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples; a table shows their spread
 NUM_ORIGINALS, MOST_NUMBERS = 1000, 4_000_000  # examples with their reconstructions, and numbers in them
-NUM_SCORED, NUM_MADE_UP, NUM_DRAWS = 500, 200, 20  # rows that are scored, made-up ones, and draws for each
+# rows that are scored, each by so many decodings: a convolution takes a hundred times as long as a perceptron
+NUM_SCORED, NUM_DRAWS, NUM_MADE_UP = {"mlp": 10_000, "conv": 500}, 20, 200
 NUM_PATHS, NUM_STEPS = 4, 9
 _NAMES = {
     "student_t": "Student-t",
@@ -150,7 +151,8 @@ def spread_rows(count: int, most: int) -> np.ndarray:
 
 def _scores(atlas: Any, x: np.ndarray, names: Sequence[Any] | None) -> Scores:
     """Log p(x) of rows and of what the model makes up, from a few draws each: enough to tell which are the worst."""
-    rows, made_up = spread_rows(len(x), NUM_SCORED), atlas.sample(NUM_MADE_UP, draw=True)
+    rows = spread_rows(len(x), NUM_SCORED[atlas.record_.spec.network])
+    made_up = atlas.sample(NUM_MADE_UP, draw=True)
     with warnings.catch_warnings():
         # the columns are in the order of the fit, and arrays have no names
         warnings.filterwarnings("ignore", "X does not have valid feature names")
