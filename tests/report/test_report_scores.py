@@ -100,9 +100,9 @@ def test_an_atlas_is_scored_row_by_row(monkeypatch):
     monkeypatch.setattr(LinearAtlas, "record_", slow)
     page = report_data(LinearAtlas(), x, title="x", row_names=[f"r{i}" for i in range(700)])
     assert len(page.scores.log_p) == 500
-    assert page.scores.rows[page.scores.order[0]] == 699
-    np.testing.assert_array_equal(page.scores.worst[0], x[699])
-    assert "r699 (row 699)" in outliers_section(page, "t")
+    assert page.scores.rows[page.scores.order[0]] == 698
+    np.testing.assert_array_equal(page.scores.worst[0], x[698])
+    assert "r698 (row 698)" in outliers_section(page, "t")
     assert "500 of the 700 examples were scored" in outliers_section(page, "t")
     assert report_data(LinearAtlas(), None, title="x").scores is None
 
