@@ -141,7 +141,8 @@ def test_documentation_builds_without_a_warning(tmp_path):
         check=False,
     )
     assert child.returncode == 0, child.stderr[-4000:]
-    pages = {path.name: path.read_text() for path in (tmp_path / "html").rglob("*.html")}
+    html = tmp_path / "html"
+    pages = {path.relative_to(html).as_posix(): path.read_text() for path in html.rglob("*.html")}
     # formulas are part of the pages: neither raw TeX nor a script from elsewhere
     assert "<math" in pages["index.html"]
     for name, page in pages.items():
