@@ -4,6 +4,9 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 project = "latlas"
@@ -11,7 +14,9 @@ author = "the latlas developers"
 copyright = "the latlas developers"
 version = release = "0.1.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# formulas are MathML, made when the pages are: they show without a network, and without a script
+html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -49,6 +54,19 @@ def _skip(app, what, name, obj, skip, options):
     return True if re.fullmatch(r"set_\w+_request", name) else None
 
 
+def _mathml(*, as_block):
+    """A visitor that writes a formula as MathML; one that cannot be written stops the build."""
+
+    def visit(writer, node):
+        formula = node.astext().replace(r"\dots", r"\ldots")
+        written = tex2mathml(formula, as_block=as_block)
+        writer.body.append(f'<div class="math">{written}</div>' if as_block else written)
+        raise nodes.SkipNode
+
+    return visit, None
+
+
 def setup(app):
+    app.add_html_math_renderer("mathml", _mathml(as_block=False), _mathml(as_block=True))
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _markdown_to_rst, priority=100)

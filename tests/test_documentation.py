@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
 
 from latlas.cli import main
 
@@ -32,6 +34,7 @@ SLOW = (
     "docs/ideas/cli.md",
     *(f"docs/guides/{name}.md" for name in ("bayes_cavi", "cure", "evidence", "inference_gap")),
 )
+BLOCK_OF_TOC = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 RELATIVE, ABSOLUTE = 0.05, 0.011
@@ -138,7 +141,52 @@ def test_documentation_builds_without_a_warning(tmp_path):
         check=False,
     )
     assert child.returncode == 0, child.stderr[-4000:]
-    assert (tmp_path / "html" / "index.html").is_file()
+    html = tmp_path / "html"
+    pages = {path.relative_to(html).as_posix(): path.read_text() for path in html.rglob("*.html")}
+    # formulas are part of the pages: neither raw TeX nor a script from elsewhere
+    assert "<math" in pages["index.html"]
+    for name, page in pages.items():
+        assert not re.search(r'<script[^>]*src="http|\\mathrm|\\frac', page), name
+
+
+def formulas():
+    """(page, formula, whether it stands alone) of the Markdown pages."""
+    for page in PAGES:
+        prose = re.sub(r"`[^`\n]*`", "", BLOCK.sub("", page.read_text()))
+        for alone, inline in re.findall(r"\$\$(.+?)\$\$|\$([^$]+)\$", prose, re.DOTALL):
+            yield page.name, alone or inline, bool(alone)
+
+
+def test_every_formula_is_written_as_mathml():
+    found = list(formulas())
+    assert len(found) > 200
+    for page, formula, alone in found:
+        try:
+            tex2mathml(formula.replace(r"\dots", r"\ldots"), as_block=alone)
+        except MathError as error:
+            pytest.fail(f"{page}: {formula}: {error}")
+
+
+def test_every_guide_stands_in_one_group():
+    guides = ROOT / "docs" / "guides"
+    listed = re.findall(
+        r"^(\w+)$", "".join(BLOCK_OF_TOC.findall((guides / "index.md").read_text())), re.MULTILINE
+    )
+    assert sorted(listed) == sorted(path.stem for path in guides.glob("*.md") if path.stem != "index")
+
+
+@pytest.mark.parametrize(("word", "entry"), [("nats", "nat"), ("Pareto k", "pareto-k"), ("R-hat", "r-hat")])
+def test_a_guide_that_uses_a_word_of_the_glossary_leads_there(word, entry):
+    assert f"## {entry.replace('-', ' ').lower()}" in (
+        ROOT / "docs" / "glossary.md"
+    ).read_text().lower().replace("r-hat", "r hat")
+    for page in (ROOT / "docs" / "guides").glob("*.md"):
+        prose = "\n".join(
+            line for line in BLOCK.sub("", page.read_text()).splitlines() if not line.startswith(("#", "|"))
+        )
+        prose = re.sub(r"`[^`]*`|\*\*[^*]*\*\*", "", prose)
+        if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", prose):
+            assert f"](../glossary.md#{entry})" in page.read_text(), page.name
 
 
 def test_every_example_is_on_the_examples_page():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 from tests.bayes.fake_fit import FakeFit
 
 from latlas import bayes
@@ -253,7 +253,7 @@ import numpyro.distributions as dist
 
 def mean(y):
     mu = numpyro.sample("mu", dist.Normal(0, 1))
-    numpyro.sample("y", dist.Normal(mu, 1), obs=jnp.asarray(y))
+    numpyro.sample("y", dist.Normal(mu, 1).expand(y.shape), obs=jnp.asarray(y))
 
 def looped(y):
     mu = numpyro.sample("mu", dist.Normal(0, 1))
@@ -286,6 +286,10 @@ def test_a_posterior_in_closed_form_is_found_from_the_command_line(latlas, conju
     assert found["log_evidence"] == pytest.approx(exact, abs=0.02)
     assert found["elbo"]["value"] == pytest.approx(exact, abs=0.02)
     assert bayes.load(conjugate / "run").draws["mu"].mean() == pytest.approx(4.5 / 4, abs=0.05)
+    # a replicate's mean is normal about the posterior mean, with the posterior's variance and that of three values
+    kept = RunDirectory.open(conjugate / "run").read_evaluation()["predictive"]["y"]["statistics"]["mean"]
+    assert kept["observed"] == 1.5
+    assert kept["below"] == pytest.approx(norm(4.5 / 4, np.sqrt(1 / 4 + 1 / 3)).cdf(1.5), abs=0.08)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ def test_fit_leaves_a_run_with_a_report(files):
 
 def test_evaluate_prints_the_documented_object(latlas, files):
     found = latlas("evaluate", files / "run", files / "test.npy", "--num-samples", 50, "--json").json
-    assert set(found) == {"log_evidence", "elbo", "rate", "distortion", "active_units", "num_examples"}
+    numbers = {"rate", "distortion", "information", "active_units", "num_examples", "of_fit"}
+    assert set(found) == {"log_evidence", "elbo"} | numbers
+    assert found["of_fit"] is False
     names = {"value", "standard_error", "num_samples", "effective_sample_size", "pareto_k", "reliable"}
     assert set(found["log_evidence"]) == names
     assert set(found["elbo"]) == {"value", "standard_error"}

@@ -121,6 +121,27 @@ KINDS = {
     "categorical": RNG.integers(2, 5, (30, 4)),
     "discretised_logistic": RNG.integers(0, 17, (30, 4)),
 }
+DENSITIES = {"continuous_bernoulli", "gaussian", "laplace", "student_t"}
+
+
+def _shares(column):
+    """Mean log probability of whole numbers under the shares of their values."""
+    counts = np.unique(column, return_counts=True)[1]
+    return np.sum(counts / counts.sum() * np.log(counts / counts.sum()))
+
+
+ALONE = {
+    "bernoulli": _shares,
+    "categorical": _shares,
+    "discretised_logistic": _shares,
+    "continuous_bernoulli": lambda column: 0.0,
+    "gaussian": lambda column: stats.norm(column.mean(), column.std()).logpdf(column).mean(),
+    "laplace": lambda column: (
+        stats.laplace(np.median(column), column.std() / np.sqrt(2)).logpdf(column).mean()
+    ),
+    "student_t": lambda column: stats.norm(column.mean(), column.std()).logpdf(column).mean(),
+    "poisson": lambda column: stats.poisson(column.mean()).logpmf(column).mean(),
+}
 for name in ("bernoulli", "continuous_bernoulli", "poisson", "categorical", "discretised_logistic"):
     KINDS[name][:, 3] = KINDS[name].min()  # the border of an image, which these take
 
@@ -137,6 +158,11 @@ def test_every_likelihood_fits_samples_and_scores_in_the_datas_units(likelihood)
     assert means.shape == x.shape
     assert np.isfinite(atlas.history_[-1]["train"]["elbo"])
     atlas.record_.units.to_model(drawn)  # a draw is a possible observation
+    scores = atlas.score_samples(x, num_samples=10)
+    assert scores.shape == (len(x),)
+    assert np.all(scores <= 0) or likelihood in DENSITIES
+    # a model that has hardly learned scores as each column alone does, in the data's units
+    assert abs(scores.mean() - sum(map(ALONE[likelihood], x.T.astype(float)))) < 1.5
     # before it has learned anything from z, the decoder gives the mean of the data
     if likelihood not in ("categorical", "continuous_bernoulli"):
         off = np.abs(means.mean(axis=0) - x.mean(axis=0))

@@ -142,7 +142,9 @@ def test_a_chain_of_latents_is_evaluated_like_any_other():
 
 def test_the_summary_has_exactly_the_agreed_form(evaluation):
     found = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
-    assert list(found) == ["log_evidence", "elbo", "rate", "distortion", "active_units", "num_examples"]
+    assert list(found) == [
+        "log_evidence", "elbo", "rate", "distortion", "information", "active_units", "num_examples",
+    ]  # fmt: skip
     assert list(found["log_evidence"]) == [
         "value", "standard_error", "num_samples", "effective_sample_size", "pareto_k", "reliable",
     ]  # fmt: skip

@@ -144,6 +144,39 @@ def test_a_full_covariance_posterior_is_decomposed_by_its_marginals():
     assert found.index_code_information.value <= np.log(60)
 
 
+def test_a_full_covariance_has_the_parts_of_the_mixture_of_its_marginals():
+    # codes whose dimensions depend on each other: a marginal is wider than what is left once the others are known
+    model = PPCA(jnp.asarray(WEIGHT, jnp.float32), jnp.zeros(2), jnp.float32(0.5))
+    covariance = np.linalg.inv(WEIGHT.T @ WEIGHT / 0.25 + np.eye(2))
+    loc = X @ WEIGHT / 0.25 @ covariance
+    assert abs(covariance[0, 1]) > 0.1 * covariance[0, 0]
+    found = PARTS(KEY, model, BATCH, MinibatchStratified(12))
+    keys = jr.split(KEY, 12)
+    z = np.stack(
+        [np.asarray(model.posterior(Example(x)).sample(k)) for x, k in zip(BATCH.x, keys, strict=True)]
+    )
+    joint = np.stack([scipy.stats.multivariate_normal(m, covariance).logpdf(z) for m in loc], axis=1)
+    single = scipy.stats.norm.logpdf(z[:, None], loc[None], np.sqrt(np.diagonal(covariance)))
+    log_q = scipy.special.logsumexp(joint - np.log(12), axis=1)
+    log_q_single = scipy.special.logsumexp(single - np.log(12), axis=1)
+    np.testing.assert_allclose(found.index_code_information, (np.diagonal(joint) - log_q).mean(), rtol=1e-3)
+    np.testing.assert_allclose(
+        found.total_correlation, (log_q - log_q_single.sum(1)).mean(), rtol=1e-3, atol=1e-4
+    )
+    total_kl = (log_q_single - scipy.stats.norm.logpdf(z)).sum(1).mean()
+    np.testing.assert_allclose(found.dimensionwise_kl.sum(), total_kl, rtol=1e-3)
+
+
+def test_the_default_scale_of_the_mmd_is_the_length_of_a_draw():
+    draws = np.asarray(jr.normal(KEY, (20_000, 7)))
+    assert np.sqrt(np.mean(np.sum(draws**2, axis=1))) == pytest.approx(np.sqrt(7), rel=0.01)
+    apart = draws[::2] - draws[1::2]
+    assert np.sqrt(np.mean(np.sum(apart**2, axis=1))) == pytest.approx(np.sqrt(2 * 7), rel=0.01)
+    np.testing.assert_allclose(
+        MMD()(KEY, MODEL, BATCH)[0], MMD(scale=np.sqrt(2))(KEY, MODEL, BATCH)[0], rtol=1e-6
+    )
+
+
 def test_each_part_is_an_objective_to_be_added_to_a_bound():
     parts = (
         TotalCorrelation(100),

@@ -45,6 +45,7 @@ def evaluation(*, reliable: bool = True) -> dict[str, Any]:
         "distortion": 62.0,
         "active_units": 3,
         "num_examples": 360,
+        "of_fit": False,
     }
 
 
@@ -109,10 +110,15 @@ def content() -> Callable[..., dict[str, Any]]:
 
     def make(kind: str = "image", /, *, num: int = 10, latent_dim: int = 4, **changes: Any) -> dict[str, Any]:
         random, shape = np.random.default_rng(0), SHAPES[kind]
+
+        def drawn() -> np.ndarray:
+            values = random.normal(size=(num, *shape))
+            return np.cumsum(values, axis=1) if kind == "series" else values
+
         items = {
-            "samples": random.normal(size=(num, *shape)),
-            "originals": random.normal(size=(num, *shape)),
-            "reconstructions": random.normal(size=(num, *shape)),
+            "samples": drawn(),
+            "originals": drawn(),
+            "reconstructions": drawn(),
             "prototype": random.normal(size=shape),
             "interpolation": random.normal(size=(2, 5, *shape)),
             "codes": random.normal(size=(num, latent_dim)),

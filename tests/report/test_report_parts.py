@@ -138,7 +138,7 @@ class LinearAtlas:
     item_shape_, likelihood_, likelihood_reason_, n_iter_ = (6,), "student_t", "Some values lie far out.", 3
     record_ = SimpleNamespace(
         seed=7,
-        spec=SimpleNamespace(latent_dim=2),
+        spec=SimpleNamespace(latent_dim=2, network="mlp"),
         data={"shape": [20, 6], "fingerprint": "abc"},
         units=SimpleNamespace(to_model=np.float32),
     )
@@ -153,6 +153,9 @@ class LinearAtlas:
 
     def sample(self, num_samples, *, draw):
         return self.inverse_transform(np.random.default_rng(7).normal(size=(num_samples, 2)))
+
+    def score_samples(self, x, *, num_samples):
+        return -np.sum(np.reshape(x, (len(x), -1)) ** 2, axis=1)
 
     def get_params(self, deep):
         return {"latent_dim": 2}

@@ -22,6 +22,7 @@ from latlas.report import (
 from latlas.report.data._posterior import disagreement
 from latlas.report.drawing._file import to_svg
 from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
+from latlas.report.posterior._tables import names_that_decide
 from latlas.report.posterior._words import evidence, next_steps, reference
 
 
@@ -64,7 +65,9 @@ def test_the_verdict_comes_first_with_its_meaning_and_reasons(whole):
     assert "Do not use the standard deviations" in words
     assert "The standard deviations of mean-field are too small. Means agree within 0.1 sd." in words
     assert "bound lies 0.190" in words.replace("\N{NO-BREAK SPACE}", " ")
-    assert words.index("pareto k failed") < words.index("elbo agreement passed"), "failed checks come first"
+    assert words.index("pareto k beyond its limit") < words.index("elbo agreement passed"), (
+        "first what lies beyond"
+    )
     assert "failed: the Hessian is not positive definite." in words
     assert "Means 1" not in words
 
@@ -72,7 +75,7 @@ def test_the_verdict_comes_first_with_its_meaning_and_reasons(whole):
 @pytest.mark.parametrize(
     ("kind", "word", "advice"),
     [
-        ("trust", "You can use all of it", "--reference nuts"),
+        ("trust", "You can use the means, standard deviations, quantiles", "--reference nuts"),
         ("means only", "You can use the means", "--family full-rank"),
         ("do not trust", "Do not use these numbers", "non-centred"),
         ("odd", "Nothing is known", "non-centred"),
@@ -84,6 +87,54 @@ def test_each_verdict_has_its_advice(kind, word, advice):
     assert word in words
     assert advice in words
     assert any("--reference nuts" in step for step in next_steps(data))
+
+
+@pytest.mark.parametrize("verdict", ["trust: all agree.", "do not trust: they do not."])
+def test_checks_that_decide_and_checks_that_inform_stand_apart(verdict):
+    names = {
+        "modes": False,
+        "sd_error": True,
+        "mean_error": True,
+        "pareto_k": False,
+        "elbo_gap": False,
+        "engine": True,
+    }
+    checks = [
+        {"name": name, "value": 1.0, "limit": 0.5, "passed": passed, "sentence": f"About {name}."}
+        for name, passed in names.items()
+    ]
+    if verdict.startswith("trust"):
+        checks[0]["passed"] = True
+    data = made({"mu": np.arange(50.0)}, verdict=verdict, diagnosis=checks)
+    assert names_that_decide(data) == {"modes", "sd_error", "mean_error"}
+    words = Page(render_bayes(data)).words
+    decide, inform = words.index("What the verdict rests on"), words.index("What else was measured")
+    assert decide < words.index("About modes.") < inform < words.index("About pareto_k.")
+    # nothing red beside a verdict that it did not change
+    assert ("failed" in words[decide:]) == (not verdict.startswith("trust"))
+    assert "pareto k beyond its limit" in words
+
+
+def test_whether_to_believe_the_evidence_stands_beside_it():
+    record = record_of(FakeFit("trust"))["log_evidence"]
+    for reliable, word in ((True, "reliable"), (False, "not reliable")):
+        text = render_bayes(made({"mu": np.arange(50.0)}, log_evidence=record | {"reliable": reliable}))
+        tile = text[text.index("log p(data), nats") :]
+        assert f">{word}<" in tile[: tile.index("ELBO")]
+
+
+def test_each_parameter_has_its_effective_draws_and_its_r_hat():
+    fit = FakeFit()
+    fit.reference["theta"][0, :, 3] += 20.0
+    data = collect_bayes(jr.key(0), fit, title="t")
+    assert data.r_hats["theta[3]"] == max(data.r_hats.values()) == data.reference_r_hat
+    assert data.r_hats["mu"] < 1.02
+    text = render_bayes(data)
+    rows = {row[0]: row[1:] for row in re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', text)}
+    cells = {name: re.findall(r"<td>(.*?)</td>", row[0]) for name, row in rows.items()}
+    assert cells["mu"][6] == "3,969"  # mcse is sd / 63
+    assert cells["mu"][9] == f"{data.r_hats['mu']:.3f}"
+    assert "above 1.05" in cells["theta[3]"][9]
 
 
 def test_distance_from_the_reference_is_in_its_standard_deviations():
@@ -208,4 +259,4 @@ def test_a_page_is_saved_of_a_new_and_of_a_stored_fit(tmp_path):
     run = save(jr.key(0), tmp_path / "run", FakeFit())
     save_bayes_report(jr.key(0), tmp_path / "b.html", load(run), title="schools")
     for name in ("a.html", "b.html"):
-        assert "You can use all of it" in (tmp_path / name).read_text()
+        assert "You can use the means, standard deviations" in (tmp_path / name).read_text()

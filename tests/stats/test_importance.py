@@ -10,6 +10,7 @@ from latlas.stats import (
     log_mean_exp_standard_error,
     renyi_log_mean,
     standard_error,
+    weight_statistics,
 )
 
 ROW = np.random.default_rng(0).normal(scale=2.0, size=50)
@@ -74,3 +75,14 @@ def test_the_renyi_mean_falls_with_alpha_through_the_elbo():
     assert found[4] == pytest.approx(float(jnp.mean(log_weights)))
     np.testing.assert_allclose(found[3:6], found[4], atol=2e-3)
     assert found[0] == pytest.approx(float(jnp.max(log_weights)), abs=0.15)
+
+
+@pytest.mark.parametrize(("shape", "low", "high"), [(0.3, 0.93, 0.97), (0.65, 0.7, 0.88)])
+def test_two_errors_cover_what_they_promise_below_half_and_less_from_there_on(shape, low, high):
+    # a normal of variance 1 - k for one of variance 1: weights whose tail has the shape k, and whose mean is 1
+    variance = 1.0 - shape
+    z = np.sqrt(variance) * np.random.default_rng(0).normal(size=(1000, 1000))
+    log_weights = 0.5 * z**2 * (1 / variance - 1) + 0.5 * np.log(variance)
+    found = jax.jit(jax.vmap(weight_statistics))(jnp.asarray(log_weights, jnp.float32))
+    covered = np.abs(np.asarray(found.log_evidence)) < 2 * np.asarray(found.standard_error)
+    assert low < covered.mean() < high

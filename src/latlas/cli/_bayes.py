@@ -18,7 +18,7 @@ from latlas.cli._session import verb
 from latlas.cli._words_bayes import fitted
 from latlas.core import RequestError, RunDirectory, RunExistsError
 from latlas.data import read_named
-from latlas.report import RunDetails, collect_bayes, render_bayes
+from latlas.report import RunDetails, collect_bayes, predictive_checks, render_bayes
 
 PRINTED = ("engine", "family", "elbo", "log_evidence", "pareto_k", "verdict", "parameters", "seconds")
 
@@ -58,6 +58,10 @@ def fit(
             "sources": _fingerprints(path, data),
         }
         run = bayes.save(save_key, out, fitted_model, config=config, overwrite=overwrite)
+        # a stored fit has no model to make replicates with
+        predictive = predictive_checks(jr.fold_in(save_key, 1), fitted_model)
+        with run.lock():
+            run.write_evaluation((run.read_evaluation() or {}) | {"predictive": predictive})
     page = write_page(run)
     if show:
         print(fitted(record, out, page))
@@ -75,6 +79,7 @@ def write_page(run: RunDirectory) -> Path:
         stored,
         title=str(model or run.path.name).rpartition(":")[2],
         run=RunDetails(str(run.path), options=about | options, versions=stored.config.get("versions", {})),
+        predictive=(run.read_evaluation() or {}).get("predictive", {}),
     )
     with run.lock():
         return run.write_report(render_bayes(page))

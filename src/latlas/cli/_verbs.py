@@ -16,7 +16,7 @@ from latlas.cli._evidence import check_expensive, expensive_measures
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, verb
 from latlas.core import RequestError, RunDirectory
-from latlas.estimators import Atlas, load, report_data
+from latlas.estimators import Atlas, is_of_fit, load, report_data
 from latlas.report import render, save_image_grid
 from latlas.training import progress
 
@@ -242,7 +242,8 @@ def _latents(path: Path) -> np.ndarray:
 
 def _measure(atlas: Atlas, x: Any, *, num_samples: int, seed: int) -> dict[str, Any]:
     with rows_done("evaluate") as told:
-        return atlas.evaluate(x, num_samples=num_samples, random_state=seed, progress=told).to_dict()
+        found = atlas.evaluate(x, num_samples=num_samples, random_state=seed, progress=told).to_dict()
+    return found | {"of_fit": is_of_fit(atlas, x)}
 
 
 def _write_report(
@@ -260,6 +261,7 @@ def _write_report(
         title=title or run.path.resolve().name,
         labels=None if table is None else table.label,
         label_name=(table and table.label_name) or "label",
+        row_names=None if table is None else table.index,
         evaluation=evaluation,
         treatments=atlas.treatments_,
         versions=versions,

@@ -1,9 +1,12 @@
 """Results in plain words."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from latlas.evaluation.rate import Information
 
 
 def shape_of(x: np.ndarray) -> str:
@@ -16,16 +19,37 @@ def evaluation(found: dict[str, Any]) -> str:
     """The evidence, and whether to believe it."""
     evidence, elbo = found["log_evidence"], found["elbo"]
     lines = [
-        f"log p(x)      {_with_error(evidence)} nats per example, over {found['num_examples']:,} examples",
+        f"log p(x)      {_with_error(evidence)} nats per example, over {found['num_examples']:,} examples{_seen(found)}",
         f"ELBO          {_with_error(elbo)}",
-        f"rate          {found['rate']:.2f} nats of information about x in the latent",
-        f"distortion    {found['distortion']:.2f} nats left to the likelihood",
+        f"rate          {_number(found['rate'])} nats from the prior to q(z | x){_information(found)}",
+        f"distortion    {_number(found['distortion'])} nats left to the likelihood",
         f"active units  {found['active_units']}",
         _verdict(evidence),
     ]
     lines += _bracket(found["bracket"], found["certificate"]) if "bracket" in found else []
     lines += _gap(found["gap"]) if "gap" in found else []
     return "\n".join(lines)
+
+
+def _seen(found: dict[str, Any]) -> str:
+    """Whether the examples are those of the fit, where that is known."""
+    return " of the fit itself: new ones will fare worse" if found.get("of_fit") else ""
+
+
+def _information(found: dict[str, Any]) -> str:
+    """How much of the rate tells examples apart: it is no information where all codes lie off the prior."""
+    measured, rate = Information.from_dict(found.get("information") or {}), found["rate"]
+    if rate is None or not math.isfinite(measured.estimate.value):
+        return ", of which at most all are information about x"
+    told = min(max(measured.estimate.value, 0.0), rate)
+    if measured.is_known:
+        return (
+            f": {told:.2f} of information about x, and {rate - told:.2f} by which all codes lie off the prior"
+        )
+    return (
+        f", at least {told:.2f} of them information about x ({measured.num_examples:,} examples cannot show more than "
+        f"{measured.most:.2f})"
+    )
 
 
 def diagnosis(found: dict[str, Any]) -> str:
@@ -140,4 +164,12 @@ def _verdict(evidence: dict[str, Any]) -> str:
     measured = f"Pareto k {_number(k)}, effective sample size {_number(size)} of {samples:,}"
     if evidence["reliable"]:
         return f"Believe it: the importance weights are tame ({measured})."
-    return f"Take it as a lower bound only: the importance weights are wild ({measured}). More --num-samples may help."
+    if k is None:
+        few = f"{samples:,} draws are too few to judge the importance weights"
+        return f"Take it as a lower bound only: {few} ({measured}). Give more --num-samples."
+    help_ = (
+        "More --num-samples help slowly, --bound ais sooner"
+        if k < 1
+        else "--bound ais helps, more draws do not"
+    )
+    return f"Take it as a lower bound only: the importance weights are wild ({measured}). {help_}."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Vehtari, Simpson, Gelman, Yao, Gabry 2024 (arXiv:1507.02646), section 3.2.4: with k below 0.7 the estimate's error is
-# finite in practice and its standard error honest.
+# finite in practice. The standard error of a single example is honest below 0.5 (docs/guides/evidence.md).
 PARETO_K_LIMIT = 0.7
 
 

@@ -1,5 +1,6 @@
-"""From a fitted estimator and held-out data to the arrays of a report."""
+"""From a fitted estimator and data to the arrays of a report."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,12 +10,24 @@ import numpy as np
 from jaxtyping import Array
 
 from latlas.core import Example, in_float32, map_rows
-from latlas.data import Table, flat_image_shape
+from latlas.data import Table, fingerprint, flat_image_shape
 from latlas.evaluation.evidence import kl_per_dimension
 from latlas.models import AbstractLatentModel
-from latlas.report.data import Items, LatentMap, Measures, ReportData, RunDetails, kind_of
+from latlas.report.data import (
+    Items,
+    LatentMap,
+    Measures,
+    ReportData,
+    RunDetails,
+    Scores,
+    kind_of,
+    positions,
+)
 
-NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples and originals; a table shows their spread
+NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples; a table shows their spread
+NUM_ORIGINALS, MOST_NUMBERS = 1000, 4_000_000  # examples with their reconstructions, and numbers in them
+# rows that are scored, each by so many decodings: a convolution takes a hundred times as long as a perceptron
+NUM_SCORED, NUM_DRAWS, NUM_MADE_UP = {"mlp": 10_000, "conv": 500}, 20, 200
 NUM_PATHS, NUM_STEPS = 4, 9
 _NAMES = {
     "student_t": "Student-t",
@@ -38,6 +51,7 @@ def report_data(
     curve: Mapping[str, Any] | None = None,
     feature_names: Sequence[str] | None = None,
     item_kind: str | None = None,
+    row_names: Sequence[Any] | None = None,
     versions: Mapping[str, str] | None = None,
     run: str = "RUN",
 ) -> ReportData:
@@ -54,8 +68,9 @@ def report_data(
         treatments: what the fit did against its findings, as in `Measures`.
         curve: of the path of betas that the model comes from, as in `Measures`.
         feature_names: one per column; by default those that the fit saw.
-        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
-            their pixels.
+        item_kind: "image", "series" or "table"; None tells it by the shape and the names, square images that came flat by
+            their pixels, and spectra by neighbours that resemble each other.
+        row_names: one per example, such as an index, for those that are explained worst.
         versions: of what computed the run.
         run: the run directory, for the commands that the report suggests.
 
@@ -64,11 +79,8 @@ def report_data(
     """
     if feature_names is None:
         feature_names = getattr(atlas, "feature_names_in_", None)
-    item_shape = tuple(atlas.item_shape_)
-    if item_kind is None and feature_names is None and len(item_shape) == 1:
-        items = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else array_of(x)
-        item_shape = flat_image_shape(items) or item_shape
-    items = Items(item_shape, item_kind, None if feature_names is None else [str(n) for n in feature_names])
+    known = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else array_of(x)
+    items = _kind_of_items(tuple(atlas.item_shape_), item_kind, feature_names, known)
     kind = kind_of(items)
     items = replace(
         items,
@@ -79,10 +91,14 @@ def report_data(
     latent = LatentMap(label_name=label_name, prototype=atlas.inverse_transform(origin)[0])
     if x is not None:
         codes = atlas.transform(x)
-        rows = spread_rows(len(x), NUM_SHOWN[kind])
-        array = array_of(x)
-        in_units = atlas.record_.units.to_model(np.reshape(array, (len(x), *atlas.item_shape_)))
-        items = replace(items, originals=array[rows], reconstructions=atlas.inverse_transform(codes[rows]))
+        rows = spread_rows(len(x), min(NUM_ORIGINALS, max(1, MOST_NUMBERS // int(np.prod(items.shape)))))
+        in_units = atlas.record_.units.to_model(np.reshape(array_of(x), (len(x), *atlas.item_shape_)))
+        items = replace(
+            items,
+            originals=array_of(x)[rows],
+            reconstructions=atlas.inverse_transform(codes[rows]),
+            of_fit=is_of_fit(atlas, x),
+        )
         latent = replace(
             latent,
             codes=codes,
@@ -91,7 +107,21 @@ def report_data(
             interpolation=_paths(atlas, codes),
         )
     measures = Measures(evaluation, atlas.history_, treatments, curve)
-    return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run))
+    scores = None if x is None or not len(x) else _scores(atlas, array_of(x), row_names)
+    return ReportData(title, items, latent, measures, _details(atlas, versions or {}, run), scores)
+
+
+def _kind_of_items(
+    shape: tuple[int, ...], kind: str | None, names: Sequence[str] | None, known: np.ndarray
+) -> Items:
+    """What one item is, told by all that are known: pictures and spectra come as flat as tables do."""
+    names = None if names is None else [str(name) for name in names]
+    items = Items(shape, kind, names, originals=known[spread_rows(len(known), NUM_SHOWN["table"])])
+    nameless = names is None or positions(items) is not None
+    side = flat_image_shape(known) if kind is None and nameless and len(shape) == 1 else None
+    if side is not None:
+        return Items(side)
+    return replace(items, kind=kind_of(items), originals=None)
 
 
 def array_of(x: np.ndarray | Table) -> np.ndarray:
@@ -112,9 +142,31 @@ def _details(atlas: Any, versions: Mapping[str, str], path: str) -> RunDetails:
     )
 
 
+def is_of_fit(atlas: Any, x: np.ndarray | Table) -> bool | None:
+    """Whether the data are those that an estimator was fitted to, by their fingerprint; None where none was kept."""
+    kept = atlas.record_.data.get("fingerprint")
+    rows = np.reshape(array_of(x), (len(x), *atlas.item_shape_))
+    return None if kept is None else fingerprint(rows) == kept
+
+
 def spread_rows(count: int, most: int) -> np.ndarray:
     """Indices of at most so many rows, evenly over all: data often come sorted."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def _scores(atlas: Any, x: np.ndarray, names: Sequence[Any] | None) -> Scores:
+    """Log p(x) of rows and of what the model makes up, from a few draws each: enough to tell which are the worst."""
+    rows = spread_rows(len(x), NUM_SCORED[atlas.record_.spec.network])
+    made_up = atlas.sample(NUM_MADE_UP, draw=True)
+    with warnings.catch_warnings():
+        # the columns are in the order of the fit, and arrays have no names
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        log_p, of_samples = (
+            atlas.score_samples(rows_, num_samples=NUM_DRAWS) for rows_ in (x[rows], made_up)
+        )
+        found = Scores(log_p, rows, of_samples, names=names, total=len(x))
+        worst = x[rows[found.order]]
+        return replace(found, worst=worst, rebuilt=atlas.inverse_transform(atlas.transform(worst)))
 
 
 def mean_kl_per_dimension(model: AbstractLatentModel, x: np.ndarray) -> np.ndarray | None:

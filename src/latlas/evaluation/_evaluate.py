@@ -12,6 +12,7 @@ from latlas.evaluation.evidence._elbo import ElboPerExample, elbo_per_example, e
 from latlas.evaluation.evidence._importance import EvidencePerExample
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.evaluation.rate._active_units import ActiveUnits, count_active
+from latlas.evaluation.rate._information import Information, latent_information
 from latlas.models import AbstractLatentModel
 from latlas.stats import weight_statistics
 
@@ -24,11 +25,13 @@ class Evaluation:
         evidence_per_example: importance-weighted log p(x), its error and the state of its weights.
         elbo_per_example: the ELBO, rate and distortion.
         units: which latent dimensions the data move.
+        information: how much of the rate tells examples apart, from at most 500 of them.
     """
 
     evidence_per_example: EvidencePerExample
     elbo_per_example: ElboPerExample
     units: ActiveUnits
+    information: Information
 
     @property
     def evidence(self) -> Evidence:
@@ -42,7 +45,7 @@ class Evaluation:
 
     @property
     def rate(self) -> float:
-        """KL(q(z | x) || p(z))."""
+        """KL(q(z | x) || p(z)): the information of z on x, and how far the codes of all examples lie off the prior."""
         return float(np.mean(self.elbo_per_example.rate, dtype=np.float64))
 
     @property
@@ -77,6 +80,7 @@ class Evaluation:
             "elbo": self.elbo.to_dict(),
             "rate": finite_or_none(self.rate),
             "distortion": finite_or_none(self.distortion),
+            "information": self.information.to_dict(),
             "active_units": self.active_units,
             "num_examples": self.num_examples,
         }
@@ -93,7 +97,7 @@ def evaluate(
     prepare: Prepare | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Evidence, ELBO, rate, distortion and active units of a model on a batch, from one set of draws.
+    """Evidence, ELBO, rate, distortion, information and active units of a model on a batch, from one set of draws.
 
     One compiled program per shape. The same key gives the same draws whatever `chunk_size` is, and the first
     draws of more samples are those of fewer; figures then differ by rounding only.
@@ -114,7 +118,8 @@ def evaluate(
     sampling = Sampling(num_samples, chunk_size)
     weights, terms, means = map_examples(_Measure(sampling), key, model, batch, sampling, prepare, progress)
     per_example = EvidencePerExample(*weights, num_samples=num_samples)
-    return Evaluation(per_example, elbo_per_example(terms), count_active(means))
+    information = latent_information(key, model, batch, prepare=prepare)
+    return Evaluation(per_example, elbo_per_example(terms), count_active(means), information)
 
 
 class _Measure(eqx.Module):

@@ -18,8 +18,8 @@ class MMD(AbstractObjective):
     arXiv:1706.02262); with alpha = 1 the rate is free and only the aggregate is held to the prior.
 
     Attributes:
-        scale: of the Gaussian kernel, in units of z; by default the square root of the number of dimensions, about the
-            length of a draw of a standard normal.
+        scale: of the Gaussian kernel, in units of z; by default the square root of the number of dimensions, the root mean
+            square length of a draw of a standard normal. Two such draws lie the root of 2 times as far apart.
     """
 
     scale: float | Float[Array, ""] | None = None

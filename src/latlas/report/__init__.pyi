@@ -11,6 +11,7 @@ from .data import LatentMap as LatentMap
 from .data import Measures as Measures
 from .data import ReportData as ReportData
 from .data import RunDetails as RunDetails
+from .data import Scores as Scores
 from .drawing import DARK as DARK
 from .drawing import LIGHT as LIGHT
 from .drawing import Theme as Theme
@@ -25,14 +26,18 @@ from .figures import prototype_figure as prototype_figure
 from .figures import pruning_figure as pruning_figure
 from .figures import rate_distortion_figure as rate_distortion_figure
 from .figures import reconstructions_figure as reconstructions_figure
+from .figures import residuals_figure as residuals_figure
 from .figures import samples_figure as samples_figure
 from .figures import save_calibration as save_calibration
 from .figures import save_faces as save_faces
 from .figures import save_image_grid as save_image_grid
 from .figures import save_rate_distortion as save_rate_distortion
 from .figures import save_traversals as save_traversals
+from .figures import scores_figure as scores_figure
 from .figures import training_figure as training_figure
 from .figures import traversal_figure as traversal_figure
+from .figures import worst_figure as worst_figure
 from .posterior import collect_bayes as collect_bayes
+from .posterior import predictive_checks as predictive_checks
 from .posterior import render_bayes as render_bayes
 from .posterior import save_bayes_report as save_bayes_report

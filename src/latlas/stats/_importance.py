@@ -56,7 +56,8 @@ class WeightStatistics(NamedTuple):
         log_evidence: `log_mean_exp`, in nats.
         standard_error: of it, in nats: `log_mean_exp_standard_error`.
         effective_sample_size: of the weights.
-        pareto_k: tail shape of the weights; below 0.7 the two above mean what they say.
+        pareto_k: tail shape of the weights; below 0.5 the two above mean what they say, from there to 0.7 the error is too
+            short (two of them cover nine in ten to eight in ten), and beyond neither means anything.
     """
 
     log_evidence: Scalar

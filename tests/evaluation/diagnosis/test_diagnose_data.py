@@ -193,6 +193,9 @@ def test_a_scale_that_is_too_small_is_seen():
         ).findings
         assert [f.name for f in found] == ["wrong_likelihood_scale"]
         assert (found[0].measured > 1) is (factor < 1)
+        # distances were measured: it says how many times as far, and what was held against the threshold
+        assert f"{np.sqrt(found[0].measured):.3g} times as far" in found[0].meaning
+        assert f"(squared: {found[0].measured:.3g})" in found[0].meaning
 
 
 def test_one_wrong_column_of_several_is_named():
@@ -201,7 +204,7 @@ def test_one_wrong_column_of_several_is_named():
     model = Components(head, {"good": LOCS, "bad": 4.0 * LOCS})
     found = diagnose(jr.key(0), model, Example(x), train=Example(x), checks=QUICK_CHECKS)
     assert names(found) == {"wrong_likelihood_scale"}
-    assert "the data of bad" in found.findings[0].meaning
+    assert "The data of bad" in found.findings[0].meaning
 
 
 @pytest.mark.parametrize(

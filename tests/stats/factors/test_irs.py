@@ -36,3 +36,17 @@ def test_order_and_sign_of_the_dimensions_do_not_matter(few_factors, blurred):
 def test_a_quantile_is_a_share(few_factors, blurred, quantile):
     with pytest.raises(ValueError, match="above 0 and at most 1"):
         irs(blurred, few_factors, quantile=quantile)
+
+
+def test_each_value_of_a_factor_counts_alike_however_often_it_occurs():
+    # eight rows at one value deviate by 1 and two rows at the other by 3: 2 in the mean over the values, 3 in all
+    codes = np.array([1.0, -1.0] * 4 + [3.0, -3.0])[:, None]
+    factor = np.array([0] * 8 + [1] * 2)[:, None]
+    np.testing.assert_allclose(irs(codes, factor, quantile=1.0), 1 - 2 / 3)
+
+
+def test_deviations_are_from_the_mean_of_their_value():
+    # 0, 0, 0, 0, 4 deviate from their mean by up to 3.2, from their median by up to 4; of all rows the mean is 5.8
+    skew = np.array([0.0, 0.0, 0.0, 0.0, 4.0])
+    codes, factor = np.concatenate([skew, 10 + skew])[:, None], np.repeat([0, 1], 5)[:, None]
+    np.testing.assert_allclose(irs(codes, factor, quantile=1.0), 1 - 3.2 / 8.2)

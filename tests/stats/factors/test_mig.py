@@ -69,3 +69,12 @@ def test_rotating_two_dimensions_lowers_the_gap(few_factors, blurred):
 def test_a_histogram_needs_two_bins(few_factors, blurred):
     with pytest.raises(ValueError, match="at least 2 bins; got 1"):
         mutual_information_gap(blurred, few_factors, num_bins=1)
+
+
+def test_the_gap_is_in_units_of_the_factors_own_entropy():
+    # a bit that is 1 in one row of four, read without an error: its entropy is 0.56 nats and not log 2
+    bit = np.tile([0, 0, 0, 1], 5)
+    codes = np.column_stack([bit, np.zeros(20)])
+    np.testing.assert_allclose(mutual_information_gap(codes, bit[:, None]), 1.0, atol=1e-12)
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    np.testing.assert_allclose(mutual_information(codes, bit[:, None])[:, 0], [entropy, 0.0], atol=1e-12)

@@ -60,7 +60,7 @@ def find_amortization_gap(m: Measurements) -> Finding | None:
     )
 
 
-# ratio of variances, in either direction: error bars wrong by a factor of 1.4
+# squared ratio of mean distances, in either direction: error bars wrong by a factor of 1.4
 SCALE_RATIO = 2.0
 
 
@@ -72,22 +72,18 @@ def find_wrong_likelihood_scale(m: Measurements) -> Finding | None:
     worst = max(off, key=lambda name: off[name])
     ratio = m.decoder.residual_ratio[worst]
     where = "" if len(off) == 1 else f" of {worst}"
+    # distances and not squares were measured: of laws of different shapes their ratio squared is not that of the variances
+    said = f"{np.sqrt(ratio):.3g} times as far as the likelihood's own draws do (squared: {ratio:.3g}): "
     if ratio > 1:
-        said = (
-            f"{ratio:.3g} times the variance that the likelihood allows for: it is too narrow (for counts, the data are "
-            "overdispersed), and claims to know the data better than it does"
-        )
+        said += "it is too narrow (for counts, the data are overdispersed), and claims to know the data better than it does"
     else:
-        said = (
-            f"only {ratio:.2g} of the variance that the likelihood allows for: it is too wide, and its draws are noisier "
-            "than the data"
-        )
+        said += "it is too wide, and its draws are noisier than the data"
     return Finding(
         "wrong_likelihood_scale",
         "warning",
         ratio,
         SCALE_RATIO if ratio > 1 else 1.0 / SCALE_RATIO,
-        f"Around their reconstruction the data{where} have {said}.",
+        f"The data{where} lie off their reconstruction, on average, {said}.",
         "Let the scale be learnt (Gaussian(LearnedScale()), LearnedScale(x.shape) for one per feature, PredictedScale() for "
         "one per entry), or take a likelihood that can be as wide as the data (Student-t for outliers; for counts one "
         "of your own, such as a negative binomial).",

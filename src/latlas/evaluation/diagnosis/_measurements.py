@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray, PyTree
-from scipy.special import logsumexp
 
 from latlas.core import Estimate, Example, Progress, map_rows, num_examples
 from latlas.evaluation.diagnosis._constant import constant_log_likelihood
@@ -19,6 +18,7 @@ from latlas.evaluation.diagnosis._residuals import spread_of_entries
 from latlas.evaluation.evidence._sampled_terms import Prepare, Sampling, map_examples
 from latlas.evaluation.inference._gap import gap
 from latlas.evaluation.rate._aggregate import aggregate_kl
+from latlas.evaluation.rate._information import information_per_example
 
 # What costs something, and is measured for the checks that need it.
 WEIGHTS, OTHERS, RESIDUALS, TRAIN, REFINEMENT = "weights", "others", "residuals", "train", "refinement"
@@ -233,7 +233,7 @@ def measure(
         ),
         OfLatent(
             tuple(_layer(name, stats) for name, stats in found["layers"].items()),
-            _information(log_q),
+            float(np.mean(information_per_example(log_q))),
             aggregate_kl(_codes(found), found["log_prior"], log_q) if one_prior else None,
         ),
         OfDecoder(
@@ -295,11 +295,3 @@ def _layer(name: str, stats: dict[str, np.ndarray]) -> Layer:
     spread = np.where(spread > 0, spread, 1.0)
     scale = np.sqrt(np.median(stats["variance"], axis=0) / spread)
     return Layer(name, between / spread, scale, float(np.mean(stats["rate"])))
-
-
-def _information(log_q: Float[np.ndarray, "examples draws"]) -> float:
-    """Mean of log q(z_i | x_i) - log of the mean of q(z_i | x_j) over j (Hoffman and Johnson 2016)."""
-    own = np.diagonal(log_q)
-    if not np.isfinite(own).all() or np.isnan(log_q).any():
-        return math.nan
-    return float(np.mean(own - logsumexp(log_q, axis=0)) + math.log(len(log_q)))

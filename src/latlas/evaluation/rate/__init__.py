@@ -9,3 +9,5 @@ from latlas.evaluation.rate._curve import gaussian_rate_distortion as gaussian_r
 from latlas.evaluation.rate._curve import rate_distortion_curve as rate_distortion_curve
 from latlas.evaluation.rate._decompose_rate import RateDecomposition as RateDecomposition
 from latlas.evaluation.rate._decompose_rate import decompose_rate as decompose_rate
+from latlas.evaluation.rate._information import Information as Information
+from latlas.evaluation.rate._information import latent_information as latent_information

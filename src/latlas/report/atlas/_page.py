@@ -2,16 +2,19 @@
 
 from latlas.report.atlas._details import details
 from latlas.report.atlas._findings import findings_section, health, health_badge, treatments_section
+from latlas.report.atlas._outliers import outliers_section
 from latlas.report.atlas._panels import panels
 from latlas.report.atlas._trust import trust
 from latlas.report.atlas._words import certainty, learned, num_active, num_dimensions, quality, split
 from latlas.report.data._data import ReportData
 from latlas.report.data._evaluation import bracket, findings
 from latlas.report.drawing._text import between, decimal, with_error
+from latlas.report.figures._scores import finite_scores
 from latlas.report.page._document import document, figure, tiles_list
 from latlas.report.page._html import badge, code, paragraph, plain, text
 from latlas.report.page._panel import Panel
 
+_WORST = "The worst explained examples"
 _FOUND, _DONE = "What the diagnosis found", "What was done about it"
 _EVIDENCE = "log p(x), nats per example"
 _KINDS = {True: "good", False: "bad", None: "unknown"}
@@ -42,6 +45,7 @@ def render(data: ReportData) -> str:
             '<section class="figures" aria-label="Figures">',
             *(figure(panel, data) for panel in shown),
             "</section>",
+            outliers_section(data, _WORST),
             _missing(missing, data),
             details(data),
             "</main>",
@@ -81,6 +85,7 @@ def _summary(data: ReportData, shown: list[Panel]) -> str:
     places = [("findings", _FOUND)] if findings(data) is not None else []
     places += [("treatments", _DONE)] if data.measures.treatments else []
     places += [(panel.name, panel.words.title) for panel in shown]
+    places += [("outliers", _WORST)] if finite_scores(data) is not None else []
     if places:
         links = "".join(f'<li><a href="#{name}">{text(title)}</a></li>' for name, title in places)
         left.append(f'<h2>Where to look</h2><ul class="links">{links}</ul>')

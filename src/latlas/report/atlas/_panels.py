@@ -5,7 +5,7 @@ import numpy as np
 from latlas.report.atlas._panels_of_evidence import BRACKET, CURVE, EVIDENCE, GAP, PRUNING
 from latlas.report.atlas._words import num_active
 from latlas.report.data._data import ReportData
-from latlas.report.data._items import kind_of, part
+from latlas.report.data._items import kind_of, part, size, whose
 from latlas.report.drawing._text import number
 from latlas.report.figures._evidence import kl_figure
 from latlas.report.figures._items import (
@@ -16,8 +16,13 @@ from latlas.report.figures._items import (
 )
 from latlas.report.figures._labels import Scale, project, read_labels
 from latlas.report.figures._latent import MOST_POINTS, latent_map_figure
+from latlas.report.figures._residuals import residuals_figure
+from latlas.report.figures._scores import finite_scores, has_worst, scores_figure, worst_figure
+from latlas.report.figures._table import MOST_FEATURES
 from latlas.report.figures._training import curve, shown_terms, training_figure
 from latlas.report.page._panel import Panel, Words
+
+POSITION = 0.05  # of what the model makes up, against which the share of the data is told
 
 
 def panels() -> tuple[Panel, ...]:
@@ -50,24 +55,31 @@ def _has_kl(data: ReportData) -> bool:
 
 
 def _reconstructions_caption(data: ReportData) -> str:
+    shown = whose(data.items.of_fit)
+    seen = " New examples will be rebuilt less well." if data.items.of_fit else ""
     if kind_of(data.items) == "table":
-        return (
-            "Each ring is a value of a held-out example and each dot the model's, rebuilt from the example's "
-            "place on the map."
-        )
+        return f"Rings are the values of {shown} and dots the model's, rebuilt from the place of each on the map.{seen}"
     return (
-        "Held-out examples (data) and what the model rebuilds from their places on the map; what differs is "
-        "what the map "
-        "does not hold."
+        f"{shown.capitalize()} (data) and what the model rebuilds from their places on the map; what differs is what the "
+        f"map does not hold.{seen}"
+    )
+
+
+def _left_out(data: ReportData) -> str:
+    """How many features of a table are drawn, where not all are."""
+    count = size(data.items.shape)
+    return (
+        f" Of {count:,} features the {MOST_FEATURES} are drawn that vary most."
+        if count > MOST_FEATURES
+        else ""
     )
 
 
 def _samples_caption(data: ReportData) -> str:
     if kind_of(data.items) == "table":
         return (
-            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a "
-            "good model's lines "
-            "lie beside those of the data."
+            "Dots are medians, thick lines hold the middle half and thin lines nine tenths of the values; a good model's "
+            f"lines lie beside those of the data.{_left_out(data)}"
         )
     text = "Made up by the model, not taken from the data; they should look like data, and differ."
     return text + (" Drawn without the noise of single measurements." if data.items.samples_are_means else "")
@@ -94,6 +106,7 @@ def _interpolation_caption(data: ReportData) -> str:
 def _map_caption(data: ReportData) -> str:
     points, kept, _, is_pca, explained = project(part(data.latent, "codes"))
     text = "Each point is one example; examples that the model finds alike lie close together."
+    text += " Both directions have one scale." if points.shape[1] == 2 else ""
     if is_pca:
         text += (
             f" The two directions of largest spread are drawn; they hold {100 * sum(explained):.0f} % of it, "
@@ -142,8 +155,9 @@ def _training_alt(data: ReportData) -> str:
 
 def _kl_caption(data: ReportData) -> str:
     return (
-        f"How many nats each dimension of the map tells about an example, on average; {num_active(data)} of "
-        f"{np.size(part(data.latent, 'kl_per_dimension'))} are in use, those marked × are not."
+        f"How far each dimension's place of an example lies from the prior, on average: at most that much it tells about "
+        f"the example. {num_active(data)} of {np.size(part(data.latent, 'kl_per_dimension'))} are in use: those marked × "
+        "are not, because they lie where the prior does or move with no example."
     )
 
 
@@ -154,7 +168,7 @@ def _kl_alt(data: ReportData) -> str:
 
 
 def _reconstructions_alt(data: ReportData) -> str:
-    return f"{len(part(data.items, 'originals'))} held-out examples beside their reconstructions."
+    return f"{len(part(data.items, 'originals'))} {whose(data.items.of_fit)} beside their reconstructions."
 
 
 def _samples_alt(data: ReportData) -> str:
@@ -168,6 +182,55 @@ def _prototype_alt(data: ReportData) -> str:
 def _interpolation_alt(data: ReportData) -> str:
     rows, steps = np.shape(part(data.latent, "interpolation"))[:2]
     return f"{rows} paths of {steps} decoded items each."
+
+
+def _residuals_caption(data: ReportData) -> str:
+    text = "The data less their reconstructions: what is left over should be noise around zero, of one size. "
+    return (
+        text
+        + {
+            "table": f"Thick lines hold the middle half, thin lines nine tenths.{_left_out(data)}",
+            "series": "Where the median leaves zero, the model misses a feature that all examples share.",
+            "image": "Bright pixels are rebuilt worst.",
+        }[kind_of(data.items)]
+    )
+
+
+def _residuals_alt(data: ReportData) -> str:
+    return f"Residuals of {len(part(data.items, 'originals')):,} examples."
+
+
+def _scores_caption(data: ReportData) -> str:
+    scores = data.scores
+    text = "How probable the model finds each example. "
+    if scores is None or scores.share_below is None:
+        return text
+    low = float(np.mean(scores.share_below < POSITION))
+    return (
+        f"{text}If the model were right, the data would score as what it makes up does, and {100 * POSITION:.0f} % of them "
+        f"below the lowest {100 * POSITION:.0f} % of that: here {100 * low:.0f} % do. This is a predictive check; "
+        "the ten worst are listed below."
+    )
+
+
+def _scores_alt(data: ReportData) -> str:
+    scores = data.scores
+    if scores is None:
+        return ""
+    known = scores.log_p[np.isfinite(scores.log_p)]
+    text = f"Histogram of log p(x) of {len(scores.log_p):,} examples, median {number(float(np.median(known)), 4)} nats"
+    if scores.of_samples is None:
+        return f"{text}."
+    made_up = number(float(np.median(scores.of_samples)), 4)
+    return f"{text}, beside {len(scores.of_samples):,} made-up ones, median {made_up}."
+
+
+def _worst_caption(data: ReportData) -> str:
+    return "The lowest log p(x) first, and what the model makes of each; the table below names them."
+
+
+def _worst_alt(data: ReportData) -> str:
+    return "The worst explained examples beside their reconstructions."
 
 
 def _has_codes(data: ReportData) -> bool:
@@ -184,6 +247,21 @@ _PANELS = (
     Panel(
         "reconstructions", _has_reconstructions, reconstructions_figure,
         Words("Data and reconstructions", _reconstructions_caption, _reconstructions_alt, _WITH_DATA),
+    ),
+    Panel(
+        "residuals", _has_reconstructions, residuals_figure,
+        Words("What is left over", _residuals_caption, _residuals_alt, _WITH_DATA),
+        needless=lambda data: not _has_reconstructions(data),
+    ),
+    Panel(
+        "scores", lambda data: finite_scores(data) is not None, scores_figure,
+        Words("Does the model make up what it was given?", _scores_caption, _scores_alt, _WITH_DATA),
+        needless=lambda data: data.scores is None,
+    ),
+    Panel(
+        "worst", has_worst, worst_figure,
+        Words("The worst, rebuilt", _worst_caption, _worst_alt, _WITH_DATA),
+        needless=lambda data: not has_worst(data),
     ),
     Panel("map", _has_codes, latent_map_figure, Words("The map", _map_caption, _map_alt, _WITH_DATA)),
     Panel(

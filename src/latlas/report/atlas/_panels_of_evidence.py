@@ -22,9 +22,8 @@ def _has_bracket(data: ReportData) -> bool:
 
 def _evidence_caption(data: ReportData) -> str:
     return (
-        "log p(x) estimates what the model really gives held-out data, the ELBO is the floor that training "
-        "raises; the thick "
-        "line is one standard error, the thin line two."
+        f"log p(x) estimates what the model really gives {among(data, None)}, the ELBO is the floor that training "
+        "raises; the thick line is one standard error, the thin line two."
     )
 
 
@@ -124,8 +123,8 @@ def _has_kl(data: ReportData) -> bool:
 def _curve_caption(data: ReportData) -> str:
     curve = read_curve(data)
     text = (
-        "Each point is a model fitted at another price of information, β: further right a place on the map "
-        "holds more of its example, further down less is lost in rebuilding it. Points on the line are the "
+        "Each point is a model fitted at another price of a nat of rate, β: further right a place on the map "
+        "may hold more of its example, further down less is lost in rebuilding it. Points on the line are the "
         "best trades; those above it are beaten by a mixture of two others."
     )
     if curve is None or curve.chosen is None:
@@ -147,8 +146,8 @@ def _curve_alt(data: ReportData) -> str:
 
 def _pruning_caption(data: ReportData) -> str:
     return (
-        "How much the dimensions of the map tell as information gets more expensive: in each model the most informative "
-        "first, × or blank where a dimension tells next to nothing. Their number at a β says how many the data "
+        "What the dimensions of the map cost, and at most tell, as a nat gets more expensive: in each model the largest "
+        "first, × or blank where a dimension has next to none. Their number at a β says how many the data "
         "are worth at that price."
     )
 

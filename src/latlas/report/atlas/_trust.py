@@ -9,6 +9,7 @@ from latlas.report.data._data import ReportData
 from latlas.report.data._evaluation import bracket, evidence
 from latlas.report.drawing._text import number, told
 
+HOPELESS_K = 1.0  # a tail of this shape has no mean, as far as the draws can tell
 MOST_ERRORS = 2  # by which the sides of a bracket may cross by chance
 
 
@@ -84,6 +85,13 @@ def _of_importance(data: ReportData) -> Trust:
             "equally good ones (the effective sample size)."
         )
     shape = f" (Pareto k-hat {number(k, 2)}; the limit is {PARETO_K_LIMIT})" if math.isfinite(k) else ""
+    if not found.reliable and not math.isfinite(k):
+        return Trust(
+            False,
+            "not reliable",
+            f"Do not lean on this figure yet: {draws:,.0f} draws of each example are too few to tell whether a lucky one "
+            "decides it. Evaluate again with more draws (`--num-samples`).",
+        )
     if found.reliable:
         return Trust(
             True,
@@ -95,7 +103,12 @@ def _of_importance(data: ReportData) -> Trust:
         "not reliable",
         f"Do not lean on this figure yet: a few lucky draws decide it{shape}, so the true value is probably "
         "higher and "
-        f"the error bar too short.{work} Evaluate again with more draws (`--num-samples`), or rely on the "
-        "ELBO, which is "
-        "a floor whatever the draws.",
+        f"the error bar too short.{work} {_way_out(k)}, or rely on the ELBO, which is a floor whatever the draws.",
     )
+
+
+def _way_out(k: float) -> str:
+    """What helps: a mean with so heavy a tail settles slowly, or in no time that anybody has."""
+    if k < HOPELESS_K:
+        return "Evaluate again by annealing (`--bound ais`); more draws (`--num-samples`) help slowly"
+    return "More draws do not help against such a tail: evaluate again by annealing (`--bound ais`)"

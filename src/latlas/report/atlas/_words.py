@@ -6,10 +6,11 @@ import numpy as np
 
 from latlas.evaluation.evidence import BracketSummary
 from latlas.evaluation.inference import GapSummary
+from latlas.evaluation.rate import Information
 from latlas.report.atlas._trust import crosses
 from latlas.report.data._data import ReportData
-from latlas.report.data._evaluation import bracket, certificate, elbo, evidence, gap
-from latlas.report.data._items import kind_of
+from latlas.report.data._evaluation import bracket, certificate, elbo, evidence, gap, information
+from latlas.report.data._items import kind_of, whose
 from latlas.report.drawing._text import decimal, number, told, with_error
 
 ALL = 0.995  # of the examples: what rounds to 100 %
@@ -29,7 +30,8 @@ def learned(data: ReportData) -> str:
         active = num_active(data)
         if active is not None:
             rest = "; the rest tell next to nothing about an example" if active < dimensions else ""
-            parts.append(f"Of the {dimensions} it uses {active}{rest}.")
+            none = f"It uses none of the {dimensions}: every example gets the same place."
+            parts.append(f"Of the {dimensions} it uses {active}{rest}." if active else none)
     if data.run.likelihood:
         parts.append(
             f"Values are modelled by the {data.run.likelihood} likelihood{_reason(data.run.likelihood_reason)}."
@@ -38,10 +40,10 @@ def learned(data: ReportData) -> str:
 
 
 def quality(data: ReportData) -> str:
-    """How good the model is on held-out data."""
+    """How good the model is on the data it was measured on, and whether these were new to it."""
     found = bracket(data)
     if found is not None:
-        return _range(found, among(data, shared(found))) + _HIGHER
+        return _range(found, among(data, shared(found))) + _seen(data) + _HIGHER
     known = evidence(data)
     if known is None:
         return (
@@ -50,7 +52,7 @@ def quality(data: ReportData) -> str:
             "again."
         )
     count = (data.measures.evaluation or {}).get("num_examples")
-    text = f"It gives {among(data, count)} a log-probability of {told(known)} nats each, on average. "
+    text = f"It gives {among(data, count)} a log-probability of {told(known)} nats each, on average. {_seen(data)}"
     if math.isfinite(known.standard_error):
         text += (
             "The ± is one standard error: other examples of the same kind would move the figure by about "
@@ -61,12 +63,19 @@ def quality(data: ReportData) -> str:
 
 def among(data: ReportData, count: int | None) -> str:
     """Which examples a figure speaks of, where it was measured on so many of them."""
+    evaluation = data.measures.evaluation or {}
+    called, total = whose(evaluation.get("of_fit")), evaluation.get("num_examples")
     if not isinstance(count, int):
-        return "held-out examples"
-    total = (data.measures.evaluation or {}).get("num_examples")
+        return called
     if isinstance(total, int) and count < total:
-        return f"{count:,} of the {total:,} held-out examples"
-    return f"the {count:,} held-out examples"
+        return f"{count:,} of the {total:,} {called}"
+    return f"the {count:,} {called}"
+
+
+def _seen(data: ReportData) -> str:
+    if (data.measures.evaluation or {}).get("of_fit"):
+        return "The model was fitted to these very examples, so that the figure of new ones is lower. "
+    return ""
 
 
 def shared(found: BracketSummary) -> int | None:
@@ -115,13 +124,25 @@ def split(data: ReportData) -> str:
             "places each example only approximately."
         )
     if math.isfinite(rate):
-        parts.append(
-            f"A place on the map carries {number(rate)} nats about its example ({number(rate / math.log(2))} "
-            "bits)."
-        )
+        parts.append(_of_rate(rate, information(data)))
     if math.isfinite(distortion):
         parts.append(f"Rebuilding an example from its place costs {number(distortion)} nats.")
     return " ".join(parts)
+
+
+def _of_rate(rate: float, measured: Information | None) -> str:
+    """The rate is information only where the codes of all examples together lie as the prior does."""
+    text = f"A place on the map costs {number(rate)} nats ({number(rate / math.log(2))} bits), the rate"
+    if measured is None:
+        return f"{text}: it tells at most as much about its example."
+    told = min(max(measured.estimate.value, 0.0), rate)
+    if not measured.is_known:
+        return (
+            f"{text}: at least {number(told)} of them tell about its example (with {measured.num_examples:,} examples no "
+            f"more than {number(measured.most)} could be seen)."
+        )
+    rest = f"the other {number(rate - told)} only say that the codes of all examples lie off the prior"
+    return f"{text}: about {number(told)} of them tell about its example, and {rest}."
 
 
 def _lost(found: GapSummary) -> str:
@@ -198,11 +219,9 @@ def num_dimensions(data: ReportData) -> int | None:
 
 
 def num_active(data: ReportData) -> int | None:
-    """Number of latent dimensions in use, from the KL per dimension or the evaluation."""
-    if data.latent.kl_per_dimension is not None:
-        return int(
-            (np.asarray(data.latent.kl_per_dimension, dtype=float) > data.latent.active_threshold).sum()
-        )
+    """Number of latent dimensions in use, from the map or the evaluation."""
+    if data.latent.in_use is not None:
+        return int(data.latent.in_use.sum())
     active = (data.measures.evaluation or {}).get("active_units")
     return int(active) if isinstance(active, int | float) and math.isfinite(active) else None
 

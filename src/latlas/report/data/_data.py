@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from latlas.evaluation.rate import ACTIVE_UNIT_THRESHOLD
 from latlas.report.data._items import Items, check_items
+from latlas.report.data._scores import Scores
 
 _NEEDED = ("betas", "rate", "distortion")
 
@@ -20,7 +22,7 @@ class LatentMap:
         labels: one per code (numbers or strings), or None.
         label_name: what the labels say.
         kl_per_dimension: KL(q || p) of each latent dimension, mean over examples, in nats, `(latent_dim,)`.
-        active_threshold: nats above which a dimension counts as in use.
+        active_threshold: nats above which a dimension counts as in use, if its codes differ between examples as well.
         prototype: the item decoded from the middle of the prior, of the items' shape.
         interpolation: decoded paths, `(rows, steps, *shape)`.
 
@@ -51,6 +53,21 @@ class LatentMap:
             raise ValueError(
                 f"There are {len(self.labels)} labels for {len(self.codes)} codes; give one label per code."
             )
+
+    @property
+    def in_use(self) -> np.ndarray | None:
+        """Which dimensions are in use, `(latent_dim,)`: they cost nats and tell examples apart; None without their KL.
+
+        A KL alone is no use: a dimension whose code is the same far from the prior for every example has a large one.
+        """
+        if self.kl_per_dimension is None:
+            return None
+        costly = np.asarray(self.kl_per_dimension, dtype=float).ravel() > self.active_threshold
+        if self.codes is None:
+            return costly
+        codes = np.asarray(self.codes, dtype=float)
+        codes = codes[np.isfinite(codes).all(axis=1)]
+        return costly & (codes.var(axis=0) > ACTIVE_UNIT_THRESHOLD) if len(codes) > 1 else costly
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +135,7 @@ class ReportData:
         latent: where the examples lie, and what lies at some places.
         measures: what was measured.
         run: what was asked for, of which data, and with what.
+        scores: how single examples are explained; None where that was not measured.
 
     Raises:
         ValueError: if what the map decodes to has another shape than the items.
@@ -128,6 +146,7 @@ class ReportData:
     latent: LatentMap = field(default_factory=LatentMap)
     measures: Measures = field(default_factory=Measures)
     run: RunDetails = field(default_factory=RunDetails)
+    scores: Scores | None = None
 
     def __post_init__(self) -> None:
         """Checks that decoded items have the shape of an item."""

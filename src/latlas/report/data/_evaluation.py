@@ -13,6 +13,7 @@ from latlas.core import Estimate, Evidence
 from latlas.evaluation.diagnosis import Diagnosis, Finding
 from latlas.evaluation.evidence import BracketSummary, CertificateSummary, SameExamples
 from latlas.evaluation.inference import GapSummary
+from latlas.evaluation.rate import Information
 from latlas.report.data._data import ReportData
 
 T = TypeVar("T")
@@ -61,6 +62,12 @@ def certificate(data: ReportData) -> CertificateSummary | None:
     """The certificate, if it bounds anything."""
     found = _part(data, "certificate", CertificateSummary.from_dict)
     return found if found is not None and math.isfinite(found.kl.median) else None
+
+
+def information(data: ReportData) -> Information | None:
+    """How much of the rate tells examples apart, if it was measured."""
+    found = _part(data, "information", Information.from_dict)
+    return found if found is not None and math.isfinite(found.estimate.value) else None
 
 
 def findings(data: ReportData) -> tuple[Finding, ...] | None:

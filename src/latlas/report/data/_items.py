@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from latlas.report.data._order import is_ordered
 
 KINDS = ("image", "series", "table")
 SMALLEST_SIDE = 4  # of an image: a (100, 3) item is a series of three channels
@@ -17,9 +20,11 @@ class Items:
 
     Attributes:
         shape: of one example: `(h, w)` or `(h, w, c)` images, `(n,)` vectors, `(time, channels)` series.
-        kind: "image", "series" or "table"; None tells it by the shape and by `feature_names`.
+        kind: "image", "series" or "table"; None tells it by the shape, by `feature_names`, and by whether neighbours
+            resemble each other.
         feature_names: one name per value, for tables.
-        originals: held-out examples, `(n, *shape)`; a table is scaled by them, so give many.
+        originals: examples, better not those of the fit, `(n, *shape)`; a table is scaled by them, so give many.
+        of_fit: whether the originals are of the data of the fit; None where nobody knows.
         reconstructions: of the originals, same shape.
         samples: items drawn from the model, `(n, *shape)`.
         samples_are_means: whether they lack the likelihood's noise.
@@ -35,6 +40,13 @@ class Items:
     reconstructions: np.ndarray | None = None
     samples: np.ndarray | None = None
     samples_are_means: bool = False
+    of_fit: bool | None = None
+
+    @cached_property
+    def is_ordered(self) -> bool | None:
+        """Whether neighbouring values resemble each other; None where there are too few items to tell."""
+        known = self.originals if self.originals is not None else self.samples
+        return None if known is None else is_ordered(np.reshape(known, (len(known), -1)))
 
     def __post_init__(self) -> None:
         """Checks that the sizes agree."""
@@ -58,14 +70,40 @@ class Items:
 
 
 def kind_of(items: Items) -> str:
-    """How one item is drawn: as an "image", a "series" or a "table"."""
+    """How one item is drawn: as an "image", a "series" or a "table".
+
+    A long vector is a series where its neighbours resemble each other, as those of a spectrum do, and where nobody can tell;
+    the values of genes are a table, and so is what has names, unless these are the places of a series.
+    """
     if items.kind is not None:
         return items.kind
-    if items.feature_names is not None:
+    if items.feature_names is not None and positions(items) is None:
         return "table"
-    if _is_image(items.shape) and min(items.shape[:2]) >= SMALLEST_SIDE:
+    if items.feature_names is None and _is_image(items.shape) and min(items.shape[:2]) >= SMALLEST_SIDE:
         return "image"
-    return "series" if size(items.shape) > LONGEST_TABLE else "table"
+    if size(items.shape) <= LONGEST_TABLE:
+        return "table"
+    has_order = items.is_ordered if len(items.shape) == 1 else True
+    return "series" if has_order or (has_order is None and items.feature_names is None) else "table"
+
+
+def positions(items: Items) -> np.ndarray | None:
+    """Where the values of a series stand, from names that are rising or falling numbers; None where they are not."""
+    try:
+        places = np.array([float(name) for name in items.feature_names or ()])
+    except ValueError:
+        return None
+    steps = np.diff(places)
+    return (
+        places
+        if len(steps) and np.isfinite(places).all() and (np.all(steps > 0) or np.all(steps < 0))
+        else None
+    )
+
+
+def whose(of_fit: bool | None) -> str:
+    """Examples as the subject of a sentence: held out only where they are known not to be those of the fit."""
+    return {True: "examples of the fit itself", False: "held-out examples", None: "examples"}[of_fit]
 
 
 def part(holder: Any, name: str) -> np.ndarray:
@@ -89,6 +127,11 @@ def shaped(arrays: np.ndarray, items: Items) -> np.ndarray:
     if arrays.shape[-len(shape) :] != shape:
         arrays = arrays.reshape(*arrays.shape[:-1], *shape)
     return np.where(np.isfinite(arrays), arrays, np.nan)
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Indices of at most so many items, evenly over all: data often come sorted."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def size(shape: tuple[int, ...]) -> int:

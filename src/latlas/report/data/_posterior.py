@@ -9,6 +9,7 @@ import numpy as np
 
 from latlas.report.data._data import RunDetails
 
+MAX_R_HAT = 1.05  # beyond, chains disagree
 MOST_SHOWN = 6  # parameters in the figures: of more, a pair plot cannot be read
 
 
@@ -21,8 +22,9 @@ class BayesReportData:
         evaluation: what `latlas.bayes.fitting.record_of` gives.
         draws: entry of a parameter -> `(draws,)`, for the figures.
         reference: the same by NUTS; empty where it was not run.
-        reference_r_hat: split R-hat of the NUTS chains, the largest of all entries; NaN where it was not run.
+        r_hats: entry of a parameter -> split R-hat of its NUTS chains; empty where it was not run.
         shown: the entries in the figures.
+        predictive: what `latlas.report.predictive_checks` gives; empty where it was not measured.
         run: what was asked for and with what, and the directory for the commands that the page suggests.
     """
 
@@ -30,14 +32,20 @@ class BayesReportData:
     evaluation: Mapping[str, Any]
     draws: Mapping[str, np.ndarray]
     reference: Mapping[str, np.ndarray] = field(default_factory=dict)
-    reference_r_hat: float = math.nan
+    r_hats: Mapping[str, float] = field(default_factory=dict)
     shown: Sequence[str] = ()
+    predictive: Mapping[str, Any] = field(default_factory=dict)
     run: RunDetails = field(default_factory=RunDetails)
 
     def __post_init__(self) -> None:
         for name in ("draws", "reference"):
             columns = {entry: np.asarray(x, dtype=float) for entry, x in getattr(self, name).items()}
             object.__setattr__(self, name, columns)
+
+    @property
+    def reference_r_hat(self) -> float:
+        """The largest R-hat of all entries; NaN where NUTS was not run."""
+        return max(self.r_hats.values(), default=math.nan)
 
     @property
     def kind(self) -> str:

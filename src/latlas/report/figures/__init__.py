@@ -16,6 +16,9 @@ from latlas.report.figures._items import prototype_figure as prototype_figure
 from latlas.report.figures._items import reconstructions_figure as reconstructions_figure
 from latlas.report.figures._items import samples_figure as samples_figure
 from latlas.report.figures._latent import latent_map_figure as latent_map_figure
+from latlas.report.figures._residuals import residuals_figure as residuals_figure
+from latlas.report.figures._scores import scores_figure as scores_figure
+from latlas.report.figures._scores import worst_figure as worst_figure
 from latlas.report.figures._training import training_figure as training_figure
 from latlas.report.figures._traversal import save_traversals as save_traversals
 from latlas.report.figures._traversal import traversal_figure as traversal_figure

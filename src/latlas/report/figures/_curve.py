@@ -53,7 +53,7 @@ def rate_distortion_figure(data: ReportData, theme: Theme) -> Figure:
         panel.plot(*at, "D", color=ORANGE, label="chosen", **ring)
     panel.margins(x=0.18, y=0.12)
     _name_betas(panel, curve)
-    panel.set_xlabel("rate: nats that the latent holds of an example")
+    panel.set_xlabel("rate: nats that a place on the map costs")
     panel.set_ylabel("distortion: nats lost")
     panel.xaxis.set_major_locator(MaxNLocator(6))
     panel.yaxis.set_major_locator(MaxNLocator(6))

@@ -1,4 +1,4 @@
-"""How well the model explains held-out data, and which latent dimensions carry it."""
+"""How well the model explains data, and which latent dimensions carry it."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,8 +31,9 @@ def kl_figure(data: ReportData, theme: Theme) -> Figure:
         np.asarray(part(data.latent, "kl_per_dimension"), dtype=float).ravel(), nan=0.0, posinf=0.0
     )
     order = np.argsort(-kl, kind="stable")
-    kl, places = kl[order], np.arange(len(order))
-    active = kl > data.latent.active_threshold
+    in_use = data.latent.in_use
+    assert in_use is not None  # there is a KL
+    kl, active, places = kl[order], in_use[order], np.arange(len(order))
     figure = new_figure(2.7)
     panel = figure.subplots()
     panel.bar(places, kl, min(0.8, 0.1 * max(len(kl), 2)), color=np.where(active, BLUE, theme.muted))

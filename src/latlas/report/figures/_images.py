@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latlas.report.data._data import ReportData
-from latlas.report.data._items import part, shaped
+from latlas.report.data._items import part, shaped, spread
 from latlas.report.drawing._theme import WIDTH, Theme, new_figure
 
 LONGEST_SIDE = 96  # pixels of an item in a report; larger ones are averaged down
@@ -25,13 +25,15 @@ def draw_samples(data: ReportData, theme: Theme) -> Figure:
 
 def draw_reconstructions(data: ReportData, theme: Theme) -> Figure:
     """Pairs of rows: originals above, reconstructions below."""
-    originals, rebuilt = (
-        reduced(shaped(part(data.items, "originals"), data.items)),
-        reduced(shaped(part(data.items, "reconstructions"), data.items)),
-    )
-    count = min(len(originals), _room(originals) // 2, 20)
+    first = reduced(shaped(part(data.items, "originals")[:1], data.items))
+    count = min(len(part(data.items, "originals")), _room(first) // 2, 20)
     columns = int(np.clip(count, 1, 10 if count > 8 else 8))
     count -= count % columns
+    chosen = spread(len(part(data.items, "originals")), count)
+    originals, rebuilt = (
+        reduced(shaped(part(data.items, name)[chosen], data.items))
+        for name in ("originals", "reconstructions")
+    )
     figure = new_figure(1.0)
     rows = [(start, start + columns) for start in range(0, count, columns)]
     pictures = [

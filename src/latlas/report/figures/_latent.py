@@ -1,5 +1,7 @@
 """The latent map: where every example lies."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,7 +24,8 @@ def latent_map_figure(data: ReportData, theme: Theme) -> Figure:
     """Posterior means in the plane: two latent dimensions, or two principal components of more.
 
     Coloured by label where there is one: by colour, marker and name for classes, by a scale for numbers. One
-    latent dimension is drawn as a strip, one row per class.
+    latent dimension is drawn as a strip, one row per class. Both axes have one scale, so that a dimension that hardly
+    moves looks as flat as it is.
     """
     points, kept, axes, *_ = project(part(data.latent, "codes"))
     every = slice(None, None, 1 + len(points) // (MOST_POINTS + 1))
@@ -39,14 +42,24 @@ def latent_map_figure(data: ReportData, theme: Theme) -> Figure:
         _draw_classes(figure, panel, points, labels, theme, data.latent.label_name, with_legend=not is_strip)
     else:
         panel.scatter(*points.T, color=BLUE, **_style(len(points)))
+    axes = _marked(axes, data)
     panel.set_xlabel(axes[0])
     if is_strip:
         _name_rows(panel, labels, data.latent.label_name)
     else:
+        panel.set_aspect("equal", adjustable="datalim")
         panel.set_ylabel(axes[1])
         panel.yaxis.set_major_locator(MaxNLocator(5))
     panel.xaxis.set_major_locator(MaxNLocator(5))
     return figure
+
+
+def _marked(axes: Sequence[str], data: ReportData) -> list[str]:
+    """The names of the axes; a dimension that is not in use says so."""
+    in_use = data.latent.in_use
+    if in_use is None or len(in_use) != len(axes):
+        return list(axes)
+    return [name if used else f"{name} (not in use)" for name, used in zip(axes, in_use, strict=True)]
 
 
 def _draw_classes(
@@ -96,7 +109,7 @@ def _draw_classes(
 
 def _name_on_map(panel: Axes, points: np.ndarray, labels: Classes, theme: Theme) -> None:
     """Writes short names at their classes' medians, except where one would cover another."""
-    extent = np.ptp(points, axis=0) + 1e-12
+    extent = np.ptp(points, axis=0).max() + 1e-12
     box = {"boxstyle": "round,pad=0.15", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.75}
     style = {"ha": "center", "va": "center", "fontsize": 10, "fontweight": "bold", "bbox": box}
     taken: list[tuple[str, np.ndarray]] = []

@@ -1,6 +1,6 @@
 """Figures of a Bayesian fit: densities, pairs and intervals, beside NUTS where it was run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,35 @@ def interval_groups(data: BayesReportData) -> dict[str, list[str]]:
             kept[name] = entries[:room]
             room -= len(kept[name])
     return kept
+
+
+MOST_SITES = 4  # of the predictive figure
+
+
+def histograms(data: BayesReportData) -> dict[str, Mapping[str, Any]]:
+    """The observed sites of which there are histograms, as many as one figure holds."""
+    found = {name: check for name, check in data.predictive.items() if check.get("edges")}
+    return dict(list(found.items())[:MOST_SITES])
+
+
+@themed
+def predictive_figure(data: BayesReportData, theme: Theme) -> Figure:
+    """Histograms of the data (a line) over the middle nine tenths of those of replicates (a band)."""
+    found = histograms(data)
+    figure = new_figure(0.5 + 2.0 * len(found))
+    panels = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    for panel, (name, check) in zip(panels, found.items(), strict=True):
+        low, high, edges = (np.asarray(check[part], dtype=float) for part in ("low", "high", "edges"))
+        panel.stairs(high, edges, baseline=low, fill=True, color=BLUE, alpha=0.35, label="replicates")
+        panel.stairs(np.asarray(check["counts"]), edges, color=ORANGE, linewidth=1.6, label="data")
+        panel.set_title(short_name(name, LONGEST))
+        panel.set_ylabel("how many")
+        panel.set_ylim(bottom=0)
+        panel.xaxis.set_major_locator(MaxNLocator(6))
+        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    return figure
 
 
 def _intervals(panel: Axes, columns: Sequence[np.ndarray], color: str, offset: float) -> None:

@@ -1,6 +1,5 @@
 """From a Bayesian fit to what its page shows."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from latlas.bayes.fitting import record_of
 from latlas.bayes.targets import flat_draws, named_draws
 from latlas.report.data._data import RunDetails
 from latlas.report.data._posterior import MOST_SHOWN, BayesReportData, disagreement, site
+from latlas.report.posterior._predictive import predictive_checks
 
 MOST_DRAWS = 4000
 
@@ -24,6 +24,7 @@ def collect_bayes(
     title: str,
     parameters: Sequence[str] | None = None,
     run: RunDetails | None = None,
+    predictive: Mapping[str, Any] | None = None,
 ) -> BayesReportData:
     """What the page shows of a fit, new or stored.
 
@@ -34,14 +35,15 @@ def collect_bayes(
         parameters: up to six entries for the figures, such as "mu" or "theta[0]"; None takes single numbers first,
             then the first entries of vectors, and where NUTS was run the entry that it disagrees on most.
         run: what was asked for, with what, and where.
+        predictive: what `predictive_checks` gave; None measures it, where the fit still knows its model.
     """
     num_draws = min(MOST_DRAWS, _stored(fit))
     draws = flat_draws(named_draws(fit.sample(key, num_draws)))
-    reference, r_hat = {}, math.nan
+    reference, r_hats = {}, {}
     if fit.reference is not None:
         chains = flat_draws(named_draws(fit.reference), num_axes=2)
         reference = {name: array.ravel() for name, array in chains.items() if name in draws}
-        r_hat = max(map(_r_hat, chains.values()))
+        r_hats = {name: _r_hat(array) for name, array in chains.items()}
     shown = (
         _chosen(draws, reference) if parameters is None else [name for name in parameters if name in draws]
     )
@@ -50,8 +52,9 @@ def collect_bayes(
         evaluation=record_of(fit),
         draws=draws,
         reference=reference,
-        reference_r_hat=r_hat,
+        r_hats=r_hats,
         shown=shown[:MOST_SHOWN],
+        predictive=predictive_checks(jax.random.fold_in(key, 1), fit) if predictive is None else predictive,
         run=run or RunDetails(),
     )
 

@@ -9,12 +9,20 @@ from jaxtyping import PRNGKeyArray
 from latlas.core import PARETO_K_LIMIT, write_atomically
 from latlas.report.data._posterior import BayesReportData, site
 from latlas.report.drawing._text import decimal, number, with_error
-from latlas.report.figures._posterior import interval_groups, intervals_figure, marginals_figure, pairs_figure
+from latlas.report.figures._posterior import (
+    histograms,
+    interval_groups,
+    intervals_figure,
+    marginals_figure,
+    pairs_figure,
+    predictive_figure,
+)
 from latlas.report.page._document import document, figure, tiles_list
 from latlas.report.page._html import badge, code, facts_table, paragraph, text
 from latlas.report.page._panel import Panel, Words
 from latlas.report.posterior._collect import collect_bayes
-from latlas.report.posterior._tables import checks_table, ladder_table, parameters_table
+from latlas.report.posterior._predictive import predictive_table
+from latlas.report.posterior._tables import deciding_table, informing_table, ladder_table, parameters_table
 from latlas.report.posterior._words import (
     KINDS,
     evidence,
@@ -44,12 +52,15 @@ def render_bayes(data: BayesReportData) -> str:
             '<section class="figures" aria-label="Figures">',
             *(figure(panel, data) for panel in shown),
             "</section>",
-            _card("ladder", "What was tried", _TRIED, ladder_table(data))
-            if data.evaluation.get("ladder")
-            else "",
-            _card("checks", "What the verdict rests on", _RESTS, checks_table(data))
-            if data.evaluation.get("diagnosis")
-            else "",
+            _card("predictive", "Would the model make such data?", _PREDICTIVE, predictive_table(data)),
+            _card(
+                "ladder",
+                "What was tried",
+                _TRIED,
+                ladder_table(data) if data.evaluation.get("ladder") else "",
+            ),
+            _card("checks", "What the verdict rests on", _RESTS, deciding_table(data)),
+            _card("remarks", "What else was measured", _INFORMS, informing_table(data)),
             _details(data),
             "</main>",
         ]
@@ -73,13 +84,19 @@ def save_bayes_report(key: PRNGKeyArray, path: str | Path, fit: Any, *, title: s
 
 
 _PARAMETERS = (
-    "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, and "
-    "mcse the error of the mean that comes from drawing at random."
+    "Half of the probability lies below the median, nine tenths between 5 % and 95 %; sd is the standard deviation, mcse "
+    "the error of the mean that comes from drawing at random, and ESS the effective sample size: so many independent draws "
+    "would have the same error. R-hat compares chains with each other: 1 where they agree."
+)
+_PREDICTIVE = (
+    "Posterior predictive checks: replicates of the data by the fitted model, held against the data. A statistic that "
+    "nearly all replicates exceed, or nearly none, is one that the model does not reproduce, however well it was fitted."
 )
 _TRIED = "From cheap to expensive; the next one was tried because the one before did not pass its checks."
-_RESTS = (
-    "Each check holds one number against a limit. Some decide and some only inform: the verdict at the top names those that "
-    "decided."
+_RESTS = "Each check holds one number against a limit. The verdict at the top follows from these and from nothing else."
+_INFORMS = (
+    "These decide nothing, because each of them can lie beyond its limit for a fit that is right. Of the parameters the "
+    "verdict holds all the same; whether to believe log p(data) is said beside it, above."
 )
 
 
@@ -97,16 +114,26 @@ def _tiles(data: BayesReportData) -> list[tuple[str, str]]:
     for name, title in (("log_evidence", "log p(data), nats"), ("elbo", "ELBO, nats")):
         value, error = pair(data, name)
         if math.isfinite(value):
-            tiles.append((title, text(with_error(value, error))))
+            tiles.append((title, text(with_error(value, error)) + _of_evidence(data, name)))
     k = decimal(data.evaluation.get("pareto_k"))
     if math.isfinite(k):
-        above = badge(f"above {PARETO_K_LIMIT}", "warning") if k > PARETO_K_LIMIT else ""
+        above = badge(f"above {PARETO_K_LIMIT}", "note") if k > PARETO_K_LIMIT else ""
         tiles.append(("Pareto k-hat", text(number(k, 2)) + above))
     tiles.append(("engine", text(f"{data.evaluation.get('engine')}, {data.evaluation.get('family')}")))
     seconds = decimal(data.evaluation.get("seconds"))
     if math.isfinite(seconds):
         tiles.append(("time", f"{seconds:.1f} s"))
     return tiles
+
+
+def _of_evidence(data: BayesReportData, name: str) -> str:
+    """Whether to believe log p(data), which the verdict on the parameters does not say."""
+    reliable = (data.evaluation.get(name) or {}).get("reliable")
+    return (
+        badge("reliable" if reliable else "not reliable", "good" if reliable else "warning")
+        if isinstance(reliable, bool)
+        else ""
+    )
 
 
 def _summary(data: BayesReportData) -> str:
@@ -119,6 +146,8 @@ def _summary(data: BayesReportData) -> str:
 
 
 def _card(name: str, title: str, how: str, table: str) -> str:
+    if not table:
+        return ""
     return f'<section class="card" id="{name}"><h2>{text(title)}</h2>{paragraph(how)}{table}</section>'
 
 
@@ -158,6 +187,18 @@ def _intervals_caption(data: BayesReportData) -> str:
     return f"The dot is the median, and nine tenths of the probability lie on the line.{_beside(data)}{more}"
 
 
+def _has_histograms(data: BayesReportData) -> bool:
+    return bool(histograms(data))
+
+
+def _replicates_caption(data: BayesReportData) -> str:
+    return "The line is the data, and nine tenths of the replicates by the fitted model lie in the band."
+
+
+def _replicates_alt(data: BayesReportData) -> str:
+    return f"Histograms of {', '.join(histograms(data))} beside replicates."
+
+
 def _names(data: BayesReportData) -> str:
     return ", ".join(data.shown)
 
@@ -176,6 +217,10 @@ _PANELS = (
             "Vectors, entry by entry", _intervals_caption,
             lambda data: f"Intervals of the entries of {', '.join(interval_groups(data))}.",
         ),
+    ),
+    Panel(
+        "replicates", _has_histograms, predictive_figure,
+        Words("Data and replicates", _replicates_caption, _replicates_alt),
     ),
     Panel(
         "pairs", lambda data: len(data.shown) > 1, pairs_figure,

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from latlas.core import PARETO_K_LIMIT
-from latlas.report.data._posterior import BayesReportData, disagreement
+from latlas.report.data._posterior import MAX_R_HAT, BayesReportData, disagreement
 from latlas.report.drawing._text import decimal, number, with_error
 
 KINDS = {"trust": "good", "means only": "warning", "do not trust": "bad"}
-MAX_R_HAT = 1.05
 _MEANINGS = {
-    "trust": "You can use all of it: means, standard deviations, quantiles and draws.",
+    "trust": "You can use the means, standard deviations, quantiles and draws of the parameters. Whether to believe log "
+    "p(data) stands beside it.",
     "means only": "You can use the means. Do not use the standard deviations and quantiles: the spreads are "
     "probably wrong, most often too small.",
     "do not trust": "Do not use these numbers: the approximation misses the posterior, and its means may be as wrong as "
@@ -135,7 +135,7 @@ def next_steps(data: BayesReportData) -> list[str]:
     taken = ["NUTS was run: take its draws, which are stored beside these."] if data.reference else [nuts]
     return [
         *taken,
-        "Look at the checks below: the first that failed says where the posterior is hard.",
+        "Look at the checks that decide, below: the first that failed says where the posterior is hard.",
         "Often the model can be told in another way: group effects as mean + scale × standard normal (non-centred), scales "
         "with a prior that keeps them off zero, predictors standardised, one parameter less where two do the same.",
     ]
