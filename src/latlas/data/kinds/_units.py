@@ -249,6 +249,6 @@ def _constant_columns(constant: np.ndarray, feature_names: Sequence[str] | None)
     verb, them = ("is", "it") if count == 1 else ("are", "them")
     return (
         f"{count} of {constant.size} columns of the data {verb} constant ({called}{more}{counted}), and this likelihood "
-        f"learns the scale of each column: remove {them} (of an array, x[:, x.std(axis=0) > 0]), or choose a likelihood "
-        "that gives probabilities if the entries are levels (discretised_logistic, bernoulli)."
+        f"learns the scale of each column: remove {them}, or choose discretised_logistic or bernoulli if the entries are levels "
+        f"(of an array, x[:, x.std(axis=0) > 0] leaves {them} out)."
     )
