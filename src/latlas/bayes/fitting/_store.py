@@ -57,7 +57,7 @@ def save(
         path, {"kind": KIND, "versions": versions} | plain(dict(config or {})), overwrite=overwrite
     )
     with run.lock():
-        run.save_model(arrays)
+        run.save_model(arrays, kind="draws")
         run.write_evaluation(record)
         run.finish()
     return run
