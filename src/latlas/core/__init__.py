@@ -17,6 +17,17 @@ from latlas.core._evidence import number_or_nan as number_or_nan
 from latlas.core._evidence import object_of as object_of
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
+from latlas.core._fields import checked_fields as checked_fields
+from latlas.core._fields import list_of as list_of
+from latlas.core._fields import mapping as mapping
+from latlas.core._fields import mapping_of as mapping_of
+from latlas.core._fields import number as number
+from latlas.core._fields import one_of as one_of
+from latlas.core._fields import optional as optional
+from latlas.core._fields import plain as plain
+from latlas.core._fields import switch as switch
+from latlas.core._fields import text as text
+from latlas.core._fields import whole_number as whole_number
 from latlas.core._layout import Layout as Layout
 from latlas.core._map_rows import MAX_ROWS as MAX_ROWS
 from latlas.core._map_rows import Progress as Progress
