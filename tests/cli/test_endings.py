@@ -78,6 +78,17 @@ def test_ctrl_c_while_the_verbs_are_loaded_ends_the_command(tmp_path, run, place
     assert child.returncode == 130
 
 
+def test_ctrl_c_before_anything_is_loaded_ends_without_a_traceback(tmp_path):
+    environment = with_module(tmp_path, "cyclopts", "print('here', flush=True)\nimport time; time.sleep(60)")
+    with subprocess.Popen(
+        [*CALL, "--help"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "here\n"
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (-signal.SIGINT, "")
+
+
 @pytest.fixture
 def interrupts(monkeypatch):
     """They are repeated quickly."""
