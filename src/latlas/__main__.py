@@ -3,9 +3,10 @@
 import signal
 
 # Ctrl-C while Python still imports: the end, at once and without a traceback; `main` then listens for it
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from latlas.cli import main  # noqa: E402 - what it imports takes longer than the line above
+from latlas.cli import main
 
 if __name__ == "__main__":
     main()

@@ -24,6 +24,14 @@ def ended(command, **options):
     )
 
 
+@pytest.fixture(autouse=True)
+def interrupts_are_not_ignored():
+    """As they are by a process in the background, and by those that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def with_module(folder, name, text):
     """An environment in which `import name` runs this text."""
     (folder / f"{name}.py").write_text(text)
@@ -133,7 +141,6 @@ def test_ctrl_c_in_a_callback_of_jax_ends_a_verb(interrupts):
 
 def test_a_command_that_finished_all_the_same_was_interrupted(latlas, monkeypatch, tmp_path, run):
     def work(run, *, json):
-        threading.Thread(target=lambda: None).start()
         try:
             pressed()
         except KeyboardInterrupt:
@@ -158,6 +165,29 @@ def test_an_interrupt_changes_nothing_in_another_thread():
     thread.join()
     assert found == [True]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_that_the_process_ignores_stays_ignored(interrupts):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible():
+        pressed()
+    assert not was_interrupted()
+
+
+def test_an_interrupt_that_nobody_can_catch_is_not_printed(interrupts, capsys):
+    class Collected:
+        def __del__(self):
+            pressed()
+
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        swallow_in(Collected)
+    assert capsys.readouterr().err == ""
+
+
+def swallow_in(cls):
+    """Python lets no error out of the end of an object."""
+    cls()
+    time.sleep(5)
 
 
 # --- streams that are closed or full

@@ -25,6 +25,8 @@ def there(tmp_path, monkeypatch):
     for folder, file in {"run": "config.json", "betas": "rate_distortion.json", "else": "mine"}.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / file).touch()
+    (tmp_path / "fit").mkdir()
+    (tmp_path / "fit" / "config.json").write_text('{"config": {"kind": "bayes"}}')
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / ".lock").touch()
     return tmp_path
@@ -55,6 +57,8 @@ REFUSED = {
     "sample run --num 2 --out run": "is a folder",
     "encode run x.npy --out z.png": "must end in .npy, .npz or .csv",
     "decode run none.npy --out x.csv": "There is no file none.npy",
+    "evaluate fit x.npy": "is not one of an Atlas: it holds a Bayesian fit. `latlas report fit`",
+    "sample fit --num 2 --out s.png": "`latlas.bayes.load('fit')`",
     "inspect none": "There is no run directory none",
     "bayes none.py:f d.json --out r": "There is no model file none.py",
     "bayes m.py:f none.json --out r": "There is no file none.json",
@@ -95,7 +99,7 @@ def test_what_paths_give_away_is_refused_before_jax_is_loaded(there):
         assert words in told, request
         assert len(told.splitlines()) == 1
     assert sorted(os.listdir(there)) == sorted(
-        ["x.npy", "empty.npy", "notes.txt", "m.py", "d.json", "run", "betas", "else", "begun"]
+        ["x.npy", "empty.npy", "notes.txt", "m.py", "d.json", "run", "betas", "else", "begun", "fit"]
     )
 
 
@@ -109,6 +113,8 @@ def test_what_paths_give_away_is_refused_before_jax_is_loaded(there):
         ("fit", {"data": "x.npy", "out": "betas", "betas": "1", "overwrite": True}),
         ("demo", {}),
         ("report", {"run": "run"}),
+        ("report", {"run": "fit"}),
+        ("evaluate", {"run": "run", "data": "x.npy"}),
         ("diagnose", {"run": "run", "data": "x.npy", "train": "x.npy"}),
         ("encode", {"run": "run", "data": "x.npy", "out": "x.npy", "overwrite": True}),
         ("bayes", {"model": "m.py:f", "out": "new"}),

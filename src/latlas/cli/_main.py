@@ -6,7 +6,6 @@
 import gc
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from cyclopts import CycloptsError
 from latlas.cli._app import app
 from latlas.cli._config import ConfigError, configure
 from latlas.cli._ending import flushed, open_streams, sentence, show_trace, told
-from latlas.cli._interrupt import interruptible, was_interrupted
+from latlas.cli._interrupt import CODE, interruptible, started, was_interrupted
 from latlas.cli._places import PlaceError, check_places, check_text
 
 
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # XLA reports on standard error every program that it takes from the compilation cache; it reads this when it is loaded
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     open_streams()
-    with interruptible() as interrupt:
+    with interruptible(starting=True) as interrupt:
         try:
             code = _ended(list(sys.argv[1:] if arguments is None else arguments))
             lost = interrupt.asked and code == 0  # what was interrupted caught it, and went on to the end
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         interrupt.end()
         if lost:
             told("interrupted.")
-            code = 128 + signal.SIGINT
+            code = CODE
     sys.exit(flushed(code))
 
 
@@ -54,6 +53,7 @@ def _ended(tokens: list[str]) -> int:
         if name in app and app[name].default_command is verb:  # else help or the version is asked for
             check_places(name, bound.arguments)
             _load()
+        started()
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, ConfigError) as error:
         told(_with_hint(error))

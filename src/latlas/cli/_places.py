@@ -3,6 +3,7 @@
 Nothing here may import JAX. What is refused here is refused by the layers below as well, which do not trust anybody.
 """
 
+import json
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ ARRAYS = (".npy", ".npz", ".csv")
 PICTURES = (".png", ".svg")
 
 _CONFIG, _CURVE = "config.json", "rate_distortion.json"
+_CONFIG_BYTES = 2**20
+_BAYES = "bayes"  # the kind of run that `latlas bayes` writes
 
 
 class PlaceError(ValueError):
@@ -63,6 +66,23 @@ def _run(given: Mapping[str, Any]) -> None:
         if _is_there(run / _CURVE):
             raise PlaceError(f"{run} holds a path of betas. Name one of its runs, such as {run / 'beta-1'}.")
         raise PlaceError(f"{run} is no run directory: it has no {_CONFIG}. Check the path.")
+
+
+def _atlas_run(given: Mapping[str, Any]) -> None:
+    """A run that is no Bayesian fit, as far as its configuration can be read."""
+    _run(given)
+    run = given["run"]
+    try:
+        with (run / _CONFIG).open("rb") as file:
+            stored = json.loads(file.read(_CONFIG_BYTES))
+        kind = stored["config"].get("kind")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return  # damaged: what opens it says how
+    if kind == _BAYES:
+        raise PlaceError(
+            f"{run} is not one of an Atlas: it holds a Bayesian fit. `latlas report {run}` and `latlas inspect {run}` take "
+            f"it; its draws are those of `latlas.bayes.load({str(run)!r})`."
+        )
 
 
 def _table(name: str) -> Callable[[Mapping[str, Any]], None]:
@@ -162,12 +182,12 @@ def _counts(path: Path) -> bool:
 _CHECKS: dict[str, tuple[Callable[[Mapping[str, Any]], None], ...]] = {
     "demo": (_new_run,),
     "fit": (_table("data"), _new_run),
-    "evaluate": (_run, _table("data")),
-    "diagnose": (_run, _table("data"), _table("train")),
+    "evaluate": (_atlas_run, _table("data")),
+    "diagnose": (_atlas_run, _table("data"), _table("train")),
     "report": (_run, _table("data")),
-    "sample": (_run, _new_file(*PICTURES, *ARRAYS)),
-    "encode": (_run, _table("data"), _new_file(*ARRAYS)),
-    "decode": (_run, _table("latents"), _new_file(*ARRAYS)),
+    "sample": (_atlas_run, _new_file(*PICTURES, *ARRAYS)),
+    "encode": (_atlas_run, _table("data"), _new_file(*ARRAYS)),
+    "decode": (_atlas_run, _table("latents"), _new_file(*ARRAYS)),
     "bayes": (_model, _values, _new_run),
     "inspect": (_run,),
 }
