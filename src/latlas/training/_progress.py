@@ -131,7 +131,7 @@ def progress(stream: TextIO | TextIOBase | None = None) -> ProgressBar | PlainPr
     return PlainProgress(target)
 
 
-def _standard_error() -> TextIO:
+def _standard_error() -> TextIO | TextIOBase:
     """Where nobody hears it in a process that has no standard error, as a service's."""
     return open(os.devnull, "w") if sys.stderr is None else sys.stderr
 
