@@ -68,11 +68,12 @@ def _is_expected(leaf: Any) -> bool:
 def _checked(
     name: str, template: Array | np.ndarray | jax.ShapeDtypeStruct, value: np.ndarray, source: str
 ) -> Array:
-    expected = jr.key_data(template) if is_key(template) else template
+    key = None if isinstance(template, jax.ShapeDtypeStruct) or not is_key(template) else template
+    expected = template if key is None else jr.key_data(key)
     if value.shape != expected.shape or value.dtype != expected.dtype:
         raise CorruptFileError(
             f"{source}: the array {name} is {value.dtype}{list(value.shape)}, "
             f"where {expected.dtype}{list(expected.shape)} was expected. The file belongs to another model."
         )
     array = jnp.asarray(value)
-    return jr.wrap_key_data(array, impl=jr.key_impl(template)) if is_key(template) else array
+    return array if key is None else jr.wrap_key_data(array, impl=jr.key_impl(key))

@@ -14,7 +14,11 @@ from latlas.data.formats._parts import Parts
 
 MAGIC = b"\x93NUMPY"
 
-_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # version -> bytes of the header's length
+_LENGTH_BYTES: dict[tuple[int, ...], int] = {
+    (1, 0): 2,
+    (2, 0): 4,
+    (3, 0): 4,
+}  # version -> bytes of the header's length
 _MAX_HEADER, _MAX_AXES, _MAX_LENGTH, _MAX_BYTES = 10_000, 16, 2**48, 2**62
 _BLOCK_BYTES = 2**24
 _BLANKS = " \t\n"
@@ -67,7 +71,7 @@ def read_stream(path: Path, file: IO[bytes] | BufferedIOBase, size: int, *, max_
 def _values(path: Path, file: IO[bytes] | BufferedIOBase, count: int, dtype: np.dtype) -> np.ndarray:
     """So many values, read into their place: the memory of one array and no more."""
     flat = np.empty(count, dtype)
-    place, start = memoryview(flat.view(np.uint8)) if count else memoryview(b""), 0
+    place, start = flat.view(np.uint8).data if count else memoryview(b""), 0
     while start < len(place):
         block = file.read(min(_BLOCK_BYTES, len(place) - start))
         if not block:
