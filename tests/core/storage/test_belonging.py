@@ -55,6 +55,19 @@ def test_a_file_of_another_run_of_the_same_shape_is_refused_and_named(two, name)
     assert b.verify() == []
 
 
+@pytest.mark.parametrize("name", ["evaluation.json", "report.html"])
+def test_what_can_be_measured_again_may_be_removed_and_written_again(two, name):
+    a, b = two
+    shutil.copy(b.path / name, a.path / name)
+    with pytest.raises(CorruptFileError, match="or remove it and"):
+        READERS[name](a)
+    (a.path / name).unlink()
+    assert READERS[name](a) is None
+    WRITES[name](a)
+    assert READERS[name](a) is not None
+    assert a.verify() == []
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_a_file_that_no_run_wrote_here_is_refused(two, tmp_path, name):
     fresh = RunDirectory.create(tmp_path / "fresh", {})

@@ -18,6 +18,11 @@ from latlas.core.storage._history import MAX_LINE_BYTES
 Files = dict[str, list[str | None]]
 
 _TAIL_BYTES = 256
+# how to do without a file that is another run's
+_AGAIN = {
+    "evaluation.json": "remove it and measure again",
+    "report.html": "remove it and run `latlas report` again",
+}
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 
 
@@ -82,5 +87,5 @@ def foreign(path: Path, sealed: str, files: Files) -> CorruptFileError:
     expected = f"one with {' or '.join(own)} belongs to it" if own else "this run has written none"
     return CorruptFileError(
         f"{path} belongs to another run: its SHA-256 begins with {sealed[:16]}, and {expected}, as config.json says. "
-        "Nothing of it was used; put this run's own file back, or fit again."
+        f"Nothing of it was used; put this run's own file back, or {_AGAIN.get(path.name, 'fit again')}."
     )
