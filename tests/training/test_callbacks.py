@@ -34,6 +34,9 @@ def test_a_terminal_gets_a_bar_and_anything_else_plain_lines(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     assert isinstance(progress(Terminal()), ProgressBar)
     assert isinstance(progress(io.StringIO()), PlainProgress)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", None)  # as in a service
+        progress().teardown(None, FitContext(num_steps=1))
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(progress(Terminal()), PlainProgress)
 

@@ -1,12 +1,10 @@
-"""What every verb shares: errors to exit codes, the compilation cache, checks of where a result is to go."""
+"""What every verb shares: errors to exit codes, the device, the compilation cache."""
 
 import functools
 import json
 import logging
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,34 +12,65 @@ from typing import Any
 
 import jax
 
-from latlas.core import InterruptedRunError, RequestError, RunExistsError, WorkError
+from latlas.cli._ending import sentence, show_trace, told
+from latlas.cli._interrupt import was_interrupted
+from latlas.cli._places import check_free as check_free
+from latlas.core import InterruptedRunError, RequestError, WorkError
+
+Work = Callable[..., dict[str, Any] | None]
 
 
-def verb(work: Callable[..., dict[str, Any] | None]) -> Callable[..., int]:
+def verb(work: Work) -> Callable[..., int]:
     """A verb's work as an exit code; what it returns is printed as JSON where `json=True` was given.
 
     A message is one line on standard error, without a traceback (`LATLAS_DEBUG=1` shows it).
     """
+    return _as_verb(work, lambda found: 0)
 
+
+def checking_verb(work: Work) -> Callable[..., int]:
+    """A verb that looks for `problems`: its exit code is 1 where it found some."""
+    return _as_verb(work, lambda found: 1 if found["problems"] else 0)
+
+
+def _as_verb(work: Work, code: Callable[[Any], int]) -> Callable[..., int]:
     @functools.wraps(work)
     def run(*arguments: Any, json: bool, **options: Any) -> int:
         try:
+            check_device()
             use_compilation_cache()
             with _what_is_fitted():
                 found = work(*arguments, show=not json, **options)
             if json:
                 _print_json(found)
         except Exception as error:
-            if os.environ.get("LATLAS_DEBUG"):
-                traceback.print_exc()
-            print(f"latlas: {_message(error)}", file=sys.stderr)
+            show_trace()
+            if was_interrupted() and not isinstance(error, InterruptedRunError):
+                raise KeyboardInterrupt from error  # what it became in a callback of JAX
+            told(_message(error))
             return _code(error)
-        except KeyboardInterrupt:
-            print("latlas: interrupted.", file=sys.stderr)
-            return 128 + signal.SIGINT
-        return 0
+        return code(found)
 
     return run
+
+
+def check_device() -> None:
+    """Refuses a device that JAX was told to use and does not find; left alone, it says so in a bare assertion.
+
+    Raises:
+        WorkError: naming the variable that asks for it.
+    """
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    if asked in ("", "cpu"):
+        return
+    try:
+        jax.devices()
+    except Exception as error:
+        why = " ".join(str(error).split())[:200].rstrip(".")
+        raise WorkError(
+            f"JAX finds no device of the kind that JAX_PLATFORMS={asked} asks for{f' ({why})' if why else ''}. Unset "
+            "JAX_PLATFORMS to use what there is, or install JAX for that device."
+        ) from error
 
 
 def use_compilation_cache() -> None:
@@ -71,35 +100,14 @@ def _what_is_fitted() -> Iterator[None]:
         log.setLevel(before)
 
 
-def check_free(out: Path, *, overwrite: bool) -> None:
-    """Refuses to replace a file that was not asked to be replaced.
-
-    Raises:
-        RequestError: if the file is there, or its folder is not.
-    """
-    if out.is_dir():
-        raise RequestError(f"{out} is a folder, and a file is to be written. Name the file.")
-    if out.exists() and not overwrite:
-        raise RunExistsError(f"{out} is there already. Choose another name, or add --overwrite.")
-    if not out.parent.is_dir():
-        raise RequestError(
-            f"The folder {out.parent} for {out.name} does not exist. Make it, or choose another."
-        )
-
-
 def _print_json(found: dict[str, Any] | None) -> None:
     print(json.dumps(found, allow_nan=False))
 
 
 def _message(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, (RequestError, WorkError, ValueError)):
-        return text
-    if isinstance(error, MemoryError):
-        return "the memory is not enough. Use fewer rows, a smaller --batch-size or fewer --num-samples."
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'} could not be used ({error.strerror or text}). Check the path and the disk."
-    return f"an error of our own, {type(error).__name__}: {text[:300]}. LATLAS_DEBUG=1 shows where; please report it."
+        return " ".join(str(error).split()) or type(error).__name__
+    return sentence(error)
 
 
 def _code(error: Exception) -> int:

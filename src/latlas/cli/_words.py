@@ -111,6 +111,9 @@ def inspection(found: dict[str, Any]) -> str:
         lines.append(
             f"data: shape {config['data'].get('shape')}, SHA-256 {str(config['data'].get('fingerprint'))[:16]}"
         )
+    if found.get("likelihood"):
+        reason = found.get("likelihood_reason") or ""
+        lines.append(f"likelihood: {found['likelihood'].replace('_', ' ')}. {reason}".rstrip())
     options = config.get("parameters", {})
     lines += [f"  {name} = {value}" for name, value in sorted(options.items())]
     arrays = found.get("arrays", {})

@@ -18,6 +18,18 @@ from latlas.core._evidence import number_or_nan as number_or_nan
 from latlas.core._evidence import object_of as object_of
 from latlas.core._example import Example as Example
 from latlas.core._example import num_examples as num_examples
+from latlas.core._fields import checked_fields as checked_fields
+from latlas.core._fields import list_of as list_of
+from latlas.core._fields import mapping as mapping
+from latlas.core._fields import mapping_of as mapping_of
+from latlas.core._fields import number as number
+from latlas.core._fields import one_of as one_of
+from latlas.core._fields import optional as optional
+from latlas.core._fields import plain as plain
+from latlas.core._fields import switch as switch
+from latlas.core._fields import text as text
+from latlas.core._fields import whole_number as whole_number
+from latlas.core._fork import check_process as check_process
 from latlas.core._layout import Layout as Layout
 from latlas.core._map_rows import MAX_ROWS as MAX_ROWS
 from latlas.core._map_rows import Progress as Progress
@@ -33,6 +45,7 @@ from latlas.core._precision import keys_from as keys_from
 from latlas.core._precision import numpy_in_float64 as numpy_in_float64
 from latlas.core._precision import to_numpy as to_numpy
 from latlas.core._precision import with_one_blas_thread as with_one_blas_thread
+from latlas.core._programs import drop_old_programs as drop_old_programs
 from latlas.core._pytree import is_key as is_key
 from latlas.core._pytree import named_arrays as named_arrays
 from latlas.core._pytree import stop_gradient as stop_gradient

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from latlas.core._example import num_examples
+from latlas.core._fork import check_process
+from latlas.core._programs import drop_old_programs
 
 
 @runtime_checkable
@@ -55,6 +57,8 @@ def map_rows(
     Raises:
         ValueError: if there are no rows, or their leading axes differ.
     """
+    check_process()
+    drop_old_programs()
     rows = jax.tree.map(lambda leaf: leaf if eqx.is_array(leaf) else np.asarray(leaf), rows)
     total = num_examples(rows)
     if total == 0:
@@ -114,6 +118,8 @@ def map_batches(
     Returns:
         What `program` returns, as NumPy arrays with all rows.
     """
+    check_process()
+    drop_old_programs()
     total, results = len(arrays[0]), []
     for start in range(0, total, max_rows):
         count = min(max_rows, total - start)

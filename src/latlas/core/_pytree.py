@@ -40,14 +40,15 @@ def with_named_arrays(tree: PyTree, arrays: dict[str, np.ndarray], *, source: st
     """The tree with its arrays replaced by the named ones: the inverse of `named_arrays`.
 
     Args:
-        tree: the template; its arrays say which names, shapes and types are expected.
+        tree: the template; its arrays (or `jax.ShapeDtypeStruct`s, which take no memory) say which names, shapes and types
+            are expected.
         arrays: what `named_arrays` gave.
         source: where the arrays came from, for the error message.
 
     Raises:
         CorruptFileError: if a name is missing or superfluous, or a shape or type differs.
     """
-    dynamic, static = eqx.partition(tree, eqx.is_array)
+    dynamic, static = eqx.partition(tree, _is_expected)
     leaves, structure = jax.tree.flatten_with_path(dynamic)
     names = [jax.tree_util.keystr(path) for path, _ in leaves]
     if set(names) != set(arrays):
@@ -60,12 +61,19 @@ def with_named_arrays(tree: PyTree, arrays: dict[str, np.ndarray], *, source: st
     return eqx.combine(jax.tree.unflatten(structure, new), static)
 
 
-def _checked(name: str, template: Array | np.ndarray, value: np.ndarray, source: str) -> Array:
-    expected = jr.key_data(template) if is_key(template) else template
+def _is_expected(leaf: Any) -> bool:
+    return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
+
+
+def _checked(
+    name: str, template: Array | np.ndarray | jax.ShapeDtypeStruct, value: np.ndarray, source: str
+) -> Array:
+    key = None if isinstance(template, jax.ShapeDtypeStruct) or not is_key(template) else template
+    expected = template if key is None else jr.key_data(key)
     if value.shape != expected.shape or value.dtype != expected.dtype:
         raise CorruptFileError(
             f"{source}: the array {name} is {value.dtype}{list(value.shape)}, "
             f"where {expected.dtype}{list(expected.shape)} was expected. The file belongs to another model."
         )
     array = jnp.asarray(value)
-    return jr.wrap_key_data(array, impl=jr.key_impl(template)) if is_key(template) else array
+    return array if key is None else jr.wrap_key_data(array, impl=jr.key_impl(key))

@@ -93,7 +93,7 @@ class PlainProgress:
     """
 
     def __init__(self, stream: TextIO | TextIOBase | None = None, seconds: float = 10.0) -> None:
-        self.stream, self.seconds = stream or sys.stderr, seconds
+        self.stream, self.seconds = stream or _standard_error(), seconds
         self._rate, self._written = _Rate(), None
 
     def setup(self, estimator: Any, context: FitContext) -> None:
@@ -132,10 +132,15 @@ def progress(stream: TextIO | TextIOBase | None = None) -> ProgressBar | PlainPr
     Args:
         stream: standard error by default.
     """
-    target = stream or sys.stderr
+    target = stream or _standard_error()
     if target.isatty() and os.environ.get("TERM") != "dumb":
         return ProgressBar(rich_console.Console(file=target))
     return PlainProgress(target)
+
+
+def _standard_error() -> TextIO | TextIOBase:
+    """Where nobody hears it in a process that has no standard error, as a service's."""
+    return open(os.devnull, "w") if sys.stderr is None else sys.stderr
 
 
 class _Rate:

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -62,6 +63,59 @@ def test_arrays_come_back_with_their_type_and_values(tmp_path, dtype, suffix):
     assert table.dtype == np.dtype(dtype).newbyteorder("=")
     assert table.fingerprint == fingerprint(x) == fingerprint(np.asfortranarray(x))
     assert (table.name, table.shape, len(table)) == (f"a.{suffix}", (4, 3, 2), 4)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }",
+        "{'shape':(2,3),'descr':'<i2','fortran_order':False}",
+        '{"descr": "<i2", "fortran_order": False, "shape": (2L, 3L)}',
+        "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }".ljust(9_000),
+    ],
+    ids=["NumPy", "others", "Python 2", "long"],
+)
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_every_form_of_a_header_is_read(tmp_path, header, version):
+    length = len(header).to_bytes(2 if version == 1 else 4, "little")
+    start = b"\x93NUMPY" + bytes([version, 0]) + length + header.encode()
+    (tmp_path / "a.npy").write_bytes(start + np.arange(6, dtype="<i2").tobytes())
+    np.testing.assert_array_equal(read(tmp_path / "a.npy").x, [[0, 1, 2], [3, 4, 5]])
+
+
+def test_an_array_takes_its_own_size_of_memory_to_read(tmp_path):
+    x = np.zeros((2**15, 2**10), np.float32)
+    np.save(tmp_path / "a.npy", x)
+    tracemalloc.start()
+    read(tmp_path / "a.npy")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * x.nbytes
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_memory_that_is_not_enough_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, suffix):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("latlas.data.formats._npy._values", full)
+    path = write(tmp_path / f"a.{suffix}", x=X)
+    with pytest.raises(DataError, match="does not fit into the memory"):
+        read(path)
+
+
+def test_an_archive_packed_as_numpy_never_packs_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", npy_bytes(X))
+    with pytest.raises(DataError, match="another method, or with a password"):
+        read(path)
+    locked = bytearray(npz_bytes(x=X))
+    for place in (locked.index(b"PK\x03\x04") + 6, locked.index(b"PK\x01\x02") + 8):
+        locked[place] |= 1
+    path.write_bytes(locked)
+    with pytest.raises(DataError, match="another method, or with a password"):
+        read(path)
 
 
 def test_an_archive_gives_the_data_its_labels_and_its_mask(tmp_path):
@@ -136,6 +190,17 @@ BAD = {
     "huge.npy": (npy_claiming((2**40, 1)), "8,796,093,022,208 bytes"),
     "overflow.npy": (npy_claiming((2**47, 2**47)), "at most"),
     "negative.npy": (npy_claiming((-1, 3)), "damaged"),
+    "true.npy": (npy_claiming((True, 3), data=bytes(24)), "its shape is (True, 3)"),
+    "fraction.npy": (npy_claiming((2.0, 3), data=bytes(48)), "its shape is (2.0, 3)"),
+    "one-number.npy": (npy_claiming(3, data=bytes(24)), "descr, fortran_order and shape"),
+    "no-bytes.npy": (npy_claiming((2, 3), "|S0"), "'|S0'"),
+    "no-letters.npy": (npy_claiming((2, 3), "<U0"), "'<U0'"),
+    "no-type.npy": (npy_claiming((2, 3), "<q9"), "'<q9'"),
+    "too-empty.npy": (npy_claiming((0, 2**47, 2**47)), "is damaged"),
+    "many-axes.npy": (npy_claiming((1,) * 17, data=bytes(8)), "is damaged"),
+    "nested.npy": (npy_claiming("-" * 9000 + "1"), "descr, fortran_order and shape"),
+    "surrogate.npz": (npz_bytes(x=X, label=np.array(["a", "\ud800", "b", "c"])), "Unicode"),
+    "no-character.npz": (npz_bytes(x=X, label=np.array([2**21] * 4, "u4").view("U1")), "Unicode"),
     "half-header.npy": (npy_bytes(X)[:40], "write it again"),
     "version.npy": (b"\x93NUMPY\x09\x00" + npy_bytes(X)[8:], "write it again"),
     "archive.npy": (npz_bytes(x=X), "it is a .npz file, rename it"),

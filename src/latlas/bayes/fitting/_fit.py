@@ -136,7 +136,7 @@ def _whole(key, target):
 
 
 def _print_on_terminal(rung):
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(rung, file=sys.stderr)
 
 

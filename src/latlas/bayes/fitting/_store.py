@@ -13,7 +13,17 @@ from latlas.bayes.fitting._ladder import Rung
 from latlas.bayes.fitting._result import Fit, plain, record_of
 from latlas.bayes.targets._coordinates import named_draws
 from latlas.bayes.verdict._verdict import Check, Verdict
-from latlas.core import CorruptFileError, Estimate, Evidence, RequestError, RunDirectory, number_or_nan
+from latlas.core import (
+    CorruptFileError,
+    Estimate,
+    Evidence,
+    RequestError,
+    RunDirectory,
+    checked_fields,
+    list_of,
+    number_or_nan,
+    text,
+)
 
 KIND = "bayes"
 MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
@@ -57,7 +67,7 @@ def save(
         path, {"kind": KIND, "versions": versions} | plain(dict(config or {})), overwrite=overwrite
     )
     with run.lock():
-        run.save_model(arrays)
+        run.save_model(arrays, kind="draws")
         run.write_evaluation(record)
         run.finish()
     return run
@@ -86,6 +96,7 @@ def load(path: str | os.PathLike | RunDirectory) -> Fit:
 
 
 def _fit(record, arrays, config):
+    checked_fields(record, {"engine": text, "reasons": list_of(text)})
     posterior = _under(arrays, _POSTERIOR)
     if not posterior:
         raise KeyError("no draws")

@@ -70,6 +70,16 @@ def pack_arrays(
     return bytes(data), sealed
 
 
+def not_finite(arrays: Mapping[str, np.ndarray | np.generic]) -> str | None:
+    """How many numbers of the first array that has some are not finite, in words; `None` where all are finite."""
+    for name, array in arrays.items():
+        array = np.asarray(array)
+        bad = 0 if array.dtype.kind in "biu" else array.size - int(np.isfinite(array).sum())
+        if bad:
+            return f"{bad:,} of the {array.size:,} numbers in {name!r} are not finite"
+    return None
+
+
 def write_arrays(
     path: str | os.PathLike,
     arrays: Mapping[str, np.ndarray | np.generic],
@@ -95,12 +105,23 @@ def read_arrays(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[st
         RequestError: if there is no such file.
         CorruptFileError: if the file is damaged, renamed, or not one of ours.
     """
-    path = Path(path)
+    arrays, metadata, _ = read_sealed(Path(path))
+    return arrays, metadata
+
+
+def read_sealed(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+    """What `read_arrays` reads, and the digest of the file."""
     with open_regular(path) as (file, size):
         head = file.read(_DIGEST.stop)
         _check_head(path, head, size)
         data = bytearray(head + file.read(size - len(head)))
-    return _checked_content(path, data)
+    return *_checked_content(path, data), head[_DIGEST].decode("ascii")
+
+
+def carried_by_arrays(path: Path) -> str:
+    """The digest that a file says it has, without a look at the rest of it."""
+    with open_regular(path) as (file, _):
+        return file.read(_DIGEST.stop)[_DIGEST].decode("ascii", errors="replace")
 
 
 def _storable(name: str, array: np.ndarray | np.generic) -> np.ndarray:

@@ -18,17 +18,25 @@ from latlas.core._errors import CorruptFileError, RequestError, WorkError
 
 TEMPORARY_SUFFIX = ".latlas-tmp"
 
+# what to do once a full disk has room again; what writes a run says how to go on with it instead
+SAME_COMMAND = "run the same command again"
+
 
 def digest(data: bytes) -> str:
     """SHA-256 of the bytes, 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-def write_atomically(path: str | os.PathLike, data: bytes) -> None:
+def write_atomically(path: str | os.PathLike, data: bytes, *, again: str = SAME_COMMAND) -> None:
     """Replaces a file by these bytes, so that at every moment the old or the new file is there, whole.
 
     The bytes go to a file beside it, to the disk (`fsync`), and then under the final name; a symbolic link
     of that name is replaced, not followed.
+
+    Args:
+        path: where to.
+        data: all that the file is to hold.
+        again: what to do after a full disk, for the message.
 
     Raises:
         WorkError: if the disk is full or the folder cannot be written; the old file is intact and nothing is
@@ -43,7 +51,7 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         _unlink_quietly(temporary)
-        raise write_error(path, error) from error
+        raise write_error(path, error, again) from error
     except BaseException:  # Ctrl-C between two writes
         _unlink_quietly(temporary)
         raise
@@ -56,12 +64,12 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_error(path: Path, error: OSError) -> WorkError:
+def write_error(path: Path, error: OSError, again: str = SAME_COMMAND) -> WorkError:
     """What a failed write means for the user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return WorkError(
             f"The disk is full: {path} could not be written, and what stood there before is intact. "
-            "Free some space or choose another place, then run the same command again."
+            f"Free some space, then {again}."
         )
     return WorkError(
         f"{path} could not be written ({os.strerror(error.errno or 0)}); what stood there before is intact. "

@@ -18,6 +18,7 @@ import numpy as np
 
 from latlas.core._errors import CorruptFileError, RequestError
 from latlas.core.storage._files import (
+    SAME_COMMAND,
     digest,
     open_regular,
     read_limited,
@@ -47,13 +48,15 @@ class History:
     torn: bool
 
 
-def append_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Appends one line and brings it to the disk; numbers that are not finite become null.
+NO_HISTORY = History([], [], NO_LINE, torn=False)
+
+
+def next_line(path: Path, record: Mapping[str, Any]) -> bytes:
+    """The sealed line of a record at the end of the file; numbers that are not finite become null.
 
     Raises:
         RequestError: if the record has no integer `step`, or holds what JSON cannot.
         CorruptFileError: if the file ends in a torn or damaged line; `truncate_history` repairs a torn one.
-        WorkError: if the disk is full; the file then ends where it did before.
     """
     if not isinstance(record.get("step"), int | np.integer) or "sha256" in record:
         raise RequestError(f'A line of {path} needs an integer "step" and no "sha256", which seals the line.')
@@ -63,6 +66,15 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
         raise RequestError(
             f"A line of {path} may have {MAX_LINE_BYTES:,} bytes and this one has {len(line):,}."
         )
+    return line
+
+
+def append_line(path: Path, line: bytes, *, again: str = SAME_COMMAND) -> None:
+    """Appends what `next_line` gave and brings it to the disk.
+
+    Raises:
+        WorkError: if the disk is full, with what to do `again`; the file then ends where it did before.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o666)
@@ -71,7 +83,13 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error, again) from error
+
+
+def digest_of(line: bytes) -> str:
+    """The digest that seals a line."""
+    line = line.removesuffix(b"\n")
+    return line[-len(_AFTER) - 64 : -len(_AFTER)].decode("ascii")
 
 
 def read_history(path: Path) -> History:
@@ -81,7 +99,7 @@ def read_history(path: Path) -> History:
         CorruptFileError: if a line is damaged, missing or moved; the message says which.
     """
     if not path.is_symlink() and not path.exists():
-        return History([], [], NO_LINE, torn=False)
+        return NO_HISTORY
     *lines, rest = read_limited(path, MAX_HISTORY_BYTES).split(b"\n")
     records, previous = [], NO_LINE
     for number, line in enumerate(lines, start=1):
@@ -93,13 +111,13 @@ def read_history(path: Path) -> History:
                 "it away to go on without its history."
             )
         records.append(_record(body + b"}", f"{path}, line {number}"))
-        previous = line[-len(_AFTER) - 64 : -len(_AFTER)].decode("ascii")
+        previous = digest_of(line)
     if rest:
         _logger.warning("%s ends in a torn line, as a killed run leaves it; the line was left out.", path)
     return History(records, lines, previous, torn=bool(rest))
 
 
-def truncate_history(path: Path, step: int) -> None:
+def truncate_history(path: Path, step: int, *, again: str = SAME_COMMAND) -> None:
     """Drops a torn last line, and every line from the first one past `step` on.
 
     Raises:
@@ -110,7 +128,7 @@ def truncate_history(path: Path, step: int) -> None:
     past = (number for number, record in enumerate(history.records) if record["step"] > step)
     keep = next(past, len(history.lines))
     if history.torn or keep < len(history.lines):
-        write_atomically(path, b"".join(line + b"\n" for line in history.lines[:keep]))
+        write_atomically(path, b"".join(line + b"\n" for line in history.lines[:keep]), again=again)
 
 
 def _record(data: bytes, source: str) -> dict[str, Any]:

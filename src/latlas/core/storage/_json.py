@@ -9,12 +9,13 @@ import json
 import math
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from latlas.core._errors import CorruptFileError, RequestError
-from latlas.core.storage._files import digest, read_limited, write_atomically
+from latlas.core.storage._files import SAME_COMMAND, digest, read_limited, write_atomically
 
 MAX_DEPTH = 64
 MAX_JSON_BYTES = 16 * 2**20
@@ -86,8 +87,13 @@ def dump_json(value: dict, source: str, *, indent: int | None = None) -> bytes:
     return data
 
 
-def write_json(path: str | os.PathLike, value: dict) -> None:
+def write_json(path: str | os.PathLike, value: dict, *, again: str = SAME_COMMAND) -> None:
     """Writes an object with its seal, atomically.
+
+    Args:
+        path: where to.
+        value: anything that strict JSON holds, with at least one key.
+        again: what to do after a full disk, for the message.
 
     Raises:
         RequestError: if the value has no strict JSON form.
@@ -97,8 +103,16 @@ def write_json(path: str | os.PathLike, value: dict) -> None:
         raise RequestError(
             f'{path} needs an object with at least one key, none of them "sha256", which seals the file.'
         )
-    body = dump_json(value, str(path), indent=1).removesuffix(b"\n}")
-    write_atomically(path, seal(body, SEAL))
+    write_atomically(path, sealed_json(value, str(path)), again=again)
+
+
+def sealed_json(value: dict, source: str) -> bytes:
+    """The bytes of an object with its seal, as `read_json` reads them.
+
+    Raises:
+        RequestError: if the value has no strict JSON form.
+    """
+    return seal(dump_json(value, source, indent=1).removesuffix(b"\n}"), SEAL)
 
 
 def read_json(path: str | os.PathLike, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
@@ -117,6 +131,23 @@ def seal(body: bytes, frame: tuple[bytes, bytes]) -> bytes:
     return body + frame[0] + digest(body).encode() + frame[1]
 
 
+def digest_in(data: bytes, frame: tuple[bytes, bytes]) -> str:
+    """The SHA-256 that sealed bytes carry."""
+    end = len(data) - len(frame[1])
+    return data[end - 64 : end].decode("ascii")
+
+
+def read_unsealed(path: Path, max_bytes: int, frame: tuple[bytes, bytes]) -> tuple[bytes, str]:
+    """The body of a sealed file, and its SHA-256.
+
+    Raises:
+        RequestError: if there is no such file.
+        CorruptFileError: if the file is damaged, or not one of ours.
+    """
+    data = read_limited(path, max_bytes)
+    return unseal(data, frame, str(path)), digest_in(data, frame)
+
+
 def unseal(data: bytes, frame: tuple[bytes, bytes], source: str) -> bytes:
     """The body of sealed bytes.
 
@@ -127,8 +158,7 @@ def unseal(data: bytes, frame: tuple[bytes, bytes], source: str) -> bytes:
     if seal(body, frame) != data:
         raise CorruptFileError(
             f"{source} is damaged, or was changed since latlas wrote it: its SHA-256 does not match. "
-            f"Nothing of it was "
-            "used; restore the file from a copy, or run the command that wrote it again."
+            "Nothing of it was used; restore the file from a copy, or remove it and run the command that wrote it again."
         )
     return body
 

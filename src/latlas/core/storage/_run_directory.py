@@ -12,38 +12,49 @@
 Each file carries its own SHA-256 (arrays at the head, text at the end, each metrics line chained to the one
 before), so any flipped bit and any truncation is seen and named. The one damage a line's own seal cannot
 show, a metrics file cut at a line's end, is seen by the number of lines that `finish` writes into
-config.json. Reading a run calls no JAX and runs no code.
+config.json. There stand the digests of all the other files too, so that one of another run is told apart.
+Reading a run calls no JAX and runs no code.
 """
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from latlas.core._errors import CorruptFileError, LatlasError, RequestError, RunExistsError, WorkError
-from latlas.core.storage._arrays import pack_arrays, read_arrays, write_arrays
-from latlas.core.storage._files import TEMPORARY_SUFFIX, read_limited, remove_litter, write_atomically
-from latlas.core.storage._history import History, append_record, read_history, truncate_history
-from latlas.core.storage._json import read_json, seal, unseal, write_json
+from latlas.core.storage._arrays import not_finite, pack_arrays, read_sealed
+from latlas.core.storage._files import TEMPORARY_SUFFIX, remove_litter, write_atomically
+from latlas.core.storage._history import (
+    NO_HISTORY,
+    History,
+    append_line,
+    digest_of,
+    next_line,
+    read_history,
+    truncate_history,
+)
+from latlas.core.storage._json import digest_in, read_unsealed, seal
 from latlas.core.storage._lock import exclusive_lock
-
-SCHEMA_VERSION = 1
+from latlas.core.storage._run_config import GO_ON, NO_DIGEST, RunConfig, Stored
+from latlas.core.storage._states import of_kind, read_state, state_folder, states_in
 
 Arrays = Mapping[str, np.ndarray | np.generic]
 
-_FORMAT = "latlas run"
 _FILES = ("model.safetensors", "metrics.jsonl", "evaluation.json", "treatments.json", "report.html")
-_STATE_NAME = re.compile(r"step-(\d{1,15})-([0-9a-f]{16})\.safetensors")
 _REPORT_SEAL = (b"\n<!-- sha256:", b" -->\n")
 _MAX_REPORT_BYTES = 2**28
+_REPORT = "write the report by `latlas report` and the run"  # after a full disk has room again
 
 _logger = logging.getLogger("latlas")
+
+
+class _GoneError(RequestError):
+    """A checkpoint was removed after it was listed."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ class RunDirectory:
         with run.lock():
             if taken:
                 run._clear()
-            run._write_config(dict(config), history=None)
+            run._json.write(Stored(dict(config), None, {}))
         return run
 
     @classmethod
@@ -103,7 +114,7 @@ class RunDirectory:
         run = cls(Path(path))
         if not run.path.is_dir():
             raise RequestError(f"There is no run directory {path}. Check the path, or run `latlas fit`.")
-        run._read_config()
+        run._json.read()
         return run
 
     # --- what was asked for
@@ -112,59 +123,89 @@ class RunDirectory:
     @property
     def config(self) -> dict[str, Any]:
         """What was asked for, as it was given to `create` or `write_config`."""
-        return self._read_config()["config"]
+        return self._json.read().config
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Replaces the configuration."""
-        self._write_config(dict(config), self._read_config()["history"])
+        self._json.write(replace(self._json.read(), config=dict(config)))
 
     @property
     def finished(self) -> bool:
         """Whether `finish` was called, and the history was not cut since."""
-        return self._read_config()["history"] is not None
+        return self._json.read().history is not None
 
     def finish(self) -> None:
         """Marks the run as finished: from now on all metrics so far must be there, and a model."""
-        history = read_history(self.path / "metrics.jsonl")
+        history = self._history()
         if history.torn:
             raise CorruptFileError(f"{self.path}/metrics.jsonl ends in a torn line; resume the run.")
-        self._write_config(self.config, {"lines": len(history.lines), "sha256": history.sha256})
+        self._json.finish(len(history.lines), history.sha256)
 
     # --- what was learned
     # -----------------------------------------------------------------------------------------
 
-    def save_model(self, arrays: Arrays) -> None:
-        """Writes model.safetensors, replacing the one before in one stroke."""
-        write_arrays(self.path / "model.safetensors", arrays, {"kind": "model"})
+    def save_model(self, arrays: Arrays, *, kind: Literal["model", "draws"] = "model") -> None:
+        """Writes model.safetensors, replacing the one before in one stroke.
+
+        Args:
+            arrays: the parameters, by name.
+            kind: "model" for weights, which must be finite; "draws" for draws of a posterior, of which some may not be.
+
+        Raises:
+            WorkError: if a weight is not finite, or the file cannot be written; the one before is then intact.
+        """
+        path = self.path / "model.safetensors"
+        data, sealed = pack_arrays(arrays, {"kind": kind})
+        bad = not_finite(arrays) if kind == "model" else None
+        if bad is not None:
+            raise WorkError(
+                f"The model was not saved in {self.path}: {bad}. The fit has diverged; fit again with a smaller "
+                "learning rate."
+            )
+        self._json.write_file(path, data, sealed, again=GO_ON)
 
     def load_model(self) -> dict[str, np.ndarray]:
         """The parameters, by name.
 
         Raises:
             RequestError: if there is no model yet.
-            CorruptFileError: if the file is damaged.
+            CorruptFileError: if the file is damaged, belongs to another run, or holds weights that are not finite.
         """
         path = self.path / "model.safetensors"
-        if not os.path.lexists(path):
+
+        def content() -> tuple[tuple[dict[str, np.ndarray], dict[str, Any]], str]:
+            arrays, metadata, sealed = read_sealed(path)
+            return (arrays, metadata), sealed
+
+        found = self._json.own(path, content)
+        if found is None:
             raise RequestError(f"The run {self.path} has no model yet. Finish it with `--resume`.")
-        arrays, metadata = read_arrays(path)
-        return _of_kind(path, arrays, metadata, {"kind": "model"})
+        arrays, metadata = found
+        if metadata == {"kind": "draws"}:
+            return arrays
+        if (bad := not_finite(arrays)) is not None:
+            raise CorruptFileError(
+                f"{path} cannot be used: {bad}. Restore the file from a copy, or fit again."
+            )
+        return of_kind(path, arrays, metadata, {"kind": "model"})
 
     def save_state(self, step: int, arrays: Arrays, *, keep: int = 2) -> None:
         """Writes a checkpoint, then removes all but the last `keep`.
 
         Append the metrics of `step` before: then a checkpoint on the disk has all of its history on the disk.
         """
-        folder = self._state_folder()
+        folder = state_folder(self.path)
         data, sealed = pack_arrays(arrays, {"kind": "step", "step": int(step)})
+        path = folder / f"step-{int(step)}-{sealed[:16]}.safetensors"
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise WorkError(f"{folder} could not be made ({os.strerror(error.errno or 0)}).") from error
-        write_atomically(folder / f"step-{int(step)}-{sealed[:16]}.safetensors", data)
-        steps = {found for found, _ in self._states() if found <= step}
+        self._json.announce_state(path)
+        write_atomically(path, data, again=GO_ON)
+        steps = {found for found, _ in states_in(self.path) if found <= step}
         oldest = sorted(steps)[-keep:][0]
-        for found, path in self._states():
+        for found, path in states_in(self.path):
             if found < oldest:
                 path.unlink(missing_ok=True)
 
@@ -176,15 +217,20 @@ class RunDirectory:
         Raises:
             CorruptFileError: if there are checkpoints, and not one verifies.
         """
-        states = self._states()
-        for state in sorted(states, reverse=True):
-            try:
-                return state[0], _read_state(*state)
-            except (CorruptFileError, WorkError) as error:
-                _logger.warning("Skipped a checkpoint: %s", error)
+        while True:
+            states = states_in(self.path)
+            for state in sorted(states, reverse=True):
+                try:
+                    return state[0], self._read_state(*state)
+                except _GoneError:
+                    break
+                except (CorruptFileError, WorkError) as error:
+                    _logger.warning("Skipped a checkpoint: %s", error)
+            else:
+                break
         if states:
             raise CorruptFileError(
-                f"None of the {len(states)} checkpoints in {self._state_folder()} verifies. Restore one "
+                f"None of the {len(states)} checkpoints in {self.path / 'state'} verifies. Restore one "
                 "from a copy, or start the run again with --overwrite."
             )
         return None
@@ -194,7 +240,11 @@ class RunDirectory:
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Appends a line to metrics.jsonl; `record` has an integer `step`; nan and infinity become null."""
-        append_record(self.path / "metrics.jsonl", record)
+        path = self.path / "metrics.jsonl"
+        line = next_line(path, record)
+        if not path.exists() or not path.stat().st_size:
+            self._json.announce(path, digest_of(line))
+        append_line(path, line, again=GO_ON)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a torn last line of an unfinished run is left out with a warning.
@@ -206,56 +256,58 @@ class RunDirectory:
 
     def truncate_metrics(self, step: int) -> None:
         """Drops the lines past `step`, and a torn one, so that a run resumed from there writes them again."""
-        stored = self._read_config()
-        if stored["history"] is not None:
+        stored = self._json.read()
+        if stored.history is not None:
             # first: a kill in between must not leave lines missing
-            self._write_config(stored["config"], None)
-        truncate_history(self.path / "metrics.jsonl", step)
+            self._json.write(replace(stored, history=None))
+        truncate_history(self.path / "metrics.jsonl", step, again=GO_ON)
 
     def write_evaluation(self, evaluation: Mapping[str, Any]) -> None:
         """Writes evaluation.json."""
-        self._write_part("evaluation", evaluation)
+        self._json.write_part("evaluation", evaluation)
 
     def read_evaluation(self) -> dict[str, Any] | None:
         """What `write_evaluation` wrote; `None` if the run was not evaluated yet."""
-        return self._read_part("evaluation")
+        return self._json.read_part("evaluation")
 
     def write_treatments(self, treatments: Mapping[str, Any]) -> None:
         """Writes treatments.json."""
-        self._write_part("treatments", treatments)
+        self._json.write_part("treatments", treatments)
 
     def read_treatments(self) -> dict[str, Any] | None:
         """What `write_treatments` wrote; `None` if the run was fitted without a cure."""
-        return self._read_part("treatments")
+        return self._json.read_part("treatments", needed=True)
 
     def write_report(self, html: str) -> Path:
         """Writes report.html, sealed by a comment at its end, and returns its path."""
         path = self.path / "report.html"
-        write_atomically(path, seal(html.encode("utf-8"), _REPORT_SEAL))
+        # a name of a file may hold bytes that are no text: written as numbers of characters, they fail nothing
+        data = seal(html.encode("utf-8", errors="xmlcharrefreplace"), _REPORT_SEAL)
+        self._json.write_file(path, data, digest_in(data, _REPORT_SEAL), again=_REPORT)
         return path
 
     def read_report(self) -> str | None:
         """The HTML that `write_report` wrote; `None` if there is none."""
         path = self.path / "report.html"
-        if not os.path.lexists(path):
-            return None
-        html = unseal(read_limited(path, _MAX_REPORT_BYTES), _REPORT_SEAL, str(path))
-        return html.decode("utf-8", errors="replace")
+        html = self._json.own(path, lambda: read_unsealed(path, _MAX_REPORT_BYTES, _REPORT_SEAL))
+        return None if html is None else html.decode("utf-8", errors="replace")
 
     # --- the whole
     # ------------------------------------------------------------------------------------------------
 
     def verify(self) -> list[str]:
         """Reads every file, also of attempts, and says what is wrong, a sentence per problem; empty if all is well."""
-        checks = [self._read_config, self._history, self.read_evaluation, self.read_report, self._states]
-        checks.append(self.read_treatments)
+        checks = [self._json.read, self._history, self.read_evaluation, self.read_report]
+        checks += [lambda: states_in(self.path), self.read_treatments]
         problems = [_problem(check) for check in checks]
         if problems[0]:  # without a configuration each metrics line still proves itself
             problems.append(_problem(lambda: read_history(self.path / "metrics.jsonl")))
         if os.path.lexists(self.path / "model.safetensors") or (not problems[0] and self.finished):
             problems.append(_problem(self.load_model))
         if not problems[4]:
-            problems += [_problem(lambda state=state: _read_state(*state)) for state in self._states()]
+            problems += [
+                _problem(lambda state=state: self._read_state(*state)) for state in states_in(self.path)
+            ]
         for config in sorted(self.path.glob("attempts/*/config.json")):
             problems += RunDirectory(config.parent).verify()
         return list(dict.fromkeys(problem for problem in problems if problem))
@@ -269,39 +321,33 @@ class RunDirectory:
         """
         with exclusive_lock(self.path / ".lock"):
             remove_litter(self.path)
-            remove_litter(self._state_folder())
+            remove_litter(state_folder(self.path))
             yield
 
     # --- below: how it is done
     # ------------------------------------------------------------------------------------
 
-    def _read_config(self) -> dict[str, Any]:
-        path = self.path / "config.json"
-        if not os.path.lexists(path):
-            raise RequestError(f"{self.path} is no run directory: it has no config.json. Check the path.")
-        stored = read_json(path)
-        _checked_schema(path, stored, "config")
-        history = stored.get("history")
-        whole = isinstance(history, dict) and isinstance(history.get("lines"), int)
-        if stored.get("format") != _FORMAT or not (history is None or whole):
-            raise CorruptFileError(f"{path} is not the configuration of a latlas run. Check the path.")
-        return {"config": stored["config"], "history": history}
+    @property
+    def _json(self) -> RunConfig:
+        return RunConfig(self.path)
 
-    def _write_config(self, config: dict[str, Any], history: dict[str, Any] | None) -> None:
-        head = {"format": _FORMAT, "schema_version": SCHEMA_VERSION}
-        write_json(self.path / "config.json", head | {"config": config, "history": history})
-
-    def _write_part(self, name: str, value: Mapping[str, Any]) -> None:
-        write_json(self.path / f"{name}.json", {"schema_version": SCHEMA_VERSION, name: dict(value)})
-
-    def _read_part(self, name: str) -> dict[str, Any] | None:
-        path = self.path / f"{name}.json"
-        return _checked_schema(path, read_json(path), name) if os.path.lexists(path) else None
+    def _read_state(self, step: int, path: Path) -> dict[str, np.ndarray]:
+        try:
+            arrays = read_state(step, path)
+        except RequestError as error:
+            raise _GoneError(str(error)) from error
+        self._json.check_state(path)
+        return arrays
 
     def _history(self) -> History:
         path = self.path / "metrics.jsonl"
-        expected = self._read_config()["history"]
-        history = read_history(path)
+        expected = self._json.read().history
+
+        def content() -> tuple[History, str]:
+            history = read_history(path)
+            return history, digest_of(history.lines[0]) if history.lines else NO_DIGEST
+
+        history = self._json.own(path, content) or NO_HISTORY
         if expected is not None:
             count = expected["lines"]
             there = history.lines[count - 1] if 0 < count <= len(history.lines) else b""
@@ -313,22 +359,9 @@ class RunDirectory:
                 )
         return history
 
-    def _state_folder(self) -> Path:
-        folder = self.path / "state"
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise CorruptFileError(f"{folder} is a link or a file. Put the folder itself there.")
-        return folder
-
-    def _states(self) -> list[tuple[int, Path]]:
-        """Step and path of every checkpoint, by their names alone."""
-        folder = self._state_folder()
-        names = sorted(os.listdir(folder)) if folder.is_dir() else []
-        matches = [match for match in map(_STATE_NAME.fullmatch, names) if match]
-        return [(int(match[1]), folder / match[0]) for match in matches]
-
     def _check_replaceable(self, overwrite: bool) -> None:
         try:
-            self._read_config()
+            self._json.read()
         except LatlasError as error:
             raise RunExistsError(
                 f"{self.path} is not empty and not a run that this latlas wrote, so nothing in it was "
@@ -343,33 +376,8 @@ class RunDirectory:
             path = self.path / name
             if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink()):
                 path.unlink()
-        for _, path in self._states():
+        for _, path in states_in(self.path):
             path.unlink()
-
-
-def _read_state(step: int, path: Path) -> dict[str, np.ndarray]:
-    arrays, metadata = read_arrays(path)
-    return _of_kind(path, arrays, metadata, {"kind": "step", "step": step})
-
-
-def _of_kind(path: Path, arrays: dict, metadata: dict, expected: dict) -> dict[str, np.ndarray]:
-    if metadata != expected:
-        raise CorruptFileError(f"{path} was renamed: it holds {metadata}, where {expected} was expected.")
-    return arrays
-
-
-def _checked_schema(path: Path, stored: dict[str, Any], field: str) -> dict[str, Any]:
-    version = stored.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise RequestError(
-            f"{path} was made by a newer latlas (schema {version}; this one reads up to {SCHEMA_VERSION}). "
-            f"Update latlas."
-        )
-    if version != SCHEMA_VERSION or not isinstance(stored.get(field), dict):
-        raise CorruptFileError(
-            f"{path} is not a file of latlas: it has no {field} of schema {SCHEMA_VERSION}."
-        )
-    return stored[field]
 
 
 def _is_bookkeeping(name: str) -> bool:
@@ -379,6 +387,8 @@ def _is_bookkeeping(name: str) -> bool:
 def _problem(check: Callable[[], Any]) -> str | None:
     try:
         check()
+    except _GoneError:
+        return None  # a checkpoint that a writer removed meanwhile
     except LatlasError as error:
         return str(error)
     return None

@@ -8,6 +8,8 @@ import numpy as np
 
 from latlas.core import DataError, strict_json
 
+_MAX_AXES = 16
+
 
 def read_values(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dict[str, Any]:
     """The numbers as they are, the lists as arrays of integers, booleans or 64-bit floats.
@@ -28,7 +30,11 @@ def read_values(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> dic
 
 
 def _value(path: Path, name: str, value: Any) -> Any:
+    if not name.isprintable():
+        raise DataError(f"{path} holds the name {name[:40]!a}, which is no text: give it letters.")
     if isinstance(value, bool | int | float):
+        if not _fits(value):
+            raise DataError(f"{path} holds a whole number under {name!r} that does not fit 64 bits.")
         return value
     if not isinstance(value, list):
         raise DataError(
@@ -44,18 +50,26 @@ def _value(path: Path, name: str, value: Any) -> Any:
             f"{path} holds {_said(wrong)} in the list {name!r}, where a number was expected: write categories as "
             "whole numbers, and leave out what is missing."
         )
-    if any(isinstance(entry, int) and not -(2**63) <= entry < 2**63 for entry in entries):
+    if not all(map(_fits, entries)):
         raise DataError(f"{path} holds a whole number in the list {name!r} that does not fit 64 bits.")
     whole = all(isinstance(entry, int) for entry in entries) and entries
     kind = bool if whole and all(isinstance(entry, bool) for entry in entries) else int if whole else float
     return np.array(entries, dtype=kind).reshape(shape)
 
 
-def _shape(path: Path, name: str, value: list[Any]) -> tuple[int, ...]:
+def _fits(value: bool | int | float) -> bool:
+    return isinstance(value, float) or -(2**63) <= value < 2**63
+
+
+def _shape(path: Path, name: str, value: list[Any], depth: int = 1) -> tuple[int, ...]:
     """Of a nested list, which must be rectangular."""
+    if depth > _MAX_AXES:
+        raise DataError(
+            f"{path} holds the list {name!r} nested more than {_MAX_AXES} deep: write an array of fewer axes."
+        )
     if not any(isinstance(row, list) for row in value):
         return (len(value),)
-    shapes = {_shape(path, name, row) if isinstance(row, list) else () for row in value}
+    shapes = {_shape(path, name, row, depth + 1) if isinstance(row, list) else () for row in value}
     if len(shapes) > 1:
         lengths = sorted({shape[0] if shape else 0 for shape in shapes})
         told = f"lengths from {lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else "different shapes"

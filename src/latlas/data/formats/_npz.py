@@ -1,6 +1,9 @@
 """NumPy's `.npz`: a zip archive of `.npy` members, judged by its directory before anything is unpacked."""
 
+import errno
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -18,6 +21,17 @@ MASKS = ("observed", "mask")
 T = TypeVar("T")
 
 _MAX_MEMBERS = 1000
+# what a broken archive raises; the memory that is not enough and the disk that fails are none of these
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    ArithmeticError,
+    NotImplementedError,
+)
+_ENCRYPTED = 0x1
 # deflate packs at most about 1:1032; data that are worth learning from stay far below, unless they are small
 _MAX_RATIO, _SMALL_BYTES = 500, 2**28
 
@@ -62,11 +76,18 @@ def _opened(path: Path, file: BinaryIO, read: Callable[[zipfile.ZipFile], T]) ->
             return read(archive)
     except DataError:
         raise
-    except Exception as error:  # zipfile, zlib, lzma, bz2 and struct each have errors of their own
-        raise DataError(
-            f"{path} is no whole .npz file ({type(error).__name__}: {str(error).rstrip('.')[:200]}): "
-            "copy or write it again."
-        ) from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # the disk's own, and no place that the archive claims
+            raise
+        raise _broken(path, error) from error
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path} is no whole .npz file ({type(error).__name__}: {str(error).rstrip('.')[:200]}): copy or write it again."
+    )
 
 
 def _arrays(
@@ -113,6 +134,11 @@ def _check_sizes(path: Path, infos: list[zipfile.ZipInfo], max_bytes: int) -> No
 
 
 def _unpacked(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> np.ndarray:
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & _ENCRYPTED:
+        raise DataError(
+            f"{path} packs {info.filename!r} as NumPy never does (another method, or with a password): write it again "
+            "with numpy.savez."
+        )
     with archive.open(info) as stream:
         x = read_stream(Path(f"{path}[{info.filename}]"), stream, info.file_size, max_bytes=max_bytes)
         stream.read(1)  # reaches the end of the member, where its checksum is compared

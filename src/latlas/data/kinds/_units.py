@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from latlas.core import DataError
+from latlas.core import DataError, checked_fields, number, optional, switch, whole_number
 
 Data = Shaped[np.ndarray, "examples ..."]
 
@@ -224,14 +224,24 @@ def units_from(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Abstr
     Raises:
         DataError: if they are not those of any units.
     """
-    kinds = {"as given": AsGiven, "levels": Levels, "standardised": Standardised}
-    rest = {name: value for name, value in settings.items() if name != "kind"}
     try:
-        return kinds[settings["kind"]](**rest, **arrays)
-    except (KeyError, TypeError) as error:
+        kind, fields = _STORED[settings["kind"]]
+        units = kind(**checked_fields({n: v for n, v in settings.items() if n != "kind"}, fields), **arrays)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"The units {settings} are not any that latlas writes: fit the model again."
+            f"The units {settings} are not any that latlas writes ({error}): fit the model again."
         ) from error
+    if not np.all(np.asarray(arrays.get("scale", 1.0)) > 0):
+        raise DataError("The scale of the saved units is not above zero everywhere: fit the model again.")
+    return units
+
+
+# what to_dict gives: the kind -> its class, and its settings
+_STORED: dict[str, tuple[type[AbstractUnits], dict[str, Any]]] = {
+    "as given": (AsGiven, {"minimum": number, "maximum": optional(number), "integer": switch}),
+    "levels": (Levels, {"minimum": number, "step": number, "num_levels": whole_number(2)}),
+    "standardised": (Standardised, {}),
+}
 
 
 def _constant_columns(constant: np.ndarray, feature_names: Sequence[str] | None) -> str:
@@ -249,6 +259,6 @@ def _constant_columns(constant: np.ndarray, feature_names: Sequence[str] | None)
     verb, them = ("is", "it") if count == 1 else ("are", "them")
     return (
         f"{count} of {constant.size} columns of the data {verb} constant ({called}{more}{counted}), and this likelihood "
-        f"learns the scale of each column: remove {them}, or choose discretised_logistic or bernoulli if the entries are levels "
-        f"(of an array, x[:, x.std(axis=0) > 0] leaves {them} out)."
+        f"learns the scale of each column: remove {them}, or choose discretised_logistic or bernoulli if the entries are "
+        f"levels (of an array, x[:, x.std(axis=0) > 0] leaves {them} out)."
     )

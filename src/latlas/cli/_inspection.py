@@ -1,0 +1,50 @@
+"""What `inspect` finds in a run: its settings, and all that is wrong with its files."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latlas import bayes
+from latlas.core import LatlasError, RunDirectory
+from latlas.estimators import load
+
+_BAYES = "bayes"  # the kind of run that `latlas bayes` writes
+
+
+def inspected(run: RunDirectory) -> dict[str, Any]:
+    """What a run directory holds, and what is wrong with it.
+
+    Files that prove themselves may still not go together, so that a run without a problem is loaded as every other verb
+    loads it: its arrays have the shapes that its configuration asks for, or that is a problem.
+    """
+    config = run.config
+    problems = run.verify()
+    if not problems and run.finished:
+        problems = _not_loaded(run)
+    found = {
+        "run": str(run.path),
+        "finished": run.finished,
+        "likelihood": _text(config.get("model"), "likelihood"),
+        "likelihood_reason": _text(config, "likelihood_reason"),
+        "config": config,
+        "problems": problems,
+    }
+    if not problems:
+        arrays = run.load_model() if run.finished else {}
+        found["arrays"] = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
+        found["evaluation"] = run.read_evaluation()
+        found["reports"] = len(run.read_metrics())
+    return found
+
+
+def _not_loaded(run: RunDirectory) -> list[str]:
+    try:
+        bayes.load(run) if run.config.get("kind") == _BAYES else load(run)
+    except LatlasError as error:
+        return [str(error)]
+    return []
+
+
+def _text(values: Any, name: str) -> str | None:
+    """An entry of a file's object, if it is text."""
+    value = values.get(name) if isinstance(values, Mapping) else None
+    return value if isinstance(value, str) else None
