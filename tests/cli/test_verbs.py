@@ -88,5 +88,8 @@ def test_inspect_finds_a_sound_run_sound_and_a_damaged_one_damaged(latlas, files
     damaged = bytearray(model.read_bytes())
     damaged[-1] ^= 1
     model.write_bytes(damaged)
-    assert "model.safetensors" in " ".join(latlas("inspect", tmp_path / "run", "--json").json["problems"])
+    found = latlas("inspect", tmp_path / "run", "--json")
+    assert found.code == 1
+    assert "model.safetensors" in " ".join(found.json["problems"])
+    assert "likelihood: gaussian" in latlas("inspect", files / "run").out
     assert latlas("sample", tmp_path / "run", "--num", 1, "--out", tmp_path / "s.npy").code == 1

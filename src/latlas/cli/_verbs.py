@@ -13,8 +13,9 @@ from latlas.cli._bayes import write_page
 from latlas.cli._columns import Columns
 from latlas.cli._data import read_for, read_table
 from latlas.cli._evidence import check_expensive, expensive_measures
+from latlas.cli._inspection import inspected
 from latlas.cli._progress import rows_done
-from latlas.cli._session import check_free, verb
+from latlas.cli._session import check_free, checking_verb, verb
 from latlas.core import RequestError, RunDirectory
 from latlas.estimators import Atlas, is_of_fit, load, report_data
 from latlas.report import render, save_image_grid
@@ -213,22 +214,10 @@ def decode(run: Path, latents: Path, *, out: Path, overwrite: bool, show: bool) 
     return {"run": str(run), "out": str(out), "shape": list(items.shape)}
 
 
-@verb
+@checking_verb
 def inspect(run: Path, *, show: bool) -> dict[str, Any]:
     """What a run holds, and whether its files are sound."""
-    directory = RunDirectory.open(run)
-    problems = directory.verify()
-    found = {
-        "run": str(run),
-        "finished": directory.finished,
-        "config": directory.config,
-        "problems": problems,
-    }
-    if not problems:
-        arrays = directory.load_model() if directory.finished else {}
-        found["arrays"] = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
-        found["evaluation"] = directory.read_evaluation()
-        found["reports"] = len(directory.read_metrics())
+    found = inspected(RunDirectory.open(run))
     if show:
         print(_words.inspection(found))
     return found

@@ -368,11 +368,16 @@ def load(path: str | os.PathLike | RunDirectory) -> Atlas:
                 parameters[name] = tuple(parameters[name])
         atlas = Atlas(**parameters)
         names = config["feature_names"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
             f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
         ) from error
     atlas.n_features_in_ = int(np.prod(record.spec.item_shape))
+    if names is not None and len(names) != atlas.n_features_in_:
+        raise CorruptFileError(
+            f"{run.path}/config.json names {len(names)} features of {atlas.n_features_in_}: restore it from a copy, or fit "
+            "again."
+        )
     if names is not None:
         atlas.feature_names_in_ = np.array(names, dtype=object)
     atlas._adopt(record, record.spec.item_shape)

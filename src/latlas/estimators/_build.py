@@ -10,7 +10,18 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from latlas.core import Example, RequestError, checked_name
+from latlas.core import (
+    Example,
+    RequestError,
+    checked_fields,
+    checked_name,
+    list_of,
+    mapping_of,
+    one_of,
+    plain,
+    text,
+    whole_number,
+)
 from latlas.data import AbstractUnits
 from latlas.estimators._resolve import LIKELIHOODS, NETWORKS, PRECISIONS
 from latlas.models import VAE, GaussianRecognition, StandardNormal
@@ -55,9 +66,27 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: if a field is of another kind.
+        """
+        values = checked_fields(values, _FIELDS)
         lists = {name: tuple(values[name]) for name in ("item_shape", "hidden")}
         return cls(**{**values, **lists, "settings": tuple(sorted(values["settings"].items()))})
+
+
+# what stands in a file, before anything is built from it
+_FIELDS = {
+    "likelihood": one_of(*LIKELIHOODS),
+    "settings": mapping_of(plain),
+    "item_shape": list_of(whole_number(1), fewest=1),
+    "latent_dim": whole_number(1),
+    "network": one_of(*NETWORKS),
+    "hidden": list_of(whole_number(1)),
+    "activation": text,
+    "precision": one_of(*PRECISIONS),
+}
 
 
 def build_model(key: PRNGKeyArray, spec: ModelSpec) -> VAE:

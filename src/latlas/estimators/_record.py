@@ -6,11 +6,23 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.random as jr
 import numpy as np
 
-from latlas.core import CorruptFileError, RequestError, RunDirectory, named_arrays, with_named_arrays
+from latlas.core import (
+    CorruptFileError,
+    RequestError,
+    RunDirectory,
+    checked_fields,
+    list_of,
+    mapping,
+    mapping_of,
+    named_arrays,
+    optional,
+    text,
+    whole_number,
+    with_named_arrays,
+)
 from latlas.data import AbstractUnits, units_from
 from latlas.estimators._build import ModelSpec, build_model
 from latlas.evaluation.cure import kept_run
@@ -19,6 +31,17 @@ from latlas.models import VAE
 _UNITS = "units:"
 # the name of the constraint that `max_error` puts on a fit
 RECONSTRUCTION_ERROR = "reconstruction_error"
+
+
+# what stands in config.json, before anything is built from it
+_FIELDS = {
+    "parameters": mapping,
+    "seed": whole_number(0, 2**63),
+    "likelihood_reason": text,
+    "feature_names": optional(list_of(text)),
+    "versions": mapping_of(text),
+}
+_DATA_FIELDS = {"shape": list_of(whole_number(0), fewest=1), "dtype": text, "fingerprint": text}
 
 
 @dataclass(frozen=True)
@@ -46,13 +69,18 @@ class FitRecord:
     treatments: list[dict[str, Any]] | None = None
 
     def model(self) -> VAE:
-        """The model, built from the specification and filled with the arrays."""
-        shapes = eqx.filter_eval_shape(build_model, jr.key(0), self.spec)
-        template = jax.tree.map(
-            lambda leaf: np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf,
-            shapes,
-        )
-        return with_named_arrays(template, self.arrays, source="The saved model")
+        """The model, built from the specification and filled with the arrays.
+
+        Raises:
+            CorruptFileError: if the specification describes no model, or another one.
+        """
+        try:
+            shapes = eqx.filter_eval_shape(build_model, jr.key(0), self.spec)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise CorruptFileError(
+                f"The saved settings describe no model that latlas builds ({error}): fit again."
+            ) from error
+        return with_named_arrays(shapes, self.arrays, source="The saved model")
 
     def all_arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the model and those of the units, for model.safetensors."""
@@ -128,11 +156,14 @@ def read_record(run: RunDirectory) -> FitRecord:
     units_arrays = {name.removeprefix(_UNITS): a for name, a in arrays.items() if name.startswith(_UNITS)}
     model_arrays = {name: a for name, a in arrays.items() if not name.startswith(_UNITS)}
     try:
+        checked_fields(config, _FIELDS)
+        checked_fields(config["data"], _DATA_FIELDS)
+        np.dtype(config["data"]["dtype"])
         spec = ModelSpec.from_dict(config["model"])
         units = units_from(config["units"], units_arrays)
         rest = {
-            "seed": int(config["seed"]),
-            "reason": str(config["likelihood_reason"]),
+            "seed": config["seed"],
+            "reason": config["likelihood_reason"],
             "data": config["data"],
             "treatments": None if stored is None else list(stored["treatments"]),
         }

@@ -11,7 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree, Scalar
 
-from latlas.core import RequestError, RunDirectory, in_float32, in_precision_of_model
+from latlas.core import (
+    RequestError,
+    RunDirectory,
+    check_process,
+    drop_old_programs,
+    in_float32,
+    in_precision_of_model,
+)
 from latlas.training._advance import Recipe, num_rows
 from latlas.training._many import ManyRuns, checked_runs, first
 from latlas.training._optimizer import AbstractOptimizer, Adam
@@ -114,6 +121,8 @@ class Trainer(eqx.Module):
                 waited for.
             WorkError: if the disk is full; what was saved before is intact.
         """
+        check_process()
+        drop_old_programs()
         data, valid = _rows(data, "data"), _rows(valid, "valid")
         plan = self._plan(trainable(model, self.frozen), data)
         with nullcontext() if run is None else run.lock():
@@ -153,6 +162,8 @@ class Trainer(eqx.Module):
         Raises:
             RequestError: if the data have no rows, or keys and objectives do not say how many runs there are.
         """
+        check_process()
+        drop_old_programs()
         checked_runs(keys, objectives)
         data = _rows(data, "data")
         plan = self._plan(trainable(eqx.filter_eval_shape(init, first(keys)), self.frozen), data)
