@@ -91,6 +91,12 @@ def test_requests_that_are_no_log_density(function, init, bijections, message):
         from_log_density(function, init, bijections=bijections)
 
 
+def test_data_that_index_beyond_the_parameters_are_refused():
+    data = {"group": [0, 3]}
+    with pytest.raises(DataError, match=r"data\['group'\] has the value 3 as an index into 3 entries"):
+        from_log_density(lambda p, data: -jnp.sum(p[data["group"]] ** 2), jnp.zeros(3), data=data)
+
+
 def model(y=None):
     mu = numpyro.sample("mu", dist.Normal(0, 1))
     numpyro.sample("y", dist.Normal(mu, 1), obs=y)

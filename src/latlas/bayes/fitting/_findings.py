@@ -1,7 +1,7 @@
 """Where what a fit says comes from: worked out once somebody asks, or read from the disk."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import jax
@@ -12,6 +12,7 @@ from latlas.bayes.fitting._arviz import Groups
 from latlas.bayes.fitting._assessment import LazyAssessment
 from latlas.bayes.fitting._ladder import Candidate
 from latlas.bayes.targets._coordinates import named_draws
+from latlas.bayes.targets._numpyro import AbstractNumPyroTarget
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes.verdict._posterior import QUANTILES, constrained, entry_names
 from latlas.bayes.verdict._verdict import Check, Verdict
@@ -28,15 +29,23 @@ class Fresh:
         key: for draws that are exported.
         assessment: what the fit is held against.
         tolerance: that was asked for.
-        model: the NumPyro model, None for a log density.
-        data: of that model.
     """
 
     key: PRNGKeyArray
     assessment: Candidate | LazyAssessment
     tolerance: float
-    model: Callable | None
-    data: PyTree
+
+    @property
+    def model(self) -> Callable | None:
+        """The NumPyro model that was fitted, None for a log density."""
+        target = self.assessment.density.target
+        return target.program.model if isinstance(target, AbstractNumPyroTarget) else None
+
+    @property
+    def data(self) -> PyTree:
+        """Our own copy of the model's data, None for a log density."""
+        target = self.assessment.density.target
+        return target.program.arguments.data if isinstance(target, AbstractNumPyroTarget) else None
 
     @property
     def verdict(self) -> Verdict:
@@ -111,7 +120,9 @@ class Fresh:
             "observed_data": observed_values(self.model, self.data),
         }
 
-    def predicted(self, key: PRNGKeyArray, num_draws: int, data: PyTree) -> dict[str, np.ndarray]:
+    def predicted(
+        self, key: PRNGKeyArray, num_draws: int, data: PyTree, anew: Collection[str]
+    ) -> dict[str, np.ndarray]:
         """Replicates of the data by the NumPyro model.
 
         Raises:
@@ -122,7 +133,8 @@ class Fresh:
                 "A log density does not say how data arise; fit a NumPyro model to predict them."
             )
         sample_key, predict_key = itertools.islice(keys_from(key), 2)
-        return posterior_predictive(predict_key, self.model, data, self.sample(sample_key, num_draws))
+        draws = self.sample(sample_key, num_draws)
+        return posterior_predictive(predict_key, self.model, data, draws, anew=anew)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from latlas.bayes.fitting._result import Fit
 from latlas.bayes.fitting._start import elbo_start, starting_point
 from latlas.bayes.targets._dependence import dependence_of_model
 from latlas.bayes.targets._log_density import as_target
-from latlas.bayes.targets._numpyro import AbstractNumPyroTarget, NumPyroTarget
+from latlas.bayes.targets._numpyro import NumPyroTarget
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._posterior import constrained
@@ -92,8 +92,7 @@ def fit(
     keys = _Keys(*itertools.islice(keys_from(key), len(_Keys._fields)))
     target = _whole(keys.search, as_target(keys.target, model, data_or_init, bijections=bijections))
     if isinstance(kind, Structured) and not kind.dependence and isinstance(target, NumPyroTarget):
-        if not isinstance(model, AbstractTarget):
-            kind = Structured(dependence_of_model(model, data_or_init))
+        kind = Structured(dependence_of_model(target.program.model, target.program.arguments.data))
     density = Density(target)
     search = LazySearch(keys.search, density, starting_point(keys.start, density), num_starts)
     progress = progress or _print_on_terminal
@@ -107,15 +106,7 @@ def fit(
         progress(rung)
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(keys.reference, found, tolerance)
-    is_model = isinstance(target, AbstractNumPyroTarget)
-    findings = Fresh(
-        key=keys.judge,
-        assessment=found,
-        tolerance=tolerance,
-        model=model if is_model and callable(model) else None,
-        data=data_or_init if is_model else None,
-    )
-    return Fit(found.engine, found.family, ladder, seconds, draws, findings)
+    return Fit(found.engine, found.family, ladder, seconds, draws, Fresh(keys.judge, found, tolerance))
 
 
 def _one_engine(keys, engine, family, search, tolerance, began):

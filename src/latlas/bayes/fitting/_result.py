@@ -1,7 +1,7 @@
 """What came out of a fit."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -201,19 +201,24 @@ class Fit:
         """
         return self.posterior.mean_of(function)
 
-    def posterior_predictive(self, key: PRNGKeyArray, num_draws: int = 1000, *, data: PyTree = None) -> dict:
+    def posterior_predictive(
+        self, key: PRNGKeyArray, num_draws: int = 1000, *, data: PyTree = None, anew: Collection[str] = ()
+    ) -> dict:
         """Data that the fitted model would produce: see `latlas.bayes.posterior_predictive`.
 
         Args:
             key: for draws of the parameters and of the data.
             num_draws: replicates.
             data: other arguments of the model, such as new inputs; None: those of the fit.
+            anew: latent sites of which the data ask for more entries than were fitted, such as the effects of groups: those
+                that were fitted come first, and the others are drawn given the rest of each draw.
 
         Raises:
-            RequestError: if what was fitted is no NumPyro model.
+            RequestError: if what was fitted is no NumPyro model, or a site has another shape with these data.
+            DataError: for data that index what the model does not have.
         """
         found = self.findings.in_memory
-        return found.predicted(key, num_draws, found.data if data is None else data)
+        return found.predicted(key, num_draws, found.data if data is None else data, anew)
 
 
 def record_of(fit: Any) -> dict[str, Any]:

@@ -43,10 +43,10 @@ def dependence_of_model(model: Callable, data: PyTree = None) -> Dependence:
     return tuple(pair for name in sites for pair in _site_pairs(name, parents[name], places, plates))
 
 
-def _latent_sites(record):
+def _latent_sites(record, plates):
     """Name -> (unconstrained shape, the axes of its plates by name), in the model's order."""
     sites = {}
-    for site in anatomy_of(record).latent:
+    for site in anatomy_of(record, plates).latent:
         function = record[site.name]["fn"]
         batch = len(site.shape) - function.event_dim
         sites[site.name] = (

@@ -12,7 +12,8 @@ from numpyro import handlers
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform, biject_to
 
-from latlas.bayes.targets._arguments import Arguments
+from latlas.bayes.targets._arguments import Arguments, own_floats
+from latlas.bayes.targets._indices import refuse_indices_beyond
 from latlas.bayes.targets._numpyro import from_numpyro
 from latlas.bayes.targets._numpyro_sites import CONTROL_FLOW
 from latlas.bayes.targets._target import AbstractTarget, DensityTarget
@@ -41,7 +42,7 @@ def from_log_density(
     Raises:
         RequestError: for parameters that are integers or not finite, a bijection without its parameter, a function that
             does not return one real number, or that lets Python decide on traced values.
-        DataError: for data that are no numbers.
+        DataError: for data that are no numbers, or that index what is not there.
     """
     params = _parameters(init)
     transforms = {name: _transform(name, what, params) for name, what in (bijections or {}).items()}
@@ -157,7 +158,7 @@ def _parameters(init):
             raise RequestError(f"{place} holds {array.dtype} values; parameters must be real floats.")
         if not np.isfinite(array.astype(float)).all():
             raise RequestError(f"{place} is not finite; give finite parameters to begin with.")
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), init)
+    return jax.tree.map(own_floats, init)
 
 
 def _transform(name, what, params):
@@ -197,12 +198,16 @@ def _transform(name, what, params):
 
 
 def _refuse_what_is_no_density(target):
-    def run(target):
+    arguments = Arguments.of(None) if target.data is None else target.data
+
+    def run(arguments, target):
         params = target.constrain(target.start)
-        return target.function(params) if target.data is None else target.function(params, target.data.data)
+        return target.function(params) if target.data is None else target.function(params, arguments.data)
 
     try:
-        value = jax.eval_shape(run, target)
+        value = jax.eval_shape(run, arguments, target)
+        if isinstance(value, jax.ShapeDtypeStruct):
+            refuse_indices_beyond(jax.make_jaxpr(run)(arguments, target), arguments)
     except LatlasError:
         raise
     except CONTROL_FLOW as error:

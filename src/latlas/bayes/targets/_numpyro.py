@@ -63,7 +63,7 @@ class AbstractNumPyroTarget(AbstractTarget):
 
 
 class NumPyroTarget(AbstractNumPyroTarget):
-    """A NumPyro model that takes all its data at every evaluation; `from_numpyro` makes it.
+    """A NumPyro model that takes all its data at every evaluation, also where it subsamples; `from_numpyro` makes it.
 
     Attributes:
         program: the model taken apart.
@@ -119,7 +119,8 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
         data: a dict of its keyword arguments or a tuple of its positional ones.
 
     Returns:
-        A `SubsampledTarget` if one of its plates has a `subsample_size`, else a `NumPyroTarget`.
+        A `SubsampledTarget` if one of its plates has a `subsample_size`; else a `NumPyroTarget`, as for a model with latent
+        sites in such a plate, which takes all rows at every evaluation.
 
     Raises:
         RequestError: for data that the model does not take, and for models that cannot be fitted: Python control flow on
@@ -143,7 +144,9 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
         hidden = program.depends_on_discrete(start)
         kept = tuple(name for name in anatomy.deterministic if name not in hidden)
         program = Program(model, anatomy, kept, arguments, program.params)
-    target = SubsampledTarget(program) if anatomy.subsampled else NumPyroTarget(program)
+    # what each row has of its own would mean another row at every batch
+    in_batches = anatomy.subsampled and not anatomy.is_local
+    target = SubsampledTarget(program) if in_batches else NumPyroTarget(program)
     _refuse_what_does_not_run(target, start)
     return target
 
