@@ -221,6 +221,21 @@ def test_an_engine_by_name_or_by_itself(plain_fit, engine):
     np.testing.assert_allclose(fit.mean, nearby_normal(3)[0], atol=0.05)
 
 
+@pytest.mark.parametrize("engine", ["laplace", "dadvi", "batch-and-match"])
+def test_means_of_constrained_parameters_have_a_monte_carlo_error(engine):
+    """Draws whose moments are exact are so for what is affine in them; log x is, x is not."""
+
+    def model():
+        numpyro.sample("x", dist.LogNormal(0.5, 1.0))
+        z = numpyro.sample("z", dist.Normal(2.0, 1.0))
+        numpyro.deterministic("line", 3.0 - 2.0 * z)
+
+    rows = bayes.fit(model, {}, key=jr.key(0), engine=engine).summary()
+    assert 0 < abs(rows["x"]["mean"] - np.e) < 3 * rows["x"]["mcse"]
+    assert rows["x"]["mcse"] == pytest.approx(rows["x"]["sd"] / 64)
+    assert rows["z"]["mcse"] == rows["line"]["mcse"] == 0.0
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_alone_gets_the_cheapest_engine_that_fits_it(family):
     engine, _ = _pair("auto", family)

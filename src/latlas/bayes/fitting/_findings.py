@@ -93,7 +93,7 @@ class Fresh:
         moments, quantiles = posterior.moments(), posterior.quantiles()
         columns = {"mean": moments.mean, "sd": moments.sd}
         columns |= {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
-        columns["mcse"] = moments.sd / np.sqrt(moments.num_effective)
+        columns["mcse"] = posterior.standard_errors()
         return {
             name: {column: float(values[i]) for column, values in columns.items()}
             for i, name in enumerate(entry_names(self.assessment.density.target))
