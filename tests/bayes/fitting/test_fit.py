@@ -9,6 +9,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from jax.experimental.ode import odeint
 from numpyro.distributions import constraints
 from scipy import special, stats
 from tests.bayes.densities.test_density import compiling
@@ -343,6 +344,38 @@ def test_a_structured_family_takes_the_models_own_dependence():
     normal = bayes.fit(eight_schools, data, key=jr.key(0), family="full-rank")
     # the funnel is inside the family, where no normal can follow it
     assert structured.elbo.value > normal.elbo.value + 0.5
+
+
+@pytest.mark.slow
+def test_a_differential_equation_gets_the_answer_of_its_closed_form():
+    times = np.linspace(0.0, 5.0, 12)
+
+    def solved(rate, limit, start):
+        growth = lambda x, t, rate, limit: rate * x * (1 - x / limit)  # noqa: E731
+        return odeint(growth, start, jnp.asarray(times), rate, limit)
+
+    def closed(rate, limit, start):
+        return limit / (1 + (limit / start - 1) * jnp.exp(-rate * times))
+
+    def model(y, curve):
+        rate = numpyro.sample("rate", dist.LogNormal(0, 0.5))
+        limit = numpyro.sample("limit", dist.LogNormal(2, 0.5))
+        start = numpyro.sample("start", dist.LogNormal(0, 0.5))
+        sigma = numpyro.sample("sigma", dist.HalfNormal(1.0))
+        numpyro.sample("y", dist.LogNormal(jnp.log(curve(rate, limit, start)), sigma), obs=y)
+
+    noise = np.random.default_rng(0).normal(0, 0.05, 12)
+    y = 10 / (1 + 9 * np.exp(-1.1 * times)) * np.exp(noise)
+    for engine in ("auto", "laplace", "dadvi"):
+        fits = [
+            bayes.fit(model, {"y": y, "curve": curve}, key=jr.key(0), engine=engine)
+            for curve in (solved, closed)
+        ]
+        ours, exact = fits
+        for name, sd in exact.sd.items():
+            assert abs(ours.mean[name] - exact.mean[name]) < 0.02 * sd
+            assert ours.sd[name] == pytest.approx(sd, rel=0.02)
+        assert ours.verdict.kind == exact.verdict.kind
 
 
 def test_rungs_are_printed_on_a_terminal(monkeypatch, capsys):

@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 from numpyro import handlers
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform, biject_to
+from numpyro.primitives import Messenger
 
 from latlas.bayes.targets._arguments import Arguments, own_floats
 from latlas.bayes.targets._indices import refuse_indices_beyond
@@ -97,17 +98,19 @@ def as_target(
 
 @in_float64
 def _is_numpyro(function, given):
-    """Whether a run of the function meets a NumPyro primitive; it may fail later on, which is said elsewhere."""
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [((given,), {})]
+    """Whether a run of it meets a NumPyro primitive; what fails before one is a model where it is called as one."""
+    as_model: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     if given is None or isinstance(given, tuple):
-        calls.insert(0, (tuple(given or ()), {}))
+        as_model = [(tuple(given or ()), {})]
     elif isinstance(given, dict):
-        calls.insert(0, ((), given))
-    bound = [call for call in calls if _binds(function, *call)]
-    if not bound:
+        as_model = [((), given)]
+    as_model = [call for call in as_model if _binds(function, *call)]
+    as_density = [call for call in [((given,), {})] if _binds(function, *call)]
+    if not as_model and not as_density:
         # nothing can be run; a function of several arguments is a model whose data are incomplete
         return len(inspect.signature(function).parameters) != 1
-    return any(_meets_primitives(function, *call) for call in bound)
+    met = [_meets_primitives(function, *call) for call in as_model + as_density]
+    return True in met or (False not in met and bool(as_model))
 
 
 def _binds(function, args, kwargs):
@@ -121,20 +124,39 @@ def _binds(function, args, kwargs):
 
 
 def _meets_primitives(function, args, kwargs):
-    recorder = handlers.trace()
+    """Whether it does; None where it fails before, on traced arrays and on those whose values it can look at."""
+    watch = _Watch()
 
     def run(arguments, key):
         args, kwargs = arguments.data
-        with recorder, handlers.seed(rng_seed=key):
+        with watch, handlers.seed(rng_seed=key):
             function(*args, **kwargs)
 
-    try:
-        jax.eval_shape(run, Arguments.of((args, kwargs)), jax.random.key(0))
-    except DataError:
-        raise
-    except Exception:
-        pass  # the target that is built next says it in a sentence
-    return bool(recorder.trace)
+    for frozen in (False, True):
+        try:
+            jax.eval_shape(run, Arguments.of((args, kwargs), frozen=frozen), jax.random.key(0))
+        except DataError:
+            raise
+        except Exception:  # the target that is built next says it in a sentence
+            if watch.met:
+                return True
+        else:
+            return watch.met
+    return None
+
+
+class _Met(Exception):
+    """Ends the run: the first primitive tells."""
+
+
+class _Watch(Messenger):
+    """Notices the first primitive, which may be one that cannot be sampled."""
+
+    met = False
+
+    def process_message(self, msg):
+        self.met = True
+        raise _Met
 
 
 def _parameters(init):
