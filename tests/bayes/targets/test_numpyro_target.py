@@ -251,6 +251,35 @@ def model_log_density(model, y, mu):
     return numpyro.infer.util.log_density(model, (y,), {}, {"mu": mu})[0]
 
 
+def partly(y, mask):
+    mu = numpyro.sample("mu", dist.Normal(0, 2))
+    numpyro.sample("y", dist.Normal(mu, 1.0).expand([3]), obs=y, obs_mask=mask)
+
+
+def test_what_obs_mask_leaves_out_is_a_parameter_and_the_rest_are_replicates():
+    y, mask = np.array([0.5, np.nan, 2.0]), np.array([True, False, True])
+    target = from_numpyro(jr.key(0), partly, {"y": y, "mask": mask})
+    u = np.array([0.3, 1.0, -0.5, 0.2])
+    expected = stats.norm(0, 2).logpdf(0.3) + stats.norm(0.3, 1).logpdf([0.5, 2.0]).sum()
+    # each entry of the unobserved part integrates to one
+    assert value(target, u) == pytest.approx(expected + stats.norm(0.3, 1).logpdf(u[1:]).sum(), rel=1e-12)
+    np.testing.assert_allclose(constrained(target, u)["y"], [0.5, -0.5, 2.0], rtol=1e-12)
+
+
+def switched(y, mask):
+    p = numpyro.sample("p", dist.Beta(2.0, 3.0))
+    with numpyro.plate("rows", 3):
+        numpyro.sample("y", dist.Bernoulli(p), obs=y, obs_mask=mask)
+
+
+def test_what_obs_mask_leaves_out_is_summed_out_where_it_is_discrete():
+    y, mask = np.array([1, 0, 0]), np.array([True, False, True])
+    target = from_numpyro(jr.key(0), switched, {"y": y, "mask": mask})
+    p = 1 / (1 + np.exp(-0.4))
+    expected = stats.beta(2, 3).logpdf(p) + np.log(p * (1 - p)) + np.log(p) + np.log(1 - p)
+    assert value(target, [0.4]) == pytest.approx(expected, rel=1e-10)
+
+
 def test_the_global_flag_stays_as_it_was():
     target = from_numpyro(jr.key(0), eight_schools, {"J": 8, "sigma": SIGMA, "y": Y})
     assert not jax.config.jax_enable_x64

@@ -19,6 +19,16 @@ from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 
 _EXPORTED = 1000  # draws, unless another number is asked for
+MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
+    2**22,
+    4000,
+    100,
+)  # draws that are kept: 32 MiB of them, as far as that goes
+
+
+def num_kept(num_numbers: int) -> int:
+    """How many draws of so many numbers are kept without their model."""
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS // max(1, num_numbers)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +120,32 @@ class Fresh:
         num_draws = _EXPORTED if num_draws is None else num_draws
         parameters = self.sample(self.key, num_draws)
         draws = named_draws(parameters)
-        if self.model is None:
+        target = self.assessment.density.target
+        if not isinstance(target, AbstractNumPyroTarget):
             return {"posterior": draws}
         (predict_key,) = itertools.islice(keys_from(self.key), 1)
-        return {
+        groups: Groups = {
             "posterior": draws,
-            "log_likelihood": log_likelihood(self.model, self.data, draws),
             "posterior_predictive": posterior_predictive(predict_key, self.model, self.data, parameters),
             "observed_data": observed_values(self.model, self.data),
         }
+        if not target.program.anatomy.discrete:  # summed out, they leave no likelihood of one observation
+            groups["log_likelihood"] = log_likelihood(self.model, self.data, draws)
+        return groups
+
+    def kept(self) -> "Stored":
+        """What remains without the model: all that was found, and as many draws as `num_kept` says."""
+        parameters = self.summary()
+        return Stored(
+            verdict=self.verdict,
+            diagnosis=self.diagnosis,
+            elbo=self.elbo,
+            log_evidence=self.log_evidence,
+            pareto_k=self.pareto_k,
+            num_evaluations=self.num_evaluations,
+            draws=named_draws(self.sample(self.key, num_kept(len(parameters)))),
+            parameters=parameters,
+        )
 
     def predicted(
         self, key: PRNGKeyArray, num_draws: int, data: PyTree, anew: Collection[str]
@@ -169,9 +196,13 @@ class Stored:
             RequestError: always.
         """
         raise RequestError(
-            "This fit was read from the disk, where its draws and findings are, but neither its model nor its "
-            "approximation. Fit the model again for these."
+            "This fit was read from the disk or sent to another process, where its draws and findings are, but neither its "
+            "model nor its approximation. Fit the model again for these."
         )
+
+    def kept(self) -> "Stored":
+        """These findings."""
+        return self
 
     def summary(self) -> dict[str, dict[str, float]]:
         """As the fit gave it."""

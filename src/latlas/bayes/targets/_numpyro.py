@@ -13,7 +13,7 @@ from latlas.bayes.targets._numpyro_program import PlateRows, Program, require_fu
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget, Suspects
-from latlas.core import RequestError, in_float64
+from latlas.core import RequestError, check_key, in_float64
 
 
 class AbstractNumPyroTarget(AbstractTarget):
@@ -127,6 +127,7 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
             values of sites, a discrete site whose values cannot be listed, a support without bijection, no latent site.
         DataError: for data that are no numbers.
     """
+    check_key(key)
     call_of(model, data)
     try:
         hash(model)

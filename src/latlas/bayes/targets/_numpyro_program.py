@@ -15,7 +15,7 @@ from numpyro import handlers
 from numpyro.infer.util import potential_energy
 
 from latlas.bayes.targets._arguments import Arguments
-from latlas.bayes.targets._numpyro_sites import Anatomy, OnRows, all_rows, call_of
+from latlas.bayes.targets._numpyro_sites import Anatomy, OnRows, WholeUnobserved, all_rows, call_of
 from latlas.core import RequestError
 
 enumeration = lazy_loader.load("numpyro.contrib.funsor", suppress_warning=True)
@@ -78,7 +78,7 @@ class Program(eqx.Module):
 
     def _run(self, u, rows, key, *, sum_out):
         args, kwargs = call_of(self.model, self.arguments.data)
-        model = handlers.substitute(self.model, data=self.params)
+        model = handlers.substitute(WholeUnobserved(self.model), data=self.params)
         model = handlers.seed(OnRows(model, rows), key)
         if sum_out:
             model = enumeration.enum(enumeration.config_enumerate(model), -self.anatomy.nesting - 1)

@@ -13,6 +13,7 @@ from jaxtyping import Int, PyTree
 from numpyro import handlers
 from numpyro.distributions.transforms import biject_to
 from numpyro.infer import init_to_uniform
+from numpyro.primitives import Messenger
 
 from latlas.bayes.targets._arguments import Arguments
 from latlas.bayes.targets._indices import refuse_indices_beyond
@@ -144,7 +145,7 @@ def _execute(model, data, key):
     recorder = handlers.trace()
     try:
         with recorder as record, handlers.substitute(substitute_fn=_start), handlers.seed(rng_seed=key):
-            model(*args, **kwargs)
+            WholeUnobserved(model)(*args, **kwargs)
     except LatlasError:
         raise
     except CONTROL_FLOW as error:
@@ -210,6 +211,19 @@ def anatomy_of(record: Record, plates: Plates) -> Anatomy:
         ),
         nesting=max((-frame.dim for site in samples for frame in site["cond_indep_stack"]), default=0),
     )
+
+
+class WholeUnobserved(Messenger):
+    """Gives the unobserved part of a site that `obs_mask` splits a density at every entry.
+
+    NumPyro masks it where there is an observation, so that these entries have no density at all and the posterior is
+    improper there. With their distribution they integrate to one: nothing else changes, and they are replicates.
+    """
+
+    def process_message(self, msg):
+        if msg["type"] == "sample" and not msg["is_observed"] and msg["name"].endswith("_unobserved"):
+            while isinstance(msg["fn"], dist.MaskedDistribution):
+                msg["fn"] = msg["fn"].base_dist
 
 
 class OnRows(handlers.substitute):

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Shaped
 from numpyro import handlers, infer
 
 from latlas.bayes.targets._arguments import own_floats
 from latlas.bayes.targets._numpyro_program import require_funsor
 from latlas.bayes.targets._numpyro_sites import OnRows, Plates, all_rows, call_of, read_trace
-from latlas.core import RequestError, in_float64
+from latlas.core import RequestError, check_key, in_float64
 
 _IMPROPER = (
     "A site of the model has an improper prior, such as ImproperUniform, from which nothing can be drawn; give it a "
@@ -58,7 +58,7 @@ class _Outline:
 @in_float64
 def prior_predictive(
     key: PRNGKeyArray, model: Callable, data: PyTree, num_draws: int
-) -> dict[str, Float[np.ndarray, "draws ..."]]:
+) -> dict[str, Shaped[np.ndarray, "draws ..."]]:
     """Independent draws of every site of a NumPyro model, from the prior alone.
 
     Sites with data are drawn as well, in the shapes that the data have, as are deterministic ones; all in float64.
@@ -75,6 +75,7 @@ def prior_predictive(
     Raises:
         RequestError: for a site without a proper prior.
     """
+    check_key(key)
     arguments, outline = read_trace(model, data, _outline)
     _count(num_draws)
     try:
@@ -92,7 +93,7 @@ def posterior_predictive(
     draws: Mapping[str, Float[Array | np.ndarray, "draws ..."]],
     *,
     anew: Collection[str] = (),
-) -> dict[str, Float[np.ndarray, "draws ..."]]:
+) -> dict[str, Shaped[np.ndarray, "draws ..."]]:
     """One replicate of the data for each posterior draw, of a NumPyro model, in float64.
 
     Data for which the model's observations are `None` give predictions; other covariates are welcome.
@@ -115,6 +116,7 @@ def posterior_predictive(
             data, or name a site that the model does not have.
         DataError: for data that index what the model does not have.
     """
+    check_key(key)
     arguments, outline = read_trace(model, data, _outline)
     kept, num_draws = _latent_draws(draws, outline, anew)
     try:
@@ -139,6 +141,7 @@ def discrete_posterior(
     A fit sums these sites out; this draws them from their exact conditional (forward filtering and backward sampling by
     funsor). Arguments and errors are those of `posterior_predictive`.
     """
+    check_key(key)
     arguments, outline = read_trace(model, data, _outline)
     kept, _ = _latent_draws(draws, outline)
     if not outline.discrete:
