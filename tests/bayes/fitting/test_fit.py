@@ -1,6 +1,7 @@
 """The front door: both ways to call it, what comes back, what does not change, and answers that are known."""
 
 import json
+import re
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import numpyro.distributions as dist
 import pytest
 from jax.experimental.ode import odeint
 from numpyro.distributions import constraints
+from numpyro.infer.reparam import LocScaleReparam
 from scipy import special, stats
 from tests.bayes.densities.test_density import compiling
 from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, normal, two_normals
@@ -18,6 +20,7 @@ from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, nor
 from latlas import bayes
 from latlas.bayes.engines._names import FAMILIES
 from latlas.bayes.fitting._fit import _pair
+from latlas.bayes.targets._coordinates import judged_names, judged_parameters, judging
 from latlas.core import RequestError
 
 Y = np.array([1.2, 0.7, 2.9, 1.6, 0.1, 1.9])
@@ -86,6 +89,41 @@ def test_a_conjugate_model_gets_its_exact_answer(model_fit):
     assert abs(model_fit.log_evidence.value - exact) < 0.05
     assert model_fit.elbo.value < model_fit.log_evidence.value + 1e-9
     assert model_fit.pareto_k < 0.7
+
+
+def with_what_is_computed(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    with numpyro.handlers.reparam(config={"effect": LocScaleReparam(0)}):
+        effect = numpyro.sample("effect", dist.Normal(mu, 1.0))
+    numpyro.sample("y", dist.Normal(effect, 1.0), obs=y)
+    numpyro.deterministic("pad", jnp.array([mu, jnp.nan]))
+    numpyro.deterministic("ratio", 1.0 / mu)
+
+
+@pytest.mark.parametrize(
+    ("judge", "kind", "reason"),
+    [
+        (None, "trust", "Its means are within"),
+        (("mu",), "trust", "Its means are within"),
+        (("mu", "pad"), "do not trust", r"pad\[1\] is nan or infinite in some draws; name others by `judge`"),
+        (("ratio",), "do not trust", "The heaviest tail of a parameter, ratio, has shape"),
+    ],
+)
+def test_a_verdict_is_about_what_was_sampled_or_named(judge, kind, reason):
+    fit = bayes.fit(with_what_is_computed, {"y": Y}, key=jr.key(0), engine="laplace", judge=judge)
+    assert fit.verdict.kind == kind
+    assert re.search(reason, str(fit.verdict))
+    assert {"pad[1]", "ratio"} <= set(fit.summary())
+    names = ("mu", "effect_decentered", "effect") if judge is None else judge
+    assert fit.target.program.judged == names
+
+
+def test_parameters_of_any_form_are_judged_by_name():
+    for init, name in ((jnp.zeros(2), "x"), ((jnp.zeros(1), jnp.zeros(2)), "1"), ({"a": {"b": 0.0}}, "a")):
+        target = judging(bayes.from_log_density(lambda p: -sum(map(jnp.sum, jax.tree.leaves(p))), init), name)
+        names = judged_names(target)
+        assert {entry[0] for entry in names} == {name}
+        assert judged_parameters(target, np.zeros((3, target.dim))).shape == (3, len(names))
 
 
 def test_the_summary_has_every_entry_and_column(model_fit):

@@ -96,6 +96,8 @@ def test_what_cannot_be_fitted_is_named(model, data, error, match):
         ({"tolerance": "fine"}, "tolerance is 'fine'"),
         ({"reference": "stan"}, "reference is 'stan'"),
         ({"num_starts": 0}, "num_starts is 0"),
+        ({"judge": ("y",)}, "judge names y; the parameters are x"),
+        ({"judge": ()}, "judge names nothing"),
         ({"bijections": {"a": dist.constraints.positive}}, "bijection for 'a'"),
     ],
     ids=str,

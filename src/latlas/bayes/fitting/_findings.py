@@ -11,10 +11,10 @@ from jaxtyping import PRNGKeyArray, PyTree
 from latlas.bayes.fitting._arviz import Groups
 from latlas.bayes.fitting._assessment import LazyAssessment
 from latlas.bayes.fitting._ladder import Candidate
-from latlas.bayes.targets._coordinates import named_draws
+from latlas.bayes.targets._coordinates import entry_names, named_draws
 from latlas.bayes.targets._numpyro import AbstractNumPyroTarget
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
-from latlas.bayes.verdict._posterior import QUANTILES, constrained, entry_names
+from latlas.bayes.verdict._posterior import QUANTILES, constrained
 from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 

@@ -136,15 +136,14 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
             f"The model is a {type(model).__name__} that cannot be hashed; wrap it in a function."
         ) from error
     arguments, anatomy = read_trace(model, data, anatomy_of)
-    program = Program(
-        model, anatomy, anatomy.deterministic, arguments, _params(key, model, arguments, anatomy)
-    )
+    params = _params(key, model, arguments, anatomy)
+    program = Program(model, anatomy, anatomy.deterministic, arguments, params, anatomy.sampled)
     start = np.zeros(program.dim)
     if anatomy.discrete:
         require_funsor(anatomy.discrete)
         hidden = program.depends_on_discrete(start)
         kept = tuple(name for name in anatomy.deterministic if name not in hidden)
-        program = Program(model, anatomy, kept, arguments, program.params)
+        program = Program(model, anatomy, kept, arguments, params, anatomy.sampled)
     # what each row has of its own would mean another row at every batch
     in_batches = anatomy.subsampled and not anatomy.is_local
     target = SubsampledTarget(program) if in_batches else NumPyroTarget(program)

@@ -32,6 +32,7 @@ class Program(eqx.Module):
         deterministic: those of its deterministic sites that `constrain` returns.
         arguments: its data.
         params: values of its `numpyro.param` sites, which stay as they are.
+        judged: names of the sites that a verdict is about.
     """
 
     model: Callable = eqx.field(static=True)
@@ -39,6 +40,7 @@ class Program(eqx.Module):
     deterministic: tuple[str, ...] = eqx.field(static=True)
     arguments: Arguments
     params: dict[str, Array]
+    judged: tuple[str, ...] = eqx.field(static=True)
 
     @property
     def dim(self) -> int:

@@ -64,6 +64,13 @@ class Anatomy:
     is_local: bool
     nesting: int
 
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Names of the latent sites, and of those that a reparametrisation made deterministic: `theta` of `theta_base`."""
+        latent = [site.name for site in self.latent]
+        told = [name for name in latent if not name.endswith("_unobserved")]
+        return (*latent, *(d for d in self.deterministic if any(name.startswith(f"{d}_") for name in told)))
+
 
 def call_of(model: Callable, data: PyTree) -> tuple[tuple, dict[str, Any]]:
     """Positional and keyword arguments from a tuple or a dict; None: no arguments.

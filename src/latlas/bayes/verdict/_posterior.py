@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import EngineResult, Repair
-from latlas.bayes.targets._coordinates import flat_parameters
+from latlas.bayes.targets._coordinates import flat_parameters, judged_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import Moments
@@ -56,6 +56,11 @@ class Posterior:
     def moments(self) -> Moments:
         """Of every entry of every parameter."""
         moments = Moments.of(flat_parameters(self.target, self.draws), self.weights)
+        return Moments(moments.mean, moments.sd, self.num_effective)
+
+    def judged_moments(self) -> Moments:
+        """Of the parameters that a verdict is about: see `judged_names`."""
+        moments = Moments.of(judged_parameters(self.target, self.draws), self.weights)
         return Moments(moments.mean, moments.sd, self.num_effective)
 
     def standard_errors(self) -> Float[np.ndarray, " m"]:
@@ -180,21 +185,3 @@ def _transported(approximation, noise):
 @eqx.filter_jit
 def _constrained(target, u):
     return jax.vmap(target.constrain)(u)
-
-
-def entry_names(target: AbstractTarget) -> tuple[str, ...]:
-    """A name for every entry of every parameter, in the order of `flat_parameters`: "mu", "theta[0]", "cov[0,1]"."""
-    like = jax.eval_shape(target.constrain, jax.ShapeDtypeStruct((target.dim,), jnp.result_type(float)))
-    names = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(like):
-        stem = ".".join(_step_name(step) for step in path) or "x"
-        entries = [f"{stem}[{','.join(map(str, index))}]" for index in np.ndindex(leaf.shape)]
-        names += entries if leaf.shape else [stem]
-    return tuple(names)
-
-
-def _step_name(step):
-    for attribute in ("key", "name", "idx"):
-        if hasattr(step, attribute):
-            return str(getattr(step, attribute))
-    return str(step)
