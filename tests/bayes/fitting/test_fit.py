@@ -161,6 +161,15 @@ def test_predictions_and_expectations(model_fit, plain_fit):
         plain_fit.posterior_predictive(jr.key(0))
 
 
+def test_a_model_that_came_as_a_target_predicts_and_keeps_its_data():
+    data = {"y": Y.copy(), "sigma": 1.0}
+    fitted = bayes.fit(bayes.from_numpyro(jr.key(0), groups, data), key=jr.key(0), engine="laplace")
+    data["y"] += 100.0
+    assert fitted.posterior_predictive(jr.key(0), 5)["y"].shape == (5, 6)
+    np.testing.assert_array_equal(fitted.findings.groups(10)["observed_data"]["y"], Y)
+    np.testing.assert_array_equal(fitted.data["y"], Y)
+
+
 def test_replicates_belong_to_the_draws_that_stand_beside_them():
     def model(y=None):
         mu = numpyro.sample("mu", dist.Normal(0.0, 1.0))

@@ -17,6 +17,7 @@ from latlas.bayes.targets._arguments import Arguments, own_floats
 from latlas.bayes.targets._indices import refuse_indices_beyond
 from latlas.bayes.targets._numpyro import from_numpyro
 from latlas.bayes.targets._numpyro_sites import CONTROL_FLOW
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import AbstractTarget, DensityTarget
 from latlas.core import DataError, LatlasError, Layout, RequestError, in_float64
 
@@ -45,6 +46,7 @@ def from_log_density(
             does not return one real number, or that lets Python decide on traced values.
         DataError: for data that are no numbers, or that index what is not there.
     """
+    function = with_own_surroundings(function)
     params = _parameters(init)
     transforms = {name: _transform(name, what, params) for name, what in (bijections or {}).items()}
     arguments = None if data is None else Arguments.of(data)
@@ -130,8 +132,9 @@ def _meets_primitives(function, args, kwargs):
     def run(arguments, key):
         args, kwargs = arguments.data
         with watch, handlers.seed(rng_seed=key):
-            function(*args, **kwargs)
+            own(*args, **kwargs)
 
+    own = with_own_surroundings(function)
     for frozen in (False, True):
         try:
             jax.eval_shape(run, Arguments.of((args, kwargs), frozen=frozen), jax.random.key(0))

@@ -14,6 +14,7 @@ from latlas.bayes.targets._arguments import Arguments
 from latlas.bayes.targets._indices import refuse_indices_beyond
 from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import DensityTarget, Suspects
 from latlas.core import DataError, LatlasError, RequestError, in_float64
 from latlas.data import Rows
@@ -155,7 +156,7 @@ def minibatched(
     prior = from_log_density(log_prior, init, bijections=bijections)
     target = MinibatchTarget(
         prior=prior,
-        log_likelihood=log_likelihood,
+        log_likelihood=with_own_surroundings(log_likelihood),
         source=source,
         batch_size=batch_size,
         num_rows=jnp.asarray(float(source.num_rows)),

@@ -12,6 +12,7 @@ from latlas.bayes.targets._arguments import holes_of
 from latlas.bayes.targets._numpyro_program import PlateRows, Program, require_funsor
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import AbstractTarget, Suspects
 from latlas.core import RequestError, check_key, in_float64
 
@@ -135,6 +136,7 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
         raise RequestError(
             f"The model is a {type(model).__name__} that cannot be hashed; wrap it in a function."
         ) from error
+    model = with_own_surroundings(model)
     arguments, anatomy = read_trace(model, data, anatomy_of)
     params = _params(key, model, arguments, anatomy)
     program = Program(model, anatomy, anatomy.deterministic, arguments, params, anatomy.sampled)

@@ -14,6 +14,7 @@ from numpyro import handlers, infer
 from latlas.bayes.targets._arguments import own_floats
 from latlas.bayes.targets._numpyro_program import require_funsor
 from latlas.bayes.targets._numpyro_sites import OnRows, Plates, all_rows, call_of, read_trace
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.core import RequestError, check_key, in_float64
 
 _IMPROPER = (
@@ -76,6 +77,7 @@ def prior_predictive(
         RequestError: for a site without a proper prior.
     """
     check_key(key)
+    model = with_own_surroundings(model)
     arguments, outline = read_trace(model, data, _outline)
     _count(num_draws)
     try:
@@ -117,6 +119,7 @@ def posterior_predictive(
         DataError: for data that index what the model does not have.
     """
     check_key(key)
+    model = with_own_surroundings(model)
     arguments, outline = read_trace(model, data, _outline)
     kept, num_draws = _latent_draws(draws, outline, anew)
     try:
@@ -142,6 +145,7 @@ def discrete_posterior(
     funsor). Arguments and errors are those of `posterior_predictive`.
     """
     check_key(key)
+    model = with_own_surroundings(model)
     arguments, outline = read_trace(model, data, _outline)
     kept, _ = _latent_draws(draws, outline)
     if not outline.discrete:
@@ -168,6 +172,7 @@ def log_likelihood(
         RequestError: for draws that lack a latent site, or a model whose discrete sites are summed out: the likelihood of
             one observation is then no property of a draw.
     """
+    model = with_own_surroundings(model)
     arguments, outline = read_trace(model, data, _outline)
     if outline.discrete:
         raise RequestError(
@@ -181,6 +186,7 @@ def log_likelihood(
 @in_float64
 def observed_values(model: Callable, data: PyTree) -> dict[str, np.ndarray]:
     """The values of a model's observed sites, by name: the group `observed_data` of an export."""
+    model = with_own_surroundings(model)
     arguments, outline = read_trace(model, data, _outline)
 
     return _in_order(_observed(model, outline.plates, arguments), outline)
