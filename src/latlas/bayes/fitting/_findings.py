@@ -124,13 +124,14 @@ class Fresh:
         if not isinstance(target, AbstractNumPyroTarget):
             return {"posterior": draws}
         (predict_key,) = itertools.islice(keys_from(self.key), 1)
+        model, data = target.program.model, target.program.arguments.data
         groups: Groups = {
             "posterior": draws,
-            "posterior_predictive": posterior_predictive(predict_key, self.model, self.data, parameters),
-            "observed_data": observed_values(self.model, self.data),
+            "posterior_predictive": posterior_predictive(predict_key, model, data, parameters),
+            "observed_data": observed_values(model, data),
         }
         if not target.program.anatomy.discrete:  # summed out, they leave no likelihood of one observation
-            groups["log_likelihood"] = log_likelihood(self.model, self.data, draws)
+            groups["log_likelihood"] = log_likelihood(model, data, draws)
         return groups
 
     def kept(self) -> "Stored":

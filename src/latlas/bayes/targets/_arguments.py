@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
 from latlas.core import DataError, in_float64
@@ -93,7 +94,7 @@ class HostArray(np.ndarray):
     """An array whose values a model may look at while it is traced, and that takes a traced index all the same."""
 
     def __getitem__(self, index: Any) -> Any:
-        if any(isinstance(part, jax.core.Tracer) for part in jax.tree.leaves(index)):
+        if any(isinstance(part, Tracer) for part in jax.tree.leaves(index)):
             return jnp.asarray(np.asarray(self))[index]
         return super().__getitem__(index)
 

@@ -133,19 +133,23 @@ def _indices(frame: _Frame, program: Jaxpr) -> Iterator[_Index]:
         if equation.primitive.name == "gather":
             yield from _of_gather(frame, equation)
         elif equation.primitive.name == "dynamic_slice":
-            shape, taken = equation.invars[0].aval.shape, equation.params["slice_sizes"]
+            shape, taken = _shape(equation.invars[0]), equation.params["slice_sizes"]
             for start, length, size in zip(equation.invars[1:], shape, taken, strict=False):
                 yield _index(_Node(frame, start), length, size)
 
 
 def _of_gather(frame, equation):
-    params, operand = equation.params, equation.invars[0].aval
+    params, shape = equation.params, _shape(equation.invars[0])
     columns = _columns(_Node(frame, equation.invars[1]))
     axes = params["dimension_numbers"].start_index_map
     if _is_decided(params) or len(columns) != len(axes):
         return
     for column, axis in zip(columns, axes, strict=True):
-        yield _index(column, operand.shape[axis], params["slice_sizes"][axis])
+        yield _index(column, shape[axis], params["slice_sizes"][axis])
+
+
+def _shape(atom: Any) -> tuple[int, ...]:
+    return atom.aval.shape
 
 
 def _is_decided(params):
@@ -160,7 +164,7 @@ def _columns(node):
     """The indices into one axis each."""
     node = _resolved(node)
     equation = node.frame.made_by.get(node.atom) if not isinstance(node.atom, Literal) else None
-    if equation is None or node.atom.aval.shape[-1:] == (1,):
+    if equation is None or _shape(node.atom)[-1:] == (1,):
         return [node]
     if equation.primitive.name == "concatenate":
         return [_Node(node.frame, atom) for atom in equation.invars]

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from numpyro.primitives import Messenger
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -104,7 +105,7 @@ def _values(thing: Any, seen: set[int]) -> Iterator[tuple]:
 
 def _is_numbers(thing):
     if isinstance(thing, jax.Array):
-        return not isinstance(thing, jax.core.Tracer) and isinstance(thing.dtype, np.dtype)
+        return not isinstance(thing, Tracer) and isinstance(thing.dtype, np.dtype)
     return type(thing) is np.ndarray and thing.dtype.kind in "biufc"
 
 
