@@ -104,7 +104,7 @@ def test_every_function_is_tried():
     assert functions <= set(ENTRIES)
 
 
-SLOW = {"fit, auto", "fit, dadvi", "simulation_based_calibration"}
+SLOW = {"fit, auto", "fit, dadvi", "simulation_based_calibration", "both_faces", "cavi", "stochastic_cavi"}
 
 
 @pytest.mark.parametrize(

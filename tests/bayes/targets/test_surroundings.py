@@ -72,9 +72,12 @@ def outer(y, group, sizes):
     numpyro.sample("y", dist.Normal(level[group], jnp.asarray(sizes)), obs=y)
 
 
-@pytest.mark.parametrize("ours_first", [True, False])
 @pytest.mark.parametrize(
-    "wrap", [lambda f: f, lambda f: numpyro.handlers.reparam(f, config={"level": LocScaleReparam(0)})]
+    ("ours_first", "wrap"),
+    [
+        (True, lambda f: numpyro.handlers.reparam(f, config={"level": LocScaleReparam(0)})),
+        (False, lambda f: f),
+    ],
 )
 def test_numpyro_and_we_may_see_the_same_arrays_in_any_order(ours_first, wrap):
     y, group, sizes = np.array([0.5, 1.0, 2.0]), np.array([0, 1, 1]), np.ones(3)
