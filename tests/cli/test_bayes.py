@@ -176,6 +176,22 @@ def test_a_wrong_model_or_data_is_refused_in_a_sentence(latlas, place, asked, mo
     assert not (place / "run").exists()
 
 
+@pytest.mark.parametrize("folder", [".", "linked"])
+def test_a_model_file_that_fails_is_named_however_its_path_is_written(
+    latlas, place, asked, monkeypatch, folder
+):
+    """Python's tracebacks have the whole path, which a user seldom gives."""
+    (place / "fails.py").write_text("def f():\n    pass\nimport no_such_module\n")
+    (place / "late.py").write_text("def broken(y):\n    raise ZeroDivisionError('of course not')\n")
+    (place / "linked").symlink_to(place)
+    (place / "y.json").write_text('{"y": 1}')
+    monkeypatch.chdir(place)
+    told = latlas("bayes", f"{folder}/fails.py:f", "data.json", "--out", "run")
+    assert_refused(told, "fails.py fails in line 3", "ModuleNotFoundError", "no_such_module")
+    told = latlas("bayes", f"{folder}/late.py:broken", "y.json", "--out", "run")
+    assert_refused(told, "late.py fails in line 2", "ZeroDivisionError")
+
+
 def test_a_model_may_import_its_neighbours(latlas, place, asked):
     (place / "latlas_test_neighbour.py").write_text("def shared(y):\n    pass\n")
     (place / "other.py").write_text("from latlas_test_neighbour import shared\n")

@@ -55,7 +55,7 @@ def load_model(path: Path, name: str) -> Any:
     assert spec is not None
     assert spec.loader is not None, "the suffix is .py"
     module = importlib.util.module_from_spec(spec)
-    with blamed(path), _found_by_name(module, path.parent):
+    with blamed(path, whatever=True), _found_by_name(module, path.parent):
         spec.loader.exec_module(module)
     if not hasattr(module, name):  # a name of `import *` or of a comprehension
         raise RequestError(f"{path} was executed and gave no {name!r}. Define it at the top of the file.")
@@ -63,8 +63,12 @@ def load_model(path: Path, name: str) -> Any:
 
 
 @contextmanager
-def blamed(path: Path) -> Iterator[None]:
+def blamed(path: Path, *, whatever: bool = False) -> Iterator[None]:
     """Turns what the model's own code raises into a sentence with its line; what it prints goes to standard error.
+
+    Args:
+        path: of the model.
+        whatever: whether all that is raised is the model's, as while its file is executed.
 
     Raises:
         RequestError: instead of an error that passed through the file.
@@ -76,12 +80,13 @@ def blamed(path: Path) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         line = _line(path, error)
-        if line is None:
+        if line is None and not whatever:
             raise
+        where = "" if line is None else f" in line {line}"
         told = " ".join(str(error).split())[:300]
         cause = type(error).__name__ + (f": {told.rstrip('.')}" if told else "")
         raise RequestError(
-            f"{path} fails in line {line} ({cause}). Mend the model, and run the command again."
+            f"{path} fails{where} ({cause}). Mend the model, and run the command again."
         ) from error
 
 
@@ -120,12 +125,12 @@ def _top_level(file: Path) -> dict[str, bool]:
 
 def _line(path: Path, error: BaseException | None) -> int | None:
     """The last line of the file that the error, or what caused it, passed through."""
-    found = None
+    found, names = None, {str(path), str(path.absolute()), str(path.resolve())}
     while error is not None:
-        if isinstance(error, SyntaxError) and error.filename == str(path):
+        if isinstance(error, SyntaxError) and error.filename in names:
             return error.lineno
         for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename == str(path):
+            if frame.filename in names:
                 found = frame.lineno
         if found is not None:
             return found

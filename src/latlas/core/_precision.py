@@ -10,16 +10,18 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree
 from threadpoolctl import threadpool_limits
 
+from latlas.core._errors import RequestError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def in_float64(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, computing in float64; the caller's flag is as before when it returns."""
+    """The function, computing in float64 and promoting types as JAX does by default; the caller's flags stay."""
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
             return function(*args, **kwargs)
 
     return inside
@@ -102,8 +104,28 @@ def with_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:
     return inside
 
 
+def check_key(key: Any) -> None:
+    """Refuses what is no single key of JAX's random numbers.
+
+    Raises:
+        RequestError: for an integer, say: what to write instead.
+    """
+    dtype, shape = getattr(key, "dtype", None), np.shape(key)
+    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) and shape == ():
+        return
+    if dtype == np.uint32 and len(shape) == 1:  # an older form of JAX's
+        return
+    got = f"an array of shape {shape}" if shape else repr(key)
+    raise RequestError(f"The key is {got}; expected one key of JAX, such as jax.random.key(0).")
+
+
 def host_rng(key: PRNGKeyArray) -> np.random.Generator:
-    """A NumPy generator that this key determines: for the loops that run on the host."""
+    """A NumPy generator that this key determines: for the loops that run on the host.
+
+    Raises:
+        RequestError: for what is no key.
+    """
+    check_key(key)
     data = key if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.key_data(key)
     return np.random.default_rng(np.asarray(data).ravel().tolist())
 

@@ -144,3 +144,50 @@ def test_other_data_and_other_coordinates_compile_nothing(plain, rows):
     with compiling() as programs:
         density_of(lambda u: -jnp.sum(u**4), 3).value_and_grad(rows)
     assert programs  # the counter counts
+
+
+@jax.custom_vjp
+def backwards(x):
+    return x**3
+
+
+backwards.defvjp(lambda x: (x**3, x), lambda x, g: (3 * x**2 * g,))
+
+
+@jax.custom_vjp
+def by_python(x):
+    return x**3
+
+
+def slope(x):
+    return jax.pure_callback(lambda x: 3 * x**2, x, x, vmap_method="expand_dims")
+
+
+by_python.defvjp(lambda x: (x**3, x), lambda x, g: (slope(x) * g,))
+
+
+def in_a_loop(x):
+    times = 2 + (x[0] < 1e9)  # known only when it runs
+    return jax.lax.while_loop(lambda c: c[0] < times, lambda c: (c[0] + 1, c[1] * x), (0, jnp.ones_like(x)))[
+        1
+    ]
+
+
+@pytest.mark.parametrize("cube", [backwards, by_python, in_a_loop])
+def test_what_can_be_differentiated_in_one_direction_alone(cube):
+    """JAX's solver of differential equations runs backwards and not forwards."""
+    matrix = np.array([[2.0, 1.0], [0.0, 1.5]])
+
+    def quartic(u):
+        return -0.25 * jnp.sum(cube(u @ matrix) * (u @ matrix))
+
+    density, u = Density(from_log_density(quartic, jnp.zeros(2))), np.array([[0.5, -1.0], [0.0, 2.0]])
+    v = u @ matrix
+    hessian = np.einsum("ij,bj,kj->bik", matrix, -3 * v**2, matrix)
+    value, grad = density.value_and_grad(u)
+    np.testing.assert_allclose(value, -0.25 * np.sum(v**4, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(grad, -(v**3) @ matrix.T, rtol=1e-12)
+    np.testing.assert_allclose(density.hessian(u), hessian, rtol=1e-8, atol=1e-8)
+    along = np.array([[1.0, 2.0], [0.0, 0.0]])
+    expected = np.einsum("bij,bj->bi", hessian, along)
+    np.testing.assert_allclose(density.hessian_product(u, along), expected, rtol=1e-8, atol=1e-8)

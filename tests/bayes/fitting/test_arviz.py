@@ -1,13 +1,21 @@
 """The export has ArviZ's layout, and ArviZ reads it."""
 
+import copy
+import pickle
 import warnings
 
+import jax.numpy as jnp
+import jax.random as jr
 import matplotlib as mpl
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 import xarray
+from scipy import stats
 
 import latlas.bayes.fitting._arviz as module
+from latlas import bayes
 from latlas.bayes import to_datatree
 from latlas.core import RequestError
 
@@ -76,6 +84,61 @@ def test_arviz_summarises_compares_and_plots(arviz):
     assert arviz.plot_trace(data, var_names=["mu"]).size == 2
     arviz.plot_forest(data)
     arviz.plot_ppc(data)
+
+
+def clusters(y):
+    mu = numpyro.sample("mu", dist.Normal(jnp.array([-2.0, 2.0]), 1.0).to_event(1))
+    with numpyro.plate("rows", len(y)):
+        which = numpyro.sample("which", dist.Bernoulli(0.5))
+        numpyro.sample("y", dist.Normal(mu[which], 1.0), obs=y)
+
+
+def mean(y):
+    mu = numpyro.sample("mu", dist.Normal(0.0, 1.0))
+    numpyro.sample("y", dist.Normal(mu, 1.0), obs=y)
+
+
+Y = np.array([-2.1, 1.9, 0.3, -1.0])
+
+
+@pytest.fixture(scope="module")
+def mean_fit():
+    return bayes.fit(mean, {"y": Y}, key=jr.key(0), engine="laplace")
+
+
+@pytest.mark.filterwarnings("error:Shape validation failed")  # ArviZ says so of a single chain
+def test_what_a_fit_exports_goes_into_arviz_as_it_is(arviz, mean_fit):
+    exported = mean_fit.to_arviz()
+    summary = arviz.summary(exported, round_to="none")
+    row = mean_fit.summary()["mu"]
+    assert summary.loc["mu", "mean"] == pytest.approx(row["mean"], abs=5 * row["sd"] / np.sqrt(1000))
+    assert 0.98 < summary.loc["mu", "r_hat"] < 1.02
+    # the mean of y is sufficient: leaving one out is a normal with the variance 1/4
+    rest = Y.sum() - Y
+    exact = stats.norm(rest / 4, np.sqrt(1 + 1 / 4)).logpdf(Y).sum()
+    assert arviz.loo(exported).elpd_loo == pytest.approx(exact, abs=0.1)
+    assert arviz.plot_trace(exported).size == 2
+    arviz.plot_forest(exported)
+    assert mean_fit.to_arviz(1003)["posterior"]["mu"].shape == (1, 1003)
+    assert mean_fit.to_arviz(7 * 11)["posterior"]["mu"].shape == (7, 11)
+
+
+def test_sites_that_are_summed_out_leave_no_likelihood_of_a_row(arviz):
+    exported = bayes.fit(clusters, {"y": Y}, key=jr.key(0), engine="laplace").to_arviz(40)
+    assert "summed out" in exported.attrs["log_likelihood"]
+    assert exported["posterior_predictive"]["y"].shape == (4, 10, 4)
+    assert "log_likelihood" not in exported
+    assert list(arviz.summary(exported).index) == ["mu[0]", "mu[1]"]
+
+
+def test_a_fit_goes_to_another_process_without_its_model(mean_fit):
+    sent = pickle.loads(pickle.dumps(mean_fit))
+    assert sent.summary() == mean_fit.summary()
+    assert str(sent.verdict) == str(mean_fit.verdict)
+    assert sent.sample(jr.key(1), 100)["mu"].shape == (100,)
+    assert copy.deepcopy(mean_fit) is copy.copy(mean_fit) is mean_fit
+    with pytest.raises(RequestError, match=r"sent to another process.*Fit the model again"):
+        sent.posterior_predictive(jr.key(0))
 
 
 def test_the_tree_survives_a_file(tmp_path):

@@ -1,6 +1,7 @@
 """The front door: both ways to call it, what comes back, what does not change, and answers that are known."""
 
 import json
+import re
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,9 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from jax.experimental.ode import odeint
 from numpyro.distributions import constraints
+from numpyro.infer.reparam import LocScaleReparam
 from scipy import special, stats
 from tests.bayes.densities.test_density import compiling
 from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, normal, two_normals
@@ -17,6 +20,7 @@ from tests.bayes.posteriors import EFFECTS, ERRORS, logistic, nearby_normal, nor
 from latlas import bayes
 from latlas.bayes.engines._names import FAMILIES
 from latlas.bayes.fitting._fit import _pair
+from latlas.bayes.targets._coordinates import judged_names, judged_parameters, judging
 from latlas.core import RequestError
 
 Y = np.array([1.2, 0.7, 2.9, 1.6, 0.1, 1.9])
@@ -87,6 +91,41 @@ def test_a_conjugate_model_gets_its_exact_answer(model_fit):
     assert model_fit.pareto_k < 0.7
 
 
+def with_what_is_computed(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 1))
+    with numpyro.handlers.reparam(config={"effect": LocScaleReparam(0)}):
+        effect = numpyro.sample("effect", dist.Normal(mu, 1.0))
+    numpyro.sample("y", dist.Normal(effect, 1.0), obs=y)
+    numpyro.deterministic("pad", jnp.array([mu, jnp.nan]))
+    numpyro.deterministic("ratio", 1.0 / mu)
+
+
+@pytest.mark.parametrize(
+    ("judge", "kind", "reason"),
+    [
+        (None, "trust", "Its means are within"),
+        (("mu",), "trust", "Its means are within"),
+        (("mu", "pad"), "do not trust", r"pad\[1\] is nan or infinite in some draws; name others by `judge`"),
+        (("ratio",), "do not trust", "The heaviest tail of a parameter, ratio, has shape"),
+    ],
+)
+def test_a_verdict_is_about_what_was_sampled_or_named(judge, kind, reason):
+    fit = bayes.fit(with_what_is_computed, {"y": Y}, key=jr.key(0), engine="laplace", judge=judge)
+    assert fit.verdict.kind == kind
+    assert re.search(reason, str(fit.verdict))
+    assert {"pad[1]", "ratio"} <= set(fit.summary())
+    names = ("mu", "effect_decentered", "effect") if judge is None else judge
+    assert fit.target.program.judged == names
+
+
+def test_parameters_of_any_form_are_judged_by_name():
+    for init, name in ((jnp.zeros(2), "x"), ((jnp.zeros(1), jnp.zeros(2)), "1"), ({"a": {"b": 0.0}}, "a")):
+        target = judging(bayes.from_log_density(lambda p: -sum(map(jnp.sum, jax.tree.leaves(p))), init), name)
+        names = judged_names(target)
+        assert {entry[0] for entry in names} == {name}
+        assert judged_parameters(target, np.zeros((3, target.dim))).shape == (3, len(names))
+
+
 def test_the_summary_has_every_entry_and_column(model_fit):
     summary = model_fit.summary()
     names = ["mu", "rate", "fixed", *(f"shares[{i}]" for i in range(3)), *(f"twice[{i}]" for i in range(2))]
@@ -120,6 +159,15 @@ def test_predictions_and_expectations(model_fit, plain_fit):
     )
     with pytest.raises(RequestError, match="does not say how data arise"):
         plain_fit.posterior_predictive(jr.key(0))
+
+
+def test_a_model_that_came_as_a_target_predicts_and_keeps_its_data():
+    data = {"y": Y.copy(), "sigma": 1.0}
+    fitted = bayes.fit(bayes.from_numpyro(jr.key(0), groups, data), key=jr.key(0), engine="laplace")
+    data["y"] += 100.0
+    assert fitted.posterior_predictive(jr.key(0), 5)["y"].shape == (5, 6)
+    np.testing.assert_array_equal(fitted.findings.groups(10)["observed_data"]["y"], Y)
+    np.testing.assert_array_equal(fitted.data["y"], Y)
 
 
 def test_replicates_belong_to_the_draws_that_stand_beside_them():
@@ -219,6 +267,21 @@ def test_an_engine_by_name_or_by_itself(plain_fit, engine):
     assert fit.verdict.kind == "trust"
     assert fit.posterior.correction == "none"
     np.testing.assert_allclose(fit.mean, nearby_normal(3)[0], atol=0.05)
+
+
+@pytest.mark.parametrize("engine", ["laplace", "dadvi", "batch-and-match"])
+def test_means_of_constrained_parameters_have_a_monte_carlo_error(engine):
+    """Draws whose moments are exact are so for what is affine in them; log x is, x is not."""
+
+    def model():
+        numpyro.sample("x", dist.LogNormal(0.5, 1.0))
+        z = numpyro.sample("z", dist.Normal(2.0, 1.0))
+        numpyro.deterministic("line", 3.0 - 2.0 * z)
+
+    rows = bayes.fit(model, {}, key=jr.key(0), engine=engine).summary()
+    assert 0 < abs(rows["x"]["mean"] - np.e) < 3 * rows["x"]["mcse"]
+    assert rows["x"]["mcse"] == pytest.approx(rows["x"]["sd"] / 64)
+    assert rows["z"]["mcse"] == rows["line"]["mcse"] == 0.0
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -328,6 +391,38 @@ def test_a_structured_family_takes_the_models_own_dependence():
     normal = bayes.fit(eight_schools, data, key=jr.key(0), family="full-rank")
     # the funnel is inside the family, where no normal can follow it
     assert structured.elbo.value > normal.elbo.value + 0.5
+
+
+@pytest.mark.slow
+def test_a_differential_equation_gets_the_answer_of_its_closed_form():
+    times = np.linspace(0.0, 5.0, 12)
+
+    def solved(rate, limit, start):
+        growth = lambda x, t, rate, limit: rate * x * (1 - x / limit)  # noqa: E731
+        return odeint(growth, start, jnp.asarray(times), rate, limit)
+
+    def closed(rate, limit, start):
+        return limit / (1 + (limit / start - 1) * jnp.exp(-rate * times))
+
+    def model(y, curve):
+        rate = numpyro.sample("rate", dist.LogNormal(0, 0.5))
+        limit = numpyro.sample("limit", dist.LogNormal(2, 0.5))
+        start = numpyro.sample("start", dist.LogNormal(0, 0.5))
+        sigma = numpyro.sample("sigma", dist.HalfNormal(1.0))
+        numpyro.sample("y", dist.LogNormal(jnp.log(curve(rate, limit, start)), sigma), obs=y)
+
+    noise = np.random.default_rng(0).normal(0, 0.05, 12)
+    y = 10 / (1 + 9 * np.exp(-1.1 * times)) * np.exp(noise)
+    for engine in ("auto", "laplace", "dadvi"):
+        fits = [
+            bayes.fit(model, {"y": y, "curve": curve}, key=jr.key(0), engine=engine)
+            for curve in (solved, closed)
+        ]
+        ours, exact = fits
+        for name, sd in exact.sd.items():
+            assert abs(ours.mean[name] - exact.mean[name]) < 0.02 * sd
+            assert ours.sd[name] == pytest.approx(sd, rel=0.02)
+        assert ours.verdict.kind == exact.verdict.kind
 
 
 def test_rungs_are_printed_on_a_terminal(monkeypatch, capsys):

@@ -96,6 +96,8 @@ def test_what_cannot_be_fitted_is_named(model, data, error, match):
         ({"tolerance": "fine"}, "tolerance is 'fine'"),
         ({"reference": "stan"}, "reference is 'stan'"),
         ({"num_starts": 0}, "num_starts is 0"),
+        ({"judge": ("y",)}, "judge names y; the parameters are x"),
+        ({"judge": ()}, "judge names nothing"),
         ({"bijections": {"a": dist.constraints.positive}}, "bijection for 'a'"),
     ],
     ids=str,
@@ -103,6 +105,24 @@ def test_what_cannot_be_fitted_is_named(model, data, error, match):
 def test_requests_that_make_no_sense(options, match):
     with pytest.raises(RequestError, match=match):
         fit(well, jnp.zeros(2), **options)
+
+
+@pytest.mark.parametrize("key", [0, None, np.int64(3), jr.split(jr.key(0))], ids=str)
+def test_a_key_is_a_key(key):
+    entries = (
+        lambda: bayes.fit(well, jnp.zeros(2), key=key),
+        lambda: bayes.from_numpyro(key, observed, {"y": Y}),
+        lambda: bayes.prior_predictive(key, observed, {"y": Y}, 3),
+        lambda: bayes.posterior_predictive(key, observed, {"y": Y}, {"mu": np.zeros(3)}),
+        lambda: bayes.both_faces(key, bayes.from_log_density(well, jnp.zeros(2))),
+        lambda: bayes.simulation_based_calibration(key, observed, {"y": Y}),
+        lambda: bayes.cavi(key, bayes.conjugate.GaussianMixture(2), np.zeros((5, 2))),
+    )
+    for entry in entries:
+        with pytest.raises(
+            RequestError, match=r"The key is .*expected one key of JAX, such as jax.random.key\(0\)"
+        ):
+            entry()
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_the_draws_leave_for_arviz(run):
     assert tree["posterior"]["theta"].dims == ("chain", "draw", "theta_dim_0")
     nuts = stored.to_arviz(reference=True)["posterior"]
     np.testing.assert_array_equal(nuts["theta"].values, stored.reference["theta"])
-    summary = arviz.summary(arviz.from_datatree(tree), round_to="none", kind="stats")
+    summary = arviz.summary(tree, round_to="none", kind="stats")
     assert summary.loc["mu", "mean"] == pytest.approx(stored.draws["mu"].mean())
     assert len(summary) == len(stored.summary())
 

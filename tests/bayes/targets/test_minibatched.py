@@ -181,3 +181,11 @@ def test_a_likelihood_that_is_summed_is_refused():
         RequestError, match=r"returns shape \(\) for 2 rows; it must return one number for each row"
     ):
         minibatched(lambda p: -(p**2), lambda p, y: jnp.sum(y * p), 0.0, np.ones(4), batch_size=2)
+
+
+def test_rows_that_index_beyond_the_parameters_are_refused():
+    rows = {"group": np.array([0, 1, 2, 3])}
+    with pytest.raises(DataError, match=r"data\['group'\] has the value 3 as an index into 3 entries"):
+        minibatched(
+            lambda p: -jnp.sum(p**2), lambda p, rows: p[rows["group"]], jnp.zeros(3), rows, batch_size=2
+        )

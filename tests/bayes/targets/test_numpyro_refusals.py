@@ -77,11 +77,6 @@ def twice(y):
     numpyro.sample("mu", dist.Normal(0, 1))
 
 
-def local(y):
-    with numpyro.plate("rows", 4, subsample_size=2):
-        numpyro.sample("effect", dist.Normal(0, 1))
-
-
 def rows_from_outside(y):
     mu = numpyro.sample("mu", dist.Normal(0, 1))
     with numpyro.plate("rows", 40, subsample_size=2):
@@ -101,7 +96,6 @@ def rows_from_outside(y):
         (empty, "no continuous latent site.*no numpyro.sample at all"),
         (wrong_shapes, "After site 'mu' the model raised TypeError"),
         (twice, "After site 'mu' the model raised AssertionError.*unique names"),
-        (local, "Site 'effect' is latent inside the plate 'rows'"),
         (rows_from_outside, "on all rows of its plates.*plate.*as i"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -141,6 +135,59 @@ def test_data_that_the_model_does_not_take(data, message):
 def test_data_that_are_no_numbers(y, message):
     with pytest.raises(DataError, match=message):
         from_numpyro(jr.key(0), normal, {"y": y})
+
+
+def grouped(group, num_groups):
+    level = numpyro.sample("level", dist.Normal(jnp.zeros(num_groups), 1).to_event(1))
+    rows = numpyro.plate("rows", len(group), subsample_size=2)
+    with rows as i:
+        numpyro.sample("y", dist.Normal(level[group[i]], 1), obs=jnp.zeros(2))
+
+
+def looks_at_its_groups(group, num_groups):
+    np.unique(group)
+    level = numpyro.sample("level", dist.Normal(jnp.zeros(num_groups), 1).to_event(1))
+    numpyro.sample("y", dist.Normal(jnp.take(level, group - 1), 1), obs=jnp.zeros(len(group)))
+
+
+@pytest.mark.parametrize(
+    ("model", "group", "message"),
+    [
+        (
+            grouped,
+            [0, 3, 1],
+            r"data\['group'\] has the value 3 as an index into 3 entries.*the last is 2.*`anew`",
+        ),
+        (grouped, [0, -1, 1], r"data\['group'\] has the value -1.*count from the end; pandas writes -1"),
+        (grouped, 7, "An index of the model has the value 7"),
+        (looks_at_its_groups, [1, 4], "An index of the model has the value 3 as an index into 3 entries"),
+    ],
+)
+def test_data_that_index_what_the_model_does_not_have(model, group, message):
+    """JAX would take the last entry, or count from the end, without a word."""
+    if group == 7:
+        model = lambda group, num_groups: numpyro.sample("a", dist.Normal(jnp.zeros(3), 1).to_event(1))[group]  # noqa: E731
+    with pytest.raises(DataError, match=message):
+        from_numpyro(jr.key(0), model, {"group": group, "num_groups": 3})
+
+
+@pytest.mark.parametrize("mend", [lambda g: jnp.clip(g, 0, 2), lambda g: jnp.where(g < 0, 0, g) % 3])
+def test_an_index_that_the_model_mends_is_its_own_affair(mend):
+    def model(group):
+        level = numpyro.sample("level", dist.Normal(jnp.zeros(3), 1).to_event(1))
+        numpyro.sample("y", dist.Normal(level[mend(group)], 1).mask(group >= 0), obs=jnp.zeros(3))
+
+    assert from_numpyro(jr.key(0), model, {"group": np.array([0, -1, 3])}).dim == 3
+
+
+@pytest.mark.parametrize(
+    "data", [{"y": np.ma.masked_less([1.0, -999.0], 0.0)}, {"y": np.array([2**63], np.uint64)}], ids=str
+)
+def test_hidden_values_and_integers_that_are_too_large_are_refused(data):
+    with pytest.raises(
+        DataError, match=r"data\['y'\] (is a masked array with 1 hidden|holds 9223372036854775808)"
+    ):
+        from_numpyro(jr.key(0), normal, data)
 
 
 def test_discrete_sites_without_funsor_name_the_extra(monkeypatch):

@@ -202,6 +202,84 @@ def test_the_estimates_of_a_plate_that_subsamples_average_to_the_whole():
     assert len(set(drawn.tolist())) == 2
 
 
+def random_effects(y, rows=None):
+    scale = numpyro.sample("scale", dist.HalfNormal(1.0))
+    with numpyro.plate("rows", len(y), subsample_size=rows) as i:
+        effect = numpyro.sample("effect", dist.Normal(0, scale))
+        numpyro.sample("y", dist.Normal(effect, 1.0), obs=y[i])
+
+
+def test_effects_of_rows_that_are_subsampled_are_fitted_on_all_rows():
+    y = np.array([0.5, -1.0, 2.0, 0.1])
+    whole = from_numpyro(jr.key(0), random_effects, {"y": y})
+    part = from_numpyro(jr.key(0), random_effects, {"y": y, "rows": 2})
+    assert isinstance(part, NumPyroTarget)
+    assert part.free_shapes == whole.free_shapes == {"scale": (), "effect": (4,)}
+    u = np.array([0.3, 1.0, -0.5, 0.2, 0.7])
+    assert value(part, u) == pytest.approx(value(whole, u), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float32", "float64"])
+@pytest.mark.parametrize("x64", [False, True])
+def test_arrays_that_numpyro_has_seen_are_as_good_as_new(dtype, x64):
+    """JAX keeps what it made of an array by the array's address, in 32 bits where NumPyro computes in these."""
+    y = np.array([0, 1, 1, 0]).astype(dtype)
+
+    def model(y):
+        mu = numpyro.sample("mu", dist.Normal(0, 1))
+        numpyro.sample("y", dist.Normal(mu, 1.0), obs=y)
+
+    def looking(y):
+        np.unique(y)  # compiled in
+        return model(y)
+
+    u = np.array([0.5])
+    expected = stats.norm(0, 1).logpdf(0.5) + stats.norm(0.5, 1).logpdf([0, 1, 1, 0]).sum()
+    with jax.enable_x64(x64):
+        seen = jax.jit(lambda u: model_log_density(model, y, u))
+        seen(0.5)  # the program, and with it the constant, stays alive
+        for ours in (model, looking):
+            assert value(from_numpyro(jr.key(0), ours, {"y": y}), u) == pytest.approx(expected, rel=1e-12)
+        assert seen(0.4) == pytest.approx(seen(0.4))
+    target = from_numpyro(jr.key(0), model, {"y": y})
+    y += y  # what a user does later changes nothing
+    assert value(target, u) == pytest.approx(expected, rel=1e-12)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(target)} <= {"int64", "float64", "bool"}
+
+
+def model_log_density(model, y, mu):
+    return numpyro.infer.util.log_density(model, (y,), {}, {"mu": mu})[0]
+
+
+def partly(y, mask):
+    mu = numpyro.sample("mu", dist.Normal(0, 2))
+    numpyro.sample("y", dist.Normal(mu, 1.0).expand([3]), obs=y, obs_mask=mask)
+
+
+def test_what_obs_mask_leaves_out_is_a_parameter_and_the_rest_are_replicates():
+    y, mask = np.array([0.5, np.nan, 2.0]), np.array([True, False, True])
+    target = from_numpyro(jr.key(0), partly, {"y": y, "mask": mask})
+    u = np.array([0.3, 1.0, -0.5, 0.2])
+    expected = stats.norm(0, 2).logpdf(0.3) + stats.norm(0.3, 1).logpdf([0.5, 2.0]).sum()
+    # each entry of the unobserved part integrates to one
+    assert value(target, u) == pytest.approx(expected + stats.norm(0.3, 1).logpdf(u[1:]).sum(), rel=1e-12)
+    np.testing.assert_allclose(constrained(target, u)["y"], [0.5, -0.5, 2.0], rtol=1e-12)
+
+
+def switched(y, mask):
+    p = numpyro.sample("p", dist.Beta(2.0, 3.0))
+    with numpyro.plate("rows", 3):
+        numpyro.sample("y", dist.Bernoulli(p), obs=y, obs_mask=mask)
+
+
+def test_what_obs_mask_leaves_out_is_summed_out_where_it_is_discrete():
+    y, mask = np.array([1, 0, 0]), np.array([True, False, True])
+    target = from_numpyro(jr.key(0), switched, {"y": y, "mask": mask})
+    p = 1 / (1 + np.exp(-0.4))
+    expected = stats.beta(2, 3).logpdf(p) + np.log(p * (1 - p)) + np.log(p) + np.log(1 - p)
+    assert value(target, [0.4]) == pytest.approx(expected, rel=1e-10)
+
+
 def test_the_global_flag_stays_as_it_was():
     target = from_numpyro(jr.key(0), eight_schools, {"J": 8, "sigma": SIGMA, "y": Y})
     assert not jax.config.jax_enable_x64

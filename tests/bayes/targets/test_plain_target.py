@@ -8,6 +8,7 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from numpyro.distributions import constraints, transforms
+from numpyro.infer.reparam import CircularReparam
 from scipy import stats
 
 from latlas.bayes import as_target, from_log_density
@@ -91,6 +92,12 @@ def test_requests_that_are_no_log_density(function, init, bijections, message):
         from_log_density(function, init, bijections=bijections)
 
 
+def test_data_that_index_beyond_the_parameters_are_refused():
+    data = {"group": [0, 3]}
+    with pytest.raises(DataError, match=r"data\['group'\] has the value 3 as an index into 3 entries"):
+        from_log_density(lambda p, data: -jnp.sum(p[data["group"]] ** 2), jnp.zeros(3), data=data)
+
+
 def model(y=None):
     mu = numpyro.sample("mu", dist.Normal(0, 1))
     numpyro.sample("y", dist.Normal(mu, 1), obs=y)
@@ -101,6 +108,54 @@ def test_a_function_with_sample_sites_is_a_model(data):
     target = as_target(jr.key(0), model, data)
     assert isinstance(target, NumPyroTarget)
     assert target.dim == (1 if data else 2)
+
+
+def reads_its_groups(group, y):
+    with numpyro.plate("groups", int(group.max()) + 1):
+        level = numpyro.sample("level", dist.Normal(0, 1))
+    with numpyro.plate("rows", len(y)) as i:
+        numpyro.sample("y", dist.Normal(level[group[i]], 1), obs=y)
+
+
+def counts_its_holes(y):
+    if np.isnan(y).any():
+        y = np.nan_to_num(y)
+    numpyro.sample("y", dist.Normal(numpyro.sample("mu", dist.Normal(0, 1)), 1), obs=y)
+
+
+def flat_first(y):
+    mu = numpyro.sample("mu", dist.ImproperUniform(constraints.real, (), ()))
+    numpyro.sample("y", dist.Normal(mu, 1), obs=y)
+
+
+def on_a_circle(y):
+    angle = numpyro.sample("angle", dist.VonMises(0.0, 2.0))
+    numpyro.sample("y", dist.Normal(jnp.cos(angle), 1), obs=y)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "dim"),
+    [
+        (reads_its_groups, {"group": np.array([0, 1, 1]), "y": np.zeros(3)}, 2),
+        (reads_its_groups, (np.array([0, 1, 1]), np.zeros(3)), 2),
+        (counts_its_holes, {"y": np.array([0.0, np.nan])}, 1),
+        (flat_first, {"y": np.zeros(2)}, 1),
+        (numpyro.handlers.reparam(on_a_circle, config={"angle": CircularReparam()}), {"y": np.zeros(2)}, 1),
+    ],
+)
+def test_a_model_is_known_however_it_begins(model, data, dim):
+    target = as_target(jr.key(0), model, data)
+    assert isinstance(target, NumPyroTarget)
+    assert target.dim == dim
+    assert np.isfinite(value(target, np.zeros(dim)))
+
+
+def test_a_model_that_fails_before_its_first_site_is_still_one():
+    def broken(y):
+        raise KeyError("sd")
+
+    with pytest.raises(RequestError, match="Before its first site the model raised KeyError"):
+        as_target(jr.key(0), broken, {"y": np.arange(3)})
 
 
 @pytest.mark.parametrize(

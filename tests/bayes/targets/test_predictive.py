@@ -11,7 +11,7 @@ from numpyro.distributions import constraints
 from scipy import stats
 
 from latlas.bayes import log_likelihood, observed_values, posterior_predictive, prior_predictive
-from latlas.core import RequestError
+from latlas.core import DataError, RequestError
 
 NUM = 4000
 
@@ -96,6 +96,59 @@ def test_draws_that_do_not_fit_the_model(draws, message):
         posterior_predictive(jr.key(0), model, {"x": X, "y": Y}, draws)
     with pytest.raises(RequestError, match=message):
         log_likelihood(model, {"x": X, "y": Y}, draws)
+
+
+def hierarchy(group, num_groups, y=None):
+    mu = numpyro.sample("mu", dist.Normal(0, 10))
+    with numpyro.plate("groups", num_groups):
+        theta = numpyro.sample("theta", dist.Normal(mu, 3.0))
+    numpyro.sample("y", dist.Normal(theta[group], 1.0), obs=y)
+
+
+HIERARCHY = {"mu": np.full(NUM, 5.0), "theta": np.tile([7.0, 100.0], (NUM, 1))}
+
+
+def test_groups_that_were_not_fitted_are_drawn_from_their_population():
+    """JAX clamps an index, so that the last group that was fitted stood in for all others."""
+    group = np.array([0, 1, 2])
+    drawn = posterior_predictive(
+        jr.key(0), hierarchy, {"group": group, "num_groups": 3}, HIERARCHY, anew=("theta",)
+    )
+    np.testing.assert_array_equal(drawn["theta"][:, :2], HIERARCHY["theta"])
+    assert near(drawn["theta"][:, 2], 5.0, 3.0)
+    assert near(drawn["y"], np.array([7.0, 100.0, 5.0]), np.array([1.0, 1.0, np.sqrt(10.0)]))
+    assert drawn["y"][:, 2].std() == pytest.approx(np.sqrt(10.0), rel=0.05)
+    for few in (1, 2):  # of all groups anew, however many
+        data = {"group": np.zeros(1, int), "num_groups": few}
+        drawn = posterior_predictive(jr.key(0), hierarchy, data, {"mu": HIERARCHY["mu"]}, anew=("theta",))
+        assert near(drawn["y"], 5.0, np.sqrt(10.0))
+
+
+@pytest.mark.parametrize(
+    ("data", "anew", "error", "message"),
+    [
+        ({"num_groups": 2, "group": 2}, (), DataError, "the value 2 as an index into 2 entries"),
+        ({"num_groups": 2, "group": -1}, ("mu",), DataError, "the value -1 .* count from the end"),
+        ({"num_groups": 3, "group": 2}, (), RequestError, r"shape \(3,\), and the draws have \(2,\).*`anew=\('theta',\)"),
+        ({"num_groups": 1, "group": 0}, ("theta",), RequestError, r"shape \(1,\), .* does not say.* leave 'theta' out"),
+        ({"num_groups": 3, "group": 2}, ("thetas",), RequestError, "name thetas, which the model does not have"),
+    ],
+)  # fmt: skip
+def test_groups_that_were_not_fitted_are_never_taken_for_others(data, anew, error, message):
+    data = data | {"group": np.array([data["group"]])}
+    with pytest.raises(error, match=message):
+        posterior_predictive(jr.key(0), hierarchy, data, HIERARCHY, anew=anew)
+    if not anew:
+        with pytest.raises(error, match=message):
+            log_likelihood(hierarchy, data | {"y": np.zeros(1)}, HIERARCHY)
+
+
+def test_what_follows_its_past_is_not_continued():
+    def walk(steps):
+        numpyro.sample("path", dist.GaussianRandomWalk(1.0, num_steps=steps))
+
+    with pytest.raises(RequestError, match=r"'path' has the shape \(4,\).*does not say which"):
+        posterior_predictive(jr.key(0), walk, {"steps": 4}, {"path": np.zeros((5, 3))}, anew=("path",))
 
 
 def test_unequal_numbers_of_draws_and_none_are_refused():

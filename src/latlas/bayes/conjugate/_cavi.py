@@ -18,7 +18,7 @@ from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.conjugate._checks import check_count, check_positive
-from latlas.core import RequestError, WorkError, numpy_in_float64, to_numpy
+from latlas.core import RequestError, WorkError, check_key, numpy_in_float64, to_numpy
 
 MAX_FALL = 1e-9  # of the ELBO between two sweeps, relative: what rounding may do
 
@@ -112,6 +112,7 @@ class ConjugateFit:
             RequestError: if `num_draws` is no whole number above 0.
         """
         check_count(num_draws=num_draws)
+        check_key(key)
         return self.posterior.sample(key, num_draws)
 
     def to_dict(self) -> dict[str, Any]:
@@ -162,6 +163,7 @@ def cavi(
         )
     check_positive(tolerance=tolerance)
     check_count(max_sweeps=max_sweeps, num_starts=num_starts)
+    check_key(key)
     problem = model.prepare(data)
     starts = [model.start(start_key, problem) for start_key in jr.split(key, num_starts)]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)

@@ -16,7 +16,7 @@ from latlas.bayes.conjugate._topics import (
     fit_chunk,
     fit_documents,
 )
-from latlas.core import RequestError, numpy_in_float64, to_numpy
+from latlas.core import RequestError, check_key, numpy_in_float64, to_numpy
 
 _PASSES = 20  # over each document of a minibatch, from where its last visit left it
 _CHANGE = 1e-3
@@ -71,6 +71,7 @@ def stochastic_cavi(
             f"forgetting is {forgetting!r} and delay {delay!r}; forgetting must be above 0.5 and at most 1, delay at least "
             "0, or the steps do not converge."
         )
+    check_key(key)
     problem = model.prepare(data)
     if batch_size > problem.documents.num_documents:
         raise RequestError(

@@ -15,7 +15,7 @@ from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import Mode, find_modes
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget, FixedBatches
 from latlas.bayes.targets._target import AbstractTarget, Suspects
-from latlas.core import RequestError, WorkError, host_rng
+from latlas.core import RequestError, WorkError, host_rng, in_float64
 
 SUBSAMPLE_BYTES = 1 << 26  # of the batches that whitening looks at
 MAX_BATCHES = 32
@@ -80,6 +80,7 @@ class AnchoredBatches(AbstractTarget):
         return self.few.suspects(u)
 
 
+@in_float64
 def anchored(
     key: PRNGKeyArray,
     target: AbstractStochasticTarget,

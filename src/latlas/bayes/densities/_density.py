@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
+from latlas.bayes.densities._derivatives import hessian_of, hessian_times, value_and_gradient
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import MAX_ROWS, in_float64, map_batches
 from latlas.distributions.families import AbstractBijection, Affine, Composed
@@ -173,7 +174,7 @@ def _value(parts, v):
 
 @jax.jit
 def _value_and_grad(parts, v):
-    return jax.vmap(jax.value_and_grad(_log_prob, argnums=1), in_axes=(None, 0))(parts, v)
+    return jax.vmap(lambda row: value_and_gradient(lambda r: _log_prob(parts, r), row))(v)
 
 
 @jax.jit
@@ -183,15 +184,12 @@ def _hessian(parts, v):
 
 
 def _hessian_at(parts, row):
-    # linearised once and pushed along every axis: what does not depend on the direction is computed once
-    _, along = jax.linearize(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), row)
-    return jax.vmap(along, out_axes=1)(jnp.eye(len(row)))
+    return hessian_of(lambda r: _log_prob(parts, r), row)
 
 
 @jax.jit
 def _hessian_product(parts, v_and_direction):
     def one(both):
-        row, along = jnp.split(both, 2)
-        return jax.jvp(lambda r: jax.grad(_log_prob, argnums=1)(parts, r), (row,), (along,))[1]
+        return hessian_times(lambda r: _log_prob(parts, r), *jnp.split(both, 2))
 
     return jax.vmap(one)(v_and_direction)

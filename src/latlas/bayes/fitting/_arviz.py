@@ -1,6 +1,7 @@
 """Posteriors as `xarray.DataTree` with ArviZ's group names, which every version of ArviZ reads."""
 
 import importlib.metadata
+import warnings
 from collections.abc import Mapping
 from typing import Any, Required, TypedDict
 
@@ -10,6 +11,7 @@ from jaxtyping import Array, Shaped
 
 from latlas.core import RequestError
 
+arviz = lazy_loader.load("arviz")
 xarray = lazy_loader.load("xarray")
 
 Arrays = Mapping[str, Array | np.ndarray]
@@ -86,6 +88,24 @@ def to_datatree(
             **{f"/{name}": ds for name, ds in groups.items()},
         }
     )
+
+
+def whole_chains(num_draws: int) -> int:
+    """Into how many chains independent draws are divided: four, which ArviZ's measures want, or as few as divide them."""
+    return next((number for number in (4, 2, 3, 5, 7) if num_draws % number == 0 and num_draws > number), 1)
+
+
+def for_installed_arviz(tree: Any) -> Any:
+    """The tree as the ArviZ that is installed takes it: before version 1 an `arviz.InferenceData`."""
+    try:
+        before = int(importlib.metadata.version("arviz").partition(".")[0]) < 1
+    except importlib.metadata.PackageNotFoundError:
+        return tree
+    if not before:
+        return tree
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # it announces its next major version
+        return arviz.from_datatree(tree)
 
 
 def _dataset(values, num_chains):

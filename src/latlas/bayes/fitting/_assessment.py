@@ -10,6 +10,7 @@ from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import LazySearch
 from latlas.bayes.engines._engine import EngineResult
 from latlas.bayes.fitting._ladder import Candidate
+from latlas.bayes.targets._coordinates import judged_names
 from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on
 from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws
@@ -61,12 +62,13 @@ class LazyAssessment:
         search, importance, posterior = self.search.found, self.importance, self.posterior
         diagnostics = walk_on(walk_key, density, result.approximation, importance, tolerance=self.tolerance)
         checks, verdict = check_fit(
-            posterior.moments(),
+            posterior.judged_moments(),
             reference_of(density.target, density, diagnostics),
             diagnostics,
             search,
             converged=result.converged,
             message=result.message,
             further=far_checks(far_key, density, posterior, diagnostics.chains),
+            names=judged_names(density.target),
         )
         return Candidate(self.engine, self.family, density, result, diagnostics, posterior, checks, verdict)

@@ -15,10 +15,9 @@ from numpyro import handlers
 
 from latlas.bayes.engines._engine import AbstractEngine
 from latlas.bayes.fitting._fit import fit
-from latlas.bayes.targets._coordinates import flat_draws, flat_parameters, named_draws
+from latlas.bayes.targets._coordinates import entry_names, flat_draws, flat_parameters, named_draws
 from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._predictive import observed_values, prior_predictive
-from latlas.bayes.verdict._posterior import entry_names
 from latlas.core import RequestError, WorkError, host_rng, in_float64, keys_from
 from latlas.distributions.families import AbstractFamily
 

@@ -15,7 +15,7 @@ from latlas.bayes.engines._importance_fit import fit_by_importance
 from latlas.bayes.engines._inclusive import Inclusive
 from latlas.bayes.engines._names import family_named
 from latlas.bayes.targets._target import AbstractTarget
-from latlas.core import Estimate, in_float64
+from latlas.core import Estimate, check_key, in_float64
 from latlas.distributions.families import AbstractFamily, FullRank
 
 _NUM_DRAWS = 8192
@@ -76,6 +76,7 @@ def both_faces(
         RequestError: where an engine cannot fit the family.
         WorkError: where the target's density is finite nowhere near the origin.
     """
+    check_key(key)
     density = target if isinstance(target, Density) else Density(target)
     family = family_named(family)
     reverse_key, forward_key, truth_key, kl_key = jax.random.split(key, 4)

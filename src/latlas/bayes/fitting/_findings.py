@@ -1,7 +1,7 @@
 """Where what a fit says comes from: worked out once somebody asks, or read from the disk."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import jax
@@ -11,13 +11,24 @@ from jaxtyping import PRNGKeyArray, PyTree
 from latlas.bayes.fitting._arviz import Groups
 from latlas.bayes.fitting._assessment import LazyAssessment
 from latlas.bayes.fitting._ladder import Candidate
-from latlas.bayes.targets._coordinates import named_draws
+from latlas.bayes.targets._coordinates import entry_names, named_draws
+from latlas.bayes.targets._numpyro import AbstractNumPyroTarget
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
-from latlas.bayes.verdict._posterior import QUANTILES, constrained, entry_names
+from latlas.bayes.verdict._posterior import QUANTILES, constrained
 from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 
 _EXPORTED = 1000  # draws, unless another number is asked for
+MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
+    2**22,
+    4000,
+    100,
+)  # draws that are kept: 32 MiB of them, as far as that goes
+
+
+def num_kept(num_numbers: int) -> int:
+    """How many draws of so many numbers are kept without their model."""
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS // max(1, num_numbers)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +39,23 @@ class Fresh:
         key: for draws that are exported.
         assessment: what the fit is held against.
         tolerance: that was asked for.
-        model: the NumPyro model, None for a log density.
-        data: of that model.
     """
 
     key: PRNGKeyArray
     assessment: Candidate | LazyAssessment
     tolerance: float
-    model: Callable | None
-    data: PyTree
+
+    @property
+    def model(self) -> Callable | None:
+        """The NumPyro model that was fitted, None for a log density."""
+        target = self.assessment.density.target
+        return target.program.model if isinstance(target, AbstractNumPyroTarget) else None
+
+    @property
+    def data(self) -> PyTree:
+        """Our own copy of the model's data, None for a log density."""
+        target = self.assessment.density.target
+        return target.program.arguments.data if isinstance(target, AbstractNumPyroTarget) else None
 
     @property
     def verdict(self) -> Verdict:
@@ -84,7 +103,7 @@ class Fresh:
         moments, quantiles = posterior.moments(), posterior.quantiles()
         columns = {"mean": moments.mean, "sd": moments.sd}
         columns |= {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
-        columns["mcse"] = moments.sd / np.sqrt(moments.num_effective)
+        columns["mcse"] = posterior.standard_errors()
         return {
             name: {column: float(values[i]) for column, values in columns.items()}
             for i, name in enumerate(entry_names(self.assessment.density.target))
@@ -101,17 +120,37 @@ class Fresh:
         num_draws = _EXPORTED if num_draws is None else num_draws
         parameters = self.sample(self.key, num_draws)
         draws = named_draws(parameters)
-        if self.model is None:
+        target = self.assessment.density.target
+        if not isinstance(target, AbstractNumPyroTarget):
             return {"posterior": draws}
         (predict_key,) = itertools.islice(keys_from(self.key), 1)
-        return {
+        model, data = target.program.model, target.program.arguments.data
+        groups: Groups = {
             "posterior": draws,
-            "log_likelihood": log_likelihood(self.model, self.data, draws),
-            "posterior_predictive": posterior_predictive(predict_key, self.model, self.data, parameters),
-            "observed_data": observed_values(self.model, self.data),
+            "posterior_predictive": posterior_predictive(predict_key, model, data, parameters),
+            "observed_data": observed_values(model, data),
         }
+        if not target.program.anatomy.discrete:  # summed out, they leave no likelihood of one observation
+            groups["log_likelihood"] = log_likelihood(model, data, draws)
+        return groups
 
-    def predicted(self, key: PRNGKeyArray, num_draws: int, data: PyTree) -> dict[str, np.ndarray]:
+    def kept(self) -> "Stored":
+        """What remains without the model: all that was found, and as many draws as `num_kept` says."""
+        parameters = self.summary()
+        return Stored(
+            verdict=self.verdict,
+            diagnosis=self.diagnosis,
+            elbo=self.elbo,
+            log_evidence=self.log_evidence,
+            pareto_k=self.pareto_k,
+            num_evaluations=self.num_evaluations,
+            draws=named_draws(self.sample(self.key, num_kept(len(parameters)))),
+            parameters=parameters,
+        )
+
+    def predicted(
+        self, key: PRNGKeyArray, num_draws: int, data: PyTree, anew: Collection[str]
+    ) -> dict[str, np.ndarray]:
         """Replicates of the data by the NumPyro model.
 
         Raises:
@@ -122,7 +161,8 @@ class Fresh:
                 "A log density does not say how data arise; fit a NumPyro model to predict them."
             )
         sample_key, predict_key = itertools.islice(keys_from(key), 2)
-        return posterior_predictive(predict_key, self.model, data, self.sample(sample_key, num_draws))
+        draws = self.sample(sample_key, num_draws)
+        return posterior_predictive(predict_key, self.model, data, draws, anew=anew)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +197,13 @@ class Stored:
             RequestError: always.
         """
         raise RequestError(
-            "This fit was read from the disk, where its draws and findings are, but neither its model nor its "
-            "approximation. Fit the model again for these."
+            "This fit was read from the disk or sent to another process, where its draws and findings are, but neither its "
+            "model nor its approximation. Fit the model again for these."
         )
+
+    def kept(self) -> "Stored":
+        """These findings."""
+        return self
 
     def summary(self) -> dict[str, dict[str, float]]:
         """As the fit gave it."""

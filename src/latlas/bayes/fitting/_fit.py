@@ -4,7 +4,7 @@ import itertools
 import numbers
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -25,9 +25,10 @@ from latlas.bayes.fitting._findings import Fresh
 from latlas.bayes.fitting._ladder import Rung, climb
 from latlas.bayes.fitting._result import Fit
 from latlas.bayes.fitting._start import elbo_start, starting_point
+from latlas.bayes.targets._coordinates import judging
 from latlas.bayes.targets._dependence import dependence_of_model
 from latlas.bayes.targets._log_density import as_target
-from latlas.bayes.targets._numpyro import AbstractNumPyroTarget, NumPyroTarget
+from latlas.bayes.targets._numpyro import NumPyroTarget
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._posterior import constrained
@@ -62,6 +63,7 @@ def fit(
     bijections: Mapping[str, Any] | None = None,
     reference: str | None = None,
     num_starts: int = 12,
+    judge: Collection[str] | None = None,
     progress: Callable[[Rung], None] | None = None,
 ) -> Fit:
     """An approximate posterior with error bars and a verdict.
@@ -79,6 +81,8 @@ def fit(
         bijections: for a log density, NumPyro constraints or transforms by parameter name.
         reference: "nuts" to draw from the posterior itself as well, for comparison.
         num_starts: searches for a mode.
+        judge: names of the parameters that the verdict is about, deterministic sites if need be; None: all of a log density,
+            and of a NumPyro model the sites that are sampled.
         progress: called with each rung of the ladder, once it is done; by default rungs are printed where standard error
             is a terminal.
 
@@ -92,9 +96,8 @@ def fit(
     keys = _Keys(*itertools.islice(keys_from(key), len(_Keys._fields)))
     target = _whole(keys.search, as_target(keys.target, model, data_or_init, bijections=bijections))
     if isinstance(kind, Structured) and not kind.dependence and isinstance(target, NumPyroTarget):
-        if not isinstance(model, AbstractTarget):
-            kind = Structured(dependence_of_model(model, data_or_init))
-    density = Density(target)
+        kind = Structured(dependence_of_model(target.program.model, target.program.arguments.data))
+    density = Density(target if judge is None else judging(target, judge))
     search = LazySearch(keys.search, density, starting_point(keys.start, density), num_starts)
     progress = progress or _print_on_terminal
     if chosen is None:
@@ -107,15 +110,7 @@ def fit(
         progress(rung)
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(keys.reference, found, tolerance)
-    is_model = isinstance(target, AbstractNumPyroTarget)
-    findings = Fresh(
-        key=keys.judge,
-        assessment=found,
-        tolerance=tolerance,
-        model=model if is_model and callable(model) else None,
-        data=data_or_init if is_model else None,
-    )
-    return Fit(found.engine, found.family, ladder, seconds, draws, findings)
+    return Fit(found.engine, found.family, ladder, seconds, draws, Fresh(keys.judge, found, tolerance))
 
 
 def _one_engine(keys, engine, family, search, tolerance, began):

@@ -16,7 +16,7 @@ from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.fitting._start import elbo_start
-from latlas.bayes.targets._coordinates import flat_parameters
+from latlas.bayes.targets._coordinates import judged_names, judged_parameters
 from latlas.bayes.verdict._assess import Diagnostics, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._importance import ImportanceDraws
@@ -254,7 +254,7 @@ class _Ladder:
                 next(self.keys), density, result.approximation, importance, tolerance=self.tolerance
             )
         posterior = _best_posterior(next(self.keys), density, result, diagnostics)
-        reported = posterior.moments()
+        reported = posterior.judged_moments()
         if posterior.correction == "chains":
             # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
             draws = result.draws
@@ -281,6 +281,7 @@ class _Ladder:
             rival_log_evidence=self.rival,
             further=far_checks(next(self.keys), density, posterior, diagnostics.chains),
             note=_NOTES[posterior.correction],
+            names=judged_names(density.target),
         )
         log_z = importance.log_evidence
         if log_z.reliable and (self.rival is None or log_z.value > self.rival):
@@ -307,7 +308,7 @@ def _best_posterior(key, density, result, diagnostics):
         walked = of_chains(density, chains.draws, chains.effective_sample_size)
     if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _ENOUGH_DRAWS:
         weighted = of_weights(density, importance)
-        if walked is None or _alike(weighted.moments(), walked.moments()):
+        if walked is None or _alike(weighted.judged_moments(), walked.judged_moments()):
             return weighted
     if walked is not None:
         return walked
@@ -324,7 +325,7 @@ def _halves(density, draws, num_effective):
     steps = draws.shape[-2]
     parts = draws[..., : steps // 2, :], draws[..., steps // 2 :, :]
     flat = [
-        flat_parameters(density.target, density.unconstrained(part.reshape(-1, density.dim)))
+        judged_parameters(density.target, density.unconstrained(part.reshape(-1, density.dim)))
         for part in parts
     ]
     return tuple(replace(Moments.of(part), num_effective=0.5 * num_effective) for part in flat)

@@ -1,7 +1,7 @@
 """What came out of a fit."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
+from latlas.bayes.conjugate._checks import check_count
 from latlas.bayes.densities._density import Density
-from latlas.bayes.fitting._arviz import to_datatree
+from latlas.bayes.fitting._arviz import for_installed_arviz, to_datatree, whole_chains
 from latlas.bayes.fitting._findings import Findings
 from latlas.bayes.fitting._ladder import Candidate, Rung
 from latlas.bayes.targets._coordinates import named_draws
@@ -18,7 +19,7 @@ from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._assess import Diagnostics
 from latlas.bayes.verdict._posterior import Posterior
 from latlas.bayes.verdict._verdict import Check, Verdict
-from latlas.core import Estimate, Evidence, RequestError, in_float64
+from latlas.core import Estimate, Evidence, RequestError, check_key, in_float64
 from latlas.distributions.families import AbstractApproximation
 
 _SHORT = ("engine", "family", "elbo", "log_evidence", "pareto_k", "verdict", "parameters", "seconds")
@@ -29,8 +30,8 @@ class Fit:
     """An approximate posterior, its error bars, and whether to believe it: new, or read from the disk.
 
     What was not needed to fit (evidence, checks, verdict) is worked out when it is first asked for. A fit that `load` read
-    has findings and draws; its model, density and approximation were not kept, and whatever needs them raises a
-    `RequestError` that says so.
+    has findings and draws, and so has one that was sent to another process; its model, density and approximation were not
+    kept, and whatever needs them raises a `RequestError` that says so.
 
     Attributes:
         engine: name of the engine whose result this is.
@@ -49,6 +50,19 @@ class Fit:
     reference: PyTree[np.ndarray] | None
     findings: Findings = field(repr=False)
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> tuple:
+        """For another process: what `save` keeps, without the model, which may be any function."""
+        kept = self.findings.kept()
+        return Fit, (self.engine, self.family, self.ladder, self.seconds, self.reference, kept, self.config)
+
+    def __copy__(self) -> "Fit":
+        """Itself: it never changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict) -> "Fit":
+        """Itself."""
+        return self
 
     @property
     def verdict(self) -> Verdict:
@@ -90,8 +104,10 @@ class Fit:
             num_draws: leading axis of every array.
 
         Raises:
-            RequestError: if it was read from the disk, where fewer are.
+            RequestError: if it was read from the disk, where fewer are, or `num_draws` is no number of draws.
         """
+        check_key(key)
+        check_count(num_draws=num_draws)
         return self.findings.sample(key, num_draws)
 
     @property
@@ -104,9 +120,11 @@ class Fit:
         return self.findings.summary()
 
     def to_arviz(self, num_draws: int | None = None, *, reference: bool = False) -> Any:
-        """The fit as an `xarray.DataTree` in ArviZ's layout, with each observation's log likelihood for a NumPyro model.
+        """The fit as the installed ArviZ takes it, with each observation's log likelihood for a NumPyro model.
 
-        ArviZ 1.x takes it as it is; ArviZ 0.23 reads it by `arviz.from_datatree(tree)`.
+        That is an `xarray.DataTree` in ArviZ's layout, and before version 1 of ArviZ an `arviz.InferenceData`. Draws are
+        independent; they are divided into four chains, since ArviZ compares chains. Where discrete sites are summed out,
+        one observation has no likelihood given a draw, and that group is left out.
 
         Args:
             num_draws: of the posterior; None: 1,000 of a new fit, and all that were stored.
@@ -115,17 +133,24 @@ class Fit:
         Raises:
             RequestError: if xarray is missing, or NUTS was not run.
         """
+        if num_draws is not None:
+            check_count(num_draws=num_draws)
         if reference:
             return self._reference_to_arviz()
         about = {"engine": self.engine, "family": self.family, "verdict": str(self.verdict)}
-        return to_datatree(**self.findings.groups(num_draws), attrs=about)
+        groups = self.findings.groups(num_draws)
+        if "posterior_predictive" in groups and "log_likelihood" not in groups:
+            about["log_likelihood"] = "left out: discrete sites are summed out"
+        chains = whole_chains(len(next(iter(groups["posterior"].values()))))
+        return for_installed_arviz(to_datatree(**groups, num_chains=chains, attrs=about))
 
     def _reference_to_arviz(self) -> Any:
         if self.reference is None:
             raise RequestError("This fit has no reference. Fit the model again with reference='nuts'.")
         draws = named_draws(self.reference)
         chains = {name: array.reshape(-1, *array.shape[2:]) for name, array in draws.items()}
-        return to_datatree(chains, num_chains=len(next(iter(draws.values()))), attrs={"engine": "nuts"})
+        tree = to_datatree(chains, num_chains=len(next(iter(draws.values()))), attrs={"engine": "nuts"})
+        return for_installed_arviz(tree)
 
     def to_dict(self) -> dict[str, Any]:
         """The record of the fit as plain values, ready for JSON; a number that is not finite is `None`."""
@@ -201,19 +226,26 @@ class Fit:
         """
         return self.posterior.mean_of(function)
 
-    def posterior_predictive(self, key: PRNGKeyArray, num_draws: int = 1000, *, data: PyTree = None) -> dict:
+    def posterior_predictive(
+        self, key: PRNGKeyArray, num_draws: int = 1000, *, data: PyTree = None, anew: Collection[str] = ()
+    ) -> dict:
         """Data that the fitted model would produce: see `latlas.bayes.posterior_predictive`.
 
         Args:
             key: for draws of the parameters and of the data.
             num_draws: replicates.
             data: other arguments of the model, such as new inputs; None: those of the fit.
+            anew: latent sites of which the data ask for more entries than were fitted, such as the effects of groups: those
+                that were fitted come first, and the others are drawn given the rest of each draw.
 
         Raises:
-            RequestError: if what was fitted is no NumPyro model.
+            RequestError: if what was fitted is no NumPyro model, or a site has another shape with these data.
+            DataError: for data that index what the model does not have.
         """
+        check_key(key)
+        check_count(num_draws=num_draws)
         found = self.findings.in_memory
-        return found.predicted(key, num_draws, found.data if data is None else data)
+        return found.predicted(key, num_draws, found.data if data is None else data, anew)
 
 
 def record_of(fit: Any) -> dict[str, Any]:

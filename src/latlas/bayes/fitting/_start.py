@@ -102,8 +102,7 @@ def _refuse_idle(density, grad, elsewhere):
         names = coordinate_names(density.target)
         raise RequestError(
             f"The log density does not depend on {_listed([names[i] for i in idle])}, so the posterior is improper there: "
-            "give these a prior, or leave them out (sites that `obs_mask` splits are of this kind: use "
-            "numpyro.handlers.mask)."
+            "give these a prior, or leave them out."
         )
 
 

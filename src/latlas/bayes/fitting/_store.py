@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
-from latlas.bayes.fitting._findings import Stored
+from latlas.bayes.fitting._findings import Stored, num_kept
 from latlas.bayes.fitting._ladder import Rung
 from latlas.bayes.fitting._result import Fit, plain, record_of
 from latlas.bayes.targets._coordinates import named_draws
@@ -26,11 +26,6 @@ from latlas.core import (
 )
 
 KIND = "bayes"
-MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
-    2**22,
-    4000,
-    100,
-)  # draws that are kept: 32 MiB of them, as far as that goes
 _POSTERIOR, _REFERENCE = "posterior/", "reference/"
 _PACKAGES = ("latlas", "jax", "numpyro")
 
@@ -57,8 +52,7 @@ def save(
         WorkError: if it cannot be written.
     """
     record = record_of(fit)
-    numbers = max(1, len(record["parameters"]))
-    draws = named_draws(fit.sample(key, max(FEWEST_DRAWS, min(MOST_DRAWS, MOST_NUMBERS // numbers))))
+    draws = named_draws(fit.sample(key, num_kept(len(record["parameters"]))))
     arrays = {_POSTERIOR + name: array for name, array in draws.items()}
     if fit.reference is not None:
         arrays |= {_REFERENCE + name: array for name, array in named_draws(fit.reference).items()}

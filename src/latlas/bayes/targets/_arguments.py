@@ -1,4 +1,8 @@
-"""Data as a pytree that can pass through `jax.jit`: arrays and floats are leaves, everything else belongs to the code."""
+"""Data as a pytree that can pass through `jax.jit`: arrays and floats are leaves, everything else belongs to the code.
+
+Whatever is taken from a user is copied here and gets one of our own types. JAX remembers what it made of a NumPy array by
+the array's address: one that NumPyro has used in 32 bits would come back in 32 bits, in a program of 64.
+"""
 
 from typing import Any
 
@@ -6,17 +10,25 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
 from latlas.core import DataError, in_float64
+
+_OURS = {
+    jnp.bool_: np.bool_,
+    jnp.integer: np.int64,
+    jnp.floating: np.float64,
+    jnp.complexfloating: np.complex128,
+}
 
 
 class Arguments(eqx.Module):
     """The data of a model or of a log density.
 
-    Arrays, lists of numbers and floats are leaves, in float64 where they are real numbers: other values of the same shapes
-    reuse what was compiled. Integers, truth values, text, `None` and anything else hashable is static: a size decides
-    about shapes.
+    Arrays, lists of numbers and floats are leaves, copied, in float64 where they are real numbers and in int64 where they
+    are whole ones: other values of the same shapes reuse what was compiled, and what a user does to an array later changes
+    nothing. Integers, truth values, text, `None` and anything else hashable is static: a size decides about shapes.
 
     Attributes:
         leaves: the arrays.
@@ -36,14 +48,15 @@ class Arguments(eqx.Module):
             frozen: makes arrays static as well, for code that looks at their values while it is traced.
 
         Raises:
-            DataError: for text in arrays, ragged lists and things that cannot be hashed, naming the place.
+            DataError: for text in arrays, ragged lists, integers beyond 64 bits and things that cannot be hashed, naming the
+                place.
         """
         places, treedef = jax.tree_util.tree_flatten_with_path(
             data, is_leaf=lambda node: isinstance(node, list)
         )
         leaves = [_leaf(f"data{jax.tree_util.keystr(path)}", value) for path, value in places]
         if frozen:
-            return cls([], Skeleton(treedef, tuple(_Fixed(leaf) for leaf in leaves)))
+            return cls([], Skeleton(treedef, tuple(_Fixed(_on_host(leaf)) for leaf in leaves)))
         arrays = [jnp.asarray(leaf) for leaf in leaves if is_array(leaf)]
         return cls(
             arrays, Skeleton(treedef, tuple(None if is_array(leaf) else _Fixed(leaf) for leaf in leaves))
@@ -55,6 +68,12 @@ class Arguments(eqx.Module):
         arrays = iter(self.leaves)
         leaves = [next(arrays) if entry is None else entry.value for entry in self.skeleton.entries]
         return jax.tree.unflatten(self.skeleton.treedef, leaves)
+
+    @property
+    def arrays(self) -> dict[str, Array | np.ndarray]:
+        """Every array by its place, such as `data['y']`, those that are static too."""
+        places = jax.tree_util.tree_flatten_with_path(self.data)[0]
+        return {f"data{jax.tree_util.keystr(path)}": leaf for path, leaf in places if is_array(leaf)}
 
 
 class Skeleton:
@@ -71,6 +90,19 @@ class Skeleton:
         return hash(self._identity)
 
 
+class HostArray(np.ndarray):
+    """An array whose values a model may look at while it is traced, and that takes a traced index all the same."""
+
+    def __getitem__(self, index: Any) -> Any:
+        if any(isinstance(part, Tracer) for part in jax.tree.leaves(index)):
+            return jnp.asarray(np.asarray(self))[index]
+        return super().__getitem__(index)
+
+
+def _on_host(leaf):
+    return np.asarray(leaf).view(HostArray) if is_array(leaf) else leaf
+
+
 class _Fixed:
     """One fixed value, equal to another by type and content: `1`, `True` and `1.0` make different programs."""
 
@@ -82,15 +114,17 @@ class _Fixed:
             self.identity = (type(value).__name__, host.shape, host.dtype.str, host.tobytes())
 
 
+def own_floats(values: Any) -> Array:
+    """A copy of a user's numbers in float64; call it in the float64 scope."""
+    return jnp.array(np.array(values, np.float64))
+
+
 def holes_of(arguments: Arguments) -> tuple[str, ...]:
     """Which real arrays among the data have values that are not finite: how many, and where the first is."""
-    places = jax.tree_util.tree_flatten_with_path(arguments.data)[0]
-    arrays = [
-        (f"data{jax.tree_util.keystr(path)}", np.asarray(leaf)) for path, leaf in places if is_array(leaf)
-    ]
+    arrays = {place: np.asarray(leaf) for place, leaf in arguments.arrays.items()}
     return tuple(
         _hole(place, values)
-        for place, values in arrays
+        for place, values in arrays.items()
         if values.dtype.kind == "f" and not np.isfinite(values).all()
     )
 
@@ -113,16 +147,30 @@ def _leaf(place, value):
     if isinstance(value, bool | int | str) or callable(value):
         return _hashable(place, value)
     if isinstance(value, jax.Array):
-        return value.astype(jnp.float64) if jnp.issubdtype(value.dtype, jnp.floating) else value
+        return jnp.array(value, _ours(value.dtype), copy=True)
+    if np.ma.is_masked(value):
+        raise DataError(
+            f"{place} is a masked array with {int(np.ma.getmaskarray(value).sum())} hidden values, which would be read as "
+            "numbers. Leave them out, or give the mask as an array of its own and use it with numpyro.handlers.mask."
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{place} is no array of numbers: {error}. Make its rows equally long.") from error
     if array.dtype.kind in "US":
         raise DataError(f"{place} holds text; give integer codes instead, such as those of numpy.unique.")
-    if array.dtype.kind not in "biufc":
+    if _ours(array.dtype) is None:
         return _hashable(place, value)
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise DataError(
+            f"{place} holds {array.max()}, which is no integer of 64 bits; give it as a float, or recode it."
+        )
+    return np.array(array, _ours(array.dtype))
+
+
+def _ours(dtype):
+    """Our type of such numbers; None where they are none."""
+    return next((ours for kind, ours in _OURS.items() if jnp.issubdtype(dtype, kind)), None)
 
 
 def _hashable(place, value):

@@ -7,6 +7,7 @@ from jaxtyping import PyTree
 from numpyro.infer.inspect import get_dependencies
 
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.core import in_float64
 from latlas.distributions.families import Dependence
 
@@ -30,6 +31,7 @@ def dependence_of_model(model: Callable, data: PyTree = None) -> Dependence:
     Raises:
         RequestError: where the model does not take the data, or has no continuous latent site.
     """
+    model = with_own_surroundings(model)
     arguments, sites = read_trace(model, data, _latent_sites)
     parents = _parents(
         get_dependencies(model, *call_of(model, arguments.data))["prior_dependencies"], list(sites)
@@ -43,10 +45,10 @@ def dependence_of_model(model: Callable, data: PyTree = None) -> Dependence:
     return tuple(pair for name in sites for pair in _site_pairs(name, parents[name], places, plates))
 
 
-def _latent_sites(record):
+def _latent_sites(record, plates):
     """Name -> (unconstrained shape, the axes of its plates by name), in the model's order."""
     sites = {}
-    for site in anatomy_of(record).latent:
+    for site in anatomy_of(record, plates).latent:
         function = record[site.name]["fn"]
         batch = len(site.shape) - function.event_dim
         sites[site.name] = (

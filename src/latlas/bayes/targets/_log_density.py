@@ -11,10 +11,13 @@ from jaxtyping import PRNGKeyArray, PyTree
 from numpyro import handlers
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform, biject_to
+from numpyro.primitives import Messenger
 
-from latlas.bayes.targets._arguments import Arguments
+from latlas.bayes.targets._arguments import Arguments, own_floats
+from latlas.bayes.targets._indices import refuse_indices_beyond
 from latlas.bayes.targets._numpyro import from_numpyro
 from latlas.bayes.targets._numpyro_sites import CONTROL_FLOW
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import AbstractTarget, DensityTarget
 from latlas.core import DataError, LatlasError, Layout, RequestError, in_float64
 
@@ -41,8 +44,9 @@ def from_log_density(
     Raises:
         RequestError: for parameters that are integers or not finite, a bijection without its parameter, a function that
             does not return one real number, or that lets Python decide on traced values.
-        DataError: for data that are no numbers.
+        DataError: for data that are no numbers, or that index what is not there.
     """
+    function = with_own_surroundings(function)
     params = _parameters(init)
     transforms = {name: _transform(name, what, params) for name, what in (bijections or {}).items()}
     arguments = None if data is None else Arguments.of(data)
@@ -96,17 +100,19 @@ def as_target(
 
 @in_float64
 def _is_numpyro(function, given):
-    """Whether a run of the function meets a NumPyro primitive; it may fail later on, which is said elsewhere."""
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [((given,), {})]
+    """Whether a run of it meets a NumPyro primitive; what fails before one is a model where it is called as one."""
+    as_model: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     if given is None or isinstance(given, tuple):
-        calls.insert(0, (tuple(given or ()), {}))
+        as_model = [(tuple(given or ()), {})]
     elif isinstance(given, dict):
-        calls.insert(0, ((), given))
-    bound = [call for call in calls if _binds(function, *call)]
-    if not bound:
+        as_model = [((), given)]
+    as_model = [call for call in as_model if _binds(function, *call)]
+    as_density = [call for call in [((given,), {})] if _binds(function, *call)]
+    if not as_model and not as_density:
         # nothing can be run; a function of several arguments is a model whose data are incomplete
         return len(inspect.signature(function).parameters) != 1
-    return any(_meets_primitives(function, *call) for call in bound)
+    met = [_meets_primitives(function, *call) for call in as_model + as_density]
+    return True in met or (False not in met and bool(as_model))
 
 
 def _binds(function, args, kwargs):
@@ -120,20 +126,40 @@ def _binds(function, args, kwargs):
 
 
 def _meets_primitives(function, args, kwargs):
-    recorder = handlers.trace()
+    """Whether it does; None where it fails before, on traced arrays and on those whose values it can look at."""
+    watch = _Watch()
 
     def run(arguments, key):
         args, kwargs = arguments.data
-        with recorder, handlers.seed(rng_seed=key):
-            function(*args, **kwargs)
+        with watch, handlers.seed(rng_seed=key):
+            own(*args, **kwargs)
 
-    try:
-        jax.eval_shape(run, Arguments.of((args, kwargs)), jax.random.key(0))
-    except DataError:
-        raise
-    except Exception:
-        pass  # the target that is built next says it in a sentence
-    return bool(recorder.trace)
+    own = with_own_surroundings(function)
+    for frozen in (False, True):
+        try:
+            jax.eval_shape(run, Arguments.of((args, kwargs), frozen=frozen), jax.random.key(0))
+        except DataError:
+            raise
+        except Exception:  # the target that is built next says it in a sentence
+            if watch.met:
+                return True
+        else:
+            return watch.met
+    return None
+
+
+class _Met(Exception):
+    """Ends the run: the first primitive tells."""
+
+
+class _Watch(Messenger):
+    """Notices the first primitive, which may be one that cannot be sampled."""
+
+    met = False
+
+    def process_message(self, msg):
+        self.met = True
+        raise _Met
 
 
 def _parameters(init):
@@ -157,7 +183,7 @@ def _parameters(init):
             raise RequestError(f"{place} holds {array.dtype} values; parameters must be real floats.")
         if not np.isfinite(array.astype(float)).all():
             raise RequestError(f"{place} is not finite; give finite parameters to begin with.")
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), init)
+    return jax.tree.map(own_floats, init)
 
 
 def _transform(name, what, params):
@@ -197,12 +223,16 @@ def _transform(name, what, params):
 
 
 def _refuse_what_is_no_density(target):
-    def run(target):
+    arguments = Arguments.of(None) if target.data is None else target.data
+
+    def run(arguments, target):
         params = target.constrain(target.start)
-        return target.function(params) if target.data is None else target.function(params, target.data.data)
+        return target.function(params) if target.data is None else target.function(params, arguments.data)
 
     try:
-        value = jax.eval_shape(run, target)
+        value = jax.eval_shape(run, arguments, target)
+        if isinstance(value, jax.ShapeDtypeStruct):
+            refuse_indices_beyond(jax.make_jaxpr(run)(arguments, target), arguments)
     except LatlasError:
         raise
     except CONTROL_FLOW as error:

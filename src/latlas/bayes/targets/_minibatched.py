@@ -10,10 +10,13 @@ from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import Transform
 
+from latlas.bayes.targets._arguments import Arguments
+from latlas.bayes.targets._indices import refuse_indices_beyond
 from latlas.bayes.targets._log_density import from_log_density
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import DensityTarget, Suspects
-from latlas.core import DataError, RequestError, in_float64
+from latlas.core import DataError, LatlasError, RequestError, in_float64
 from latlas.data import Rows
 
 RESIDENT_BYTES = 1 << 29  # up to here data are kept on the device as well, for exact evaluations
@@ -153,7 +156,7 @@ def minibatched(
     prior = from_log_density(log_prior, init, bijections=bijections)
     target = MinibatchTarget(
         prior=prior,
-        log_likelihood=log_likelihood,
+        log_likelihood=with_own_surroundings(log_likelihood),
         source=source,
         batch_size=batch_size,
         num_rows=jnp.asarray(float(source.num_rows)),
@@ -166,11 +169,13 @@ def minibatched(
 def _refuse_wrong_likelihood(target):
     rows = target.source.read(slice(0, target.batch_size))
 
-    def run(start, rows):
-        return target.log_likelihood(target.constrain(start), _in_float64(rows))
+    def run(rows, start):
+        return target.log_likelihood(target.constrain(start), _in_float64(rows.data))
 
     try:
-        value = jax.eval_shape(run, target.start, rows)
+        value = jax.eval_shape(run, Arguments.of(rows), target.start)
+    except LatlasError:
+        raise
     except Exception as error:
         raise RequestError(
             f"log_likelihood raised {type(error).__name__} on the first {target.batch_size} rows: "
@@ -181,6 +186,9 @@ def _refuse_wrong_likelihood(target):
             f"log_likelihood returns shape {getattr(value, 'shape', type(value).__name__)} for {target.batch_size} rows; it "
             "must return one number for each row, unsummed."
         )
+    # all rows where they are at hand, else those of the first batch
+    seen = Arguments.of(rows if target.resident is None else target.resident)
+    refuse_indices_beyond(jax.make_jaxpr(run)(seen, target.start), seen)
 
 
 def _in_float64(rows):

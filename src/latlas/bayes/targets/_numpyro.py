@@ -12,8 +12,9 @@ from latlas.bayes.targets._arguments import holes_of
 from latlas.bayes.targets._numpyro_program import PlateRows, Program, require_funsor
 from latlas.bayes.targets._numpyro_sites import anatomy_of, call_of, read_trace
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
+from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import AbstractTarget, Suspects
-from latlas.core import RequestError, in_float64
+from latlas.core import RequestError, check_key, in_float64
 
 
 class AbstractNumPyroTarget(AbstractTarget):
@@ -63,7 +64,7 @@ class AbstractNumPyroTarget(AbstractTarget):
 
 
 class NumPyroTarget(AbstractNumPyroTarget):
-    """A NumPyro model that takes all its data at every evaluation; `from_numpyro` makes it.
+    """A NumPyro model that takes all its data at every evaluation, also where it subsamples; `from_numpyro` makes it.
 
     Attributes:
         program: the model taken apart.
@@ -119,13 +120,15 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
         data: a dict of its keyword arguments or a tuple of its positional ones.
 
     Returns:
-        A `SubsampledTarget` if one of its plates has a `subsample_size`, else a `NumPyroTarget`.
+        A `SubsampledTarget` if one of its plates has a `subsample_size`; else a `NumPyroTarget`, as for a model with latent
+        sites in such a plate, which takes all rows at every evaluation.
 
     Raises:
         RequestError: for data that the model does not take, and for models that cannot be fitted: Python control flow on
             values of sites, a discrete site whose values cannot be listed, a support without bijection, no latent site.
         DataError: for data that are no numbers.
     """
+    check_key(key)
     call_of(model, data)
     try:
         hash(model)
@@ -133,17 +136,19 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
         raise RequestError(
             f"The model is a {type(model).__name__} that cannot be hashed; wrap it in a function."
         ) from error
+    model = with_own_surroundings(model)
     arguments, anatomy = read_trace(model, data, anatomy_of)
-    program = Program(
-        model, anatomy, anatomy.deterministic, arguments, _params(key, model, arguments, anatomy)
-    )
+    params = _params(key, model, arguments, anatomy)
+    program = Program(model, anatomy, anatomy.deterministic, arguments, params, anatomy.sampled)
     start = np.zeros(program.dim)
     if anatomy.discrete:
         require_funsor(anatomy.discrete)
         hidden = program.depends_on_discrete(start)
         kept = tuple(name for name in anatomy.deterministic if name not in hidden)
-        program = Program(model, anatomy, kept, arguments, program.params)
-    target = SubsampledTarget(program) if anatomy.subsampled else NumPyroTarget(program)
+        program = Program(model, anatomy, kept, arguments, params, anatomy.sampled)
+    # what each row has of its own would mean another row at every batch
+    in_batches = anatomy.subsampled and not anatomy.is_local
+    target = SubsampledTarget(program) if in_batches else NumPyroTarget(program)
     _refuse_what_does_not_run(target, start)
     return target
 

@@ -15,7 +15,7 @@ from numpyro import handlers
 from numpyro.infer.util import potential_energy
 
 from latlas.bayes.targets._arguments import Arguments
-from latlas.bayes.targets._numpyro_sites import Anatomy, call_of
+from latlas.bayes.targets._numpyro_sites import Anatomy, OnRows, WholeUnobserved, all_rows, call_of
 from latlas.core import RequestError
 
 enumeration = lazy_loader.load("numpyro.contrib.funsor", suppress_warning=True)
@@ -32,6 +32,7 @@ class Program(eqx.Module):
         deterministic: those of its deterministic sites that `constrain` returns.
         arguments: its data.
         params: values of its `numpyro.param` sites, which stay as they are.
+        judged: names of the sites that a verdict is about.
     """
 
     model: Callable = eqx.field(static=True)
@@ -39,6 +40,7 @@ class Program(eqx.Module):
     deterministic: tuple[str, ...] = eqx.field(static=True)
     arguments: Arguments
     params: dict[str, Array]
+    judged: tuple[str, ...] = eqx.field(static=True)
 
     @property
     def dim(self) -> int:
@@ -78,7 +80,7 @@ class Program(eqx.Module):
 
     def _run(self, u, rows, key, *, sum_out):
         args, kwargs = call_of(self.model, self.arguments.data)
-        model = handlers.substitute(self.model, data=self.params)
+        model = handlers.substitute(WholeUnobserved(self.model), data=self.params)
         model = handlers.seed(OnRows(model, rows), key)
         if sum_out:
             model = enumeration.enum(enumeration.config_enumerate(model), -self.anatomy.nesting - 1)
@@ -108,24 +110,6 @@ class Program(eqx.Module):
                 tainted.update(equation.outvars)
         flags = [not isinstance(v, Literal) and v in tainted for v in jaxpr.outvars]
         return {name for name, flag in zip(self.anatomy.deterministic, flags, strict=True) if flag}
-
-
-class OnRows(handlers.substitute):
-    """Chooses the rows of the plates that subsample; as many as are given, with the scale that follows."""
-
-    def __init__(self, fn, rows):
-        super().__init__(fn, data={name: jnp.asarray(index) for name, index in rows.items()})
-
-    def process_message(self, msg):
-        super().process_message(msg)
-        if msg["type"] == "plate" and msg["name"] in self.data:
-            rows = len(self.data[msg["name"]])  # pyright: ignore[reportOptionalSubscript]  # NumPyro: or a function in place
-            msg["args"] = (msg["args"][0], rows)
-
-
-def all_rows(plates: tuple[tuple[str, int, int], ...]) -> dict[str, Int[np.ndarray, " n"]]:
-    """Every row of each of these plates."""
-    return {name: np.arange(size) for name, size, _ in plates}
 
 
 def require_funsor(discrete: tuple[str, ...]) -> None:

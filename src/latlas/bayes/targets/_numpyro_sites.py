@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
-from jaxtyping import PyTree
+from jaxtyping import Int, PyTree
 from numpyro import handlers
 from numpyro.distributions.transforms import biject_to
 from numpyro.infer import init_to_uniform
+from numpyro.primitives import Messenger
 
 from latlas.bayes.targets._arguments import Arguments
+from latlas.bayes.targets._indices import refuse_indices_beyond
 from latlas.core import LatlasError, RequestError
 
 T = TypeVar("T")
+Record = dict[str, dict]  # NumPyro's trace: name -> site
+Plates = tuple[tuple[str, int, int], ...]  # those that subsample: name, size, rows of a batch
 CONTROL_FLOW = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
@@ -45,6 +51,7 @@ class Anatomy:
         params: names of `numpyro.param` sites.
         deterministic: names.
         subsampled: (name, size, rows of a batch) of the plates that subsample.
+        is_local: whether a plate that subsamples has unobserved sites, one for each of its rows.
         nesting: how many plates lie within one another at most.
     """
 
@@ -53,8 +60,16 @@ class Anatomy:
     observed: tuple[str, ...]
     params: tuple[str, ...]
     deterministic: tuple[str, ...]
-    subsampled: tuple[tuple[str, int, int], ...]
+    subsampled: Plates
+    is_local: bool
     nesting: int
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Names of the latent sites, and of those that a reparametrisation made deterministic: `theta` of `theta_base`."""
+        latent = [site.name for site in self.latent]
+        told = [name for name in latent if not name.endswith("_unobserved")]
+        return (*latent, *(d for d in self.deterministic if any(name.startswith(f"{d}_") for name in told)))
 
 
 def call_of(model: Callable, data: PyTree) -> tuple[tuple, dict[str, Any]]:
@@ -85,13 +100,14 @@ def call_of(model: Callable, data: PyTree) -> tuple[tuple, dict[str, Any]]:
     return args, kwargs
 
 
-def read_trace(model: Callable, data: PyTree, read: Callable[[dict[str, dict]], T]) -> tuple[Arguments, T]:
-    """Runs a model once without computing any number, and reads the trace.
+def read_trace(model: Callable, data: PyTree, read: Callable[[Record, Plates], T]) -> tuple[Arguments, T]:
+    """Runs a model without computing any number, on all rows of its plates, and reads the trace.
 
     Where the model decides on the values of its data while it is traced, they become constants of the program.
 
     Raises:
         RequestError: for Python control flow on values of sites, an error of the model's own, a support without bijection.
+        DataError: for data that are no numbers, or that index what the model does not have.
     """
     arguments = Arguments.of(data)
     try:
@@ -108,10 +124,27 @@ def _read(model, arguments, read):
     found = []
 
     def run(arguments, key):
-        found.append(read(_execute(model, arguments.data, key)))
+        record = _execute(model, arguments.data, key)
+        plates = subsampled_plates(record)
+        if plates:
+            record = _on_all_rows(model, arguments.data, key, plates)
+        found.append(read(record, plates))
 
-    jax.eval_shape(run, arguments, jax.eval_shape(lambda: jax.random.key(0)))
+    program = jax.make_jaxpr(run)(arguments, jax.eval_shape(lambda: jax.random.key(0)))
+    refuse_indices_beyond(program, arguments)
     return found[0]
+
+
+def _on_all_rows(model, data, key, plates):
+    try:
+        return _execute(OnRows(model, all_rows(plates)), data, key)
+    except ControlFlowError:
+        raise
+    except RequestError as error:
+        raise RequestError(
+            "The model does not run on all rows of its plates (take rows by the plate's index: `with numpyro.plate(...) as "
+            f"i: y[i]`). {error}"
+        ) from error
 
 
 def _execute(model, data, key):
@@ -119,7 +152,7 @@ def _execute(model, data, key):
     recorder = handlers.trace()
     try:
         with recorder as record, handlers.substitute(substitute_fn=_start), handlers.seed(rng_seed=key):
-            model(*args, **kwargs)
+            WholeUnobserved(model)(*args, **kwargs)
     except LatlasError:
         raise
     except CONTROL_FLOW as error:
@@ -155,18 +188,15 @@ def _start(site):
     return init_to_uniform(site)
 
 
-def anatomy_of(record: dict[str, dict]) -> Anatomy:
+def anatomy_of(record: Record, plates: Plates) -> Anatomy:
     """The sites of a trace.
 
     Raises:
-        RequestError: for latent values that cannot be listed, those of a plate that subsamples, or no latent site at all.
+        RequestError: for latent values that cannot be listed, or no latent site at all.
     """
     samples = [site for site in record.values() if site["type"] == "sample"]
     hidden = [site for site in samples if not site["is_observed"]]
     latent = [site for site in hidden if not site["fn"].support.is_discrete]
-    subsampled = subsampled_plates(record)
-    for site in hidden:
-        _refuse_local(site, {name for name, _, _ in subsampled})
     for site in hidden:
         if site["fn"].support.is_discrete:
             _refuse_unlistable(site)
@@ -182,12 +212,46 @@ def anatomy_of(record: dict[str, dict]) -> Anatomy:
         observed=tuple(s["name"] for s in samples if s["is_observed"] and not isinstance(s["fn"], dist.Unit)),
         params=tuple(site["name"] for site in record.values() if site["type"] == "param"),
         deterministic=tuple(site["name"] for site in record.values() if site["type"] == "deterministic"),
-        subsampled=subsampled,
+        subsampled=plates,
+        is_local=bool(
+            {frame.name for site in hidden for frame in site["cond_indep_stack"]} & {p[0] for p in plates}
+        ),
         nesting=max((-frame.dim for site in samples for frame in site["cond_indep_stack"]), default=0),
     )
 
 
-def subsampled_plates(record: dict[str, dict]) -> tuple[tuple[str, int, int], ...]:
+class WholeUnobserved(Messenger):
+    """Gives the unobserved part of a site that `obs_mask` splits a density at every entry.
+
+    NumPyro masks it where there is an observation, so that these entries have no density at all and the posterior is
+    improper there. With their distribution they integrate to one: nothing else changes, and they are replicates.
+    """
+
+    def process_message(self, msg):
+        if msg["type"] == "sample" and not msg["is_observed"] and msg["name"].endswith("_unobserved"):
+            while isinstance(msg["fn"], dist.MaskedDistribution):
+                msg["fn"] = msg["fn"].base_dist
+
+
+class OnRows(handlers.substitute):
+    """Chooses the rows of the plates that subsample; as many as are given, with the scale that follows."""
+
+    def __init__(self, fn, rows):
+        super().__init__(fn, data={name: jnp.asarray(index) for name, index in rows.items()})
+
+    def process_message(self, msg):
+        super().process_message(msg)
+        if msg["type"] == "plate" and msg["name"] in self.data:
+            rows = len(self.data[msg["name"]])  # pyright: ignore[reportOptionalSubscript]  # NumPyro: or a function in place
+            msg["args"] = (msg["args"][0], rows)
+
+
+def all_rows(plates: Plates) -> dict[str, Int[np.ndarray, " n"]]:
+    """Every row of each of these plates."""
+    return {name: np.arange(size) for name, size, _ in plates}
+
+
+def subsampled_plates(record: Record) -> Plates:
     """(name, size, rows of a batch) of the plates that subsample."""
     plates = [site for site in record.values() if site["type"] == "plate"]
     return tuple((p["name"], *p["args"]) for p in plates if p["args"][1] not in (None, p["args"][0]))
@@ -196,15 +260,6 @@ def subsampled_plates(record: dict[str, dict]) -> tuple[tuple[str, int, int], ..
 def _site(site):
     shape = tuple(site["value"].shape)
     return Site(site["name"], shape, tuple(biject_to(site["fn"].support).inverse_shape(shape)))
-
-
-def _refuse_local(site, plates):
-    for frame in site["cond_indep_stack"]:
-        if frame.name in plates:
-            raise RequestError(
-                f"Site {site['name']!r} is latent inside the plate {frame.name!r}, which takes other rows at every step, so "
-                "that it means another row each time; leave `subsample_size` away, or sum or integrate it out."
-            )
 
 
 def _refuse_unlistable(site):

@@ -71,6 +71,7 @@ class DensityTarget(AbstractTarget):
             is valid.
         data: holds the function's second argument, or None where it has only one.
         init: unconstrained parameters that the user began with.
+        judged: names of the parameters that a verdict is about; None for all.
     """
 
     function: Callable = eqx.field(static=True)
@@ -78,6 +79,7 @@ class DensityTarget(AbstractTarget):
     bijections: dict[str, Transform]
     data: Arguments | None
     init: Float[Array, " n"]
+    judged: tuple[str, ...] | None = eqx.field(static=True, default=None)
 
     @property
     def dim(self) -> int:

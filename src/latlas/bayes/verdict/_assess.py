@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search
-from latlas.bayes.targets._coordinates import flat_parameters
+from latlas.bayes.targets._coordinates import judged_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
 from latlas.bayes.verdict._moments import Moments, deviations
@@ -95,6 +95,7 @@ def check_fit(
     rival_log_evidence: float | None = None,
     further: tuple[Check, ...] = (),
     note: str = "",
+    names: tuple[str, ...] = (),
 ) -> tuple[tuple[Check, ...], Verdict]:
     """All checks of a fit and its verdict.
 
@@ -107,6 +108,7 @@ def check_fit(
         message: the engine's own words.
         further: checks of the draws themselves, see `far_checks`.
         note: what to say before everything else, such as where the draws come from.
+        names: of the parameters that are compared; () where they have none.
         rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
     """
     importance, chains = diagnostics.importance, diagnostics.chains
@@ -115,7 +117,7 @@ def check_fit(
     checks += _weight_checks(importance)
     checks += _evidence_checks(diagnostics, rival_log_evidence)
     checks += _chain_checks(chains) if chains is not None else []
-    checks += [*_moment_checks(reported, reference), *further]
+    checks += [*_moment_checks(reported, reference, names), *further]
     return tuple(checks), judge(checks, note)
 
 
@@ -128,13 +130,17 @@ def reference_of(target: AbstractTarget, density: Density, diagnostics: Diagnost
     if chains is not None:
         if not chains.converged:
             return None
-        flat = flat_parameters(target, density.unconstrained(chains.draws.reshape(-1, density.dim)))
+        flat = judged_parameters(target, density.unconstrained(chains.draws.reshape(-1, density.dim)))
         moments = Moments.of(flat)
         return Moments(moments.mean, moments.sd, chains.effective_sample_size)
     if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _MIN_EFFECTIVE:
-        flat = flat_parameters(target, density.unconstrained(importance.draws))
+        flat = judged_parameters(target, density.unconstrained(importance.draws))
         return Moments.of(flat, np.exp(importance.log_weights))
     return None
+
+
+def _named(names, index):
+    return names[index] if names else f"parameter {index}"
 
 
 def _check(name, value, limit, passed, sentence):
@@ -225,7 +231,11 @@ def _chain_checks(chains):
     ]
 
 
-def _moment_checks(reported, reference):
+def _moment_checks(reported, reference, names):
+    undefined = np.flatnonzero(~np.isfinite(reported.mean + reported.sd))
+    if len(undefined):
+        sentence = f"{_named(names, undefined[0])} is nan or infinite in some draws; name others by `judge`."
+        return [_check("reference", 0, 1, False, sentence)]
     if reference is None:
         sentence = (
             "Nothing confirms it: its chains disagree, or there are none and its importance weights are wild."
@@ -237,6 +247,7 @@ def _moment_checks(reported, reference):
         return [_check("reference", 0, 1, False, sentence)]
     error, spread = deviations(reported, reference)
     rms, worst, sd = np.sqrt(np.mean(error**2)), np.max(error), np.expm1(np.max(spread))
+    of_all = "" if sd < MAX_SD_ERROR else f", the worst being that of {_named(names, np.argmax(spread))}"
     return [
         _check(
             "mean_error",
@@ -250,21 +261,21 @@ def _moment_checks(reported, reference):
             worst,
             MAX_MEAN_ERROR,
             worst < MAX_MEAN_ERROR + 0.5 * noise,
-            f"The worst mean is off by {worst:.2g} sds.",
+            f"The worst mean, of {_named(names, np.argmax(error))}, is off by {worst:.2g} sds.",
         ),
         _check(
             "sd_error",
             sd,
             MAX_SD_ERROR,
             sd < MAX_SD_ERROR,
-            f"Its standard deviations are within {100 * sd:.0f} % of that estimate.",
+            f"Its standard deviations are within {100 * sd:.0f} % of that estimate{of_all}.",
         ),
         _check(
             "spread",
             sd,
             MAX_SPREAD_ERROR,
             sd < MAX_SPREAD_ERROR,
-            f"The worst of its standard deviations is off by a factor of {1 + sd:.1f}; beyond {1 + MAX_SPREAD_ERROR} "
-            "they are no measure of errors of means.",
+            f"The worst of its standard deviations, of {_named(names, np.argmax(spread))}, is off by a factor of "
+            f"{1 + sd:.1f}; beyond {1 + MAX_SPREAD_ERROR} they are no measure of errors of means.",
         ),
     ]

@@ -6,7 +6,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
-from latlas.bayes.targets._coordinates import flat_parameters
+from latlas.bayes.targets._coordinates import judged_names, judged_parameters
 from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
 from latlas.bayes.verdict._posterior import Posterior
 from latlas.bayes.verdict._verdict import Check
@@ -42,16 +42,18 @@ def far_checks(
         draws = density.unconstrained(chains.draws.reshape(-1, density.dim))
     elif posterior.weights is not None:
         draws = draws[rng.choice(len(draws), len(draws), p=posterior.weights)]
-    checks = [_tails(flat_parameters(posterior.target, draws))]
+    checks = [_tails(judged_parameters(posterior.target, draws), judged_names(posterior.target))]
     if density.bijection is None:
         found = _far_mass(rng, Density(density.target, None, None, density.count), draws)
         checks += [] if found is None else [found]
     return tuple(checks)
 
 
-def _tails(values: Float[np.ndarray, "draws m"]) -> Check:
-    k = float(np.max(tail_shapes(np.abs(values - np.median(values, axis=0)))))
-    sentence = f"The heaviest tail of a parameter has shape {k:.2f}"
+def _tails(values: Float[np.ndarray, "draws m"], names: tuple[str, ...]) -> Check:
+    shapes = tail_shapes(np.abs(values - np.median(values, axis=0)))
+    heaviest = int(np.argmax(shapes))
+    k = float(shapes[heaviest])
+    sentence = f"The heaviest tail of a parameter, {names[heaviest]}, has shape {k:.2f}"
     sentence += "." if k < MAX_TAIL else ": draws do not tell its mean, if it has one; look at quantiles."
     return Check("tails", k, MAX_TAIL, k < MAX_TAIL, sentence)
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.engines._engine import EngineResult, Repair
-from latlas.bayes.targets._coordinates import flat_parameters
+from latlas.bayes.targets._coordinates import flat_parameters, judged_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import Moments
@@ -29,6 +29,7 @@ from latlas.stats import fixed_draws, smallest_effective_sample_size
 
 Correction = Literal["none", "importance", "chains"] | Repair
 NUM_REPORTED = 4096
+_NUM_PAIRS = 16
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -56,6 +57,31 @@ class Posterior:
         """Of every entry of every parameter."""
         moments = Moments.of(flat_parameters(self.target, self.draws), self.weights)
         return Moments(moments.mean, moments.sd, self.num_effective)
+
+    def judged_moments(self) -> Moments:
+        """Of the parameters that a verdict is about: see `judged_names`."""
+        moments = Moments.of(judged_parameters(self.target, self.draws), self.weights)
+        return Moments(moments.mean, moments.sd, self.num_effective)
+
+    def standard_errors(self) -> Float[np.ndarray, " m"]:
+        """Of the means that `moments` gives, by Monte Carlo; 0 for what is exact.
+
+        Where the moments of u are exact, so are those of parameters that are affine in u, and of no others.
+        """
+        sd = self.moments().sd
+        if np.isfinite(self.num_effective):
+            return sd / np.sqrt(self.num_effective)
+        return np.where(self._is_affine(), 0.0, sd / np.sqrt(len(self.draws)))
+
+    def _is_affine(self):
+        """Whether each entry of each parameter is as affine in u as it looks at some draws and points between them."""
+        ends = self.draws[: 2 * _NUM_PAIRS]
+        values = flat_parameters(
+            self.target, np.concatenate([ends, 0.5 * (ends[:_NUM_PAIRS] + ends[_NUM_PAIRS:])])
+        )
+        low, high, middle = values[:_NUM_PAIRS], values[_NUM_PAIRS:-_NUM_PAIRS], values[-_NUM_PAIRS:]
+        bend = np.abs(0.5 * (low + high) - middle)
+        return np.all(bend <= 1e-9 * (np.abs(low) + np.abs(high)), axis=0)
 
     def resample(
         self, key: PRNGKeyArray, num_draws: int, *, replace: bool | None = None
@@ -159,21 +185,3 @@ def _transported(approximation, noise):
 @eqx.filter_jit
 def _constrained(target, u):
     return jax.vmap(target.constrain)(u)
-
-
-def entry_names(target: AbstractTarget) -> tuple[str, ...]:
-    """A name for every entry of every parameter, in the order of `flat_parameters`: "mu", "theta[0]", "cov[0,1]"."""
-    like = jax.eval_shape(target.constrain, jax.ShapeDtypeStruct((target.dim,), jnp.result_type(float)))
-    names = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(like):
-        stem = ".".join(_step_name(step) for step in path) or "x"
-        entries = [f"{stem}[{','.join(map(str, index))}]" for index in np.ndindex(leaf.shape)]
-        names += entries if leaf.shape else [stem]
-    return tuple(names)
-
-
-def _step_name(step):
-    for attribute in ("key", "name", "idx"):
-        if hasattr(step, attribute):
-            return str(getattr(step, attribute))
-    return str(step)
