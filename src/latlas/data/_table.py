@@ -109,15 +109,16 @@ def column_places(source: str, columns: Sequence[str], names: Sequence[str]) -> 
     Raises:
         DataError: if one of them is not there, or others are.
     """
-    missing = [name for name in names if name not in columns]
-    beyond = [name for name in columns if name not in names]
+    place = {name: i for i, name in enumerate(columns)}
+    missing = [name for name in names if name not in place]
+    asked = set(names)
+    beyond = [name for name in columns if name not in asked]
     if missing or beyond:
         lacks = [f"lacks the columns {_some(missing)}"] * bool(missing)
         has = [f"has {_some(beyond)} beside those of the fit"] * bool(beyond)
         raise DataError(
             f"{source} {' and '.join(lacks + has)}: give it the columns {_some(names)}, in any order."
         )
-    place = {name: i for i, name in enumerate(columns)}
     return [place[name] for name in names]
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import CorruptFileError, Example, RunDirectory, in_float32, map_batches
+from latlas.core import CorruptFileError, Example, RunDirectory, check_process, in_float32, map_batches
 from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
@@ -158,6 +158,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             NonFiniteError: if the loss stays not finite.
             InterruptedRunError: on SIGTERM, SIGINT or SIGUSR1; a run directory then holds the state to resume.
         """
+        check_process()
         options = self.get_params(deep=False)
         check_options(options)
         x, item_shape = checked_rows(self, X, None)
@@ -213,6 +214,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def _model_rows(self, X: Any) -> tuple[Shaped[np.ndarray, "examples ..."], np.dtype]:
         check_is_fitted(self)
+        check_process()
         x, _ = checked_rows(self, X, self.item_shape_)
         dtype = np.dtype(np.float32 if x.dtype == np.float32 else np.float64)
         return self.record_.units.to_model(x), dtype

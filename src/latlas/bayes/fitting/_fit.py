@@ -32,7 +32,15 @@ from latlas.bayes.targets._numpyro import NumPyroTarget
 from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._posterior import constrained
-from latlas.core import RequestError, host_rng, in_float64, keys_from, with_one_blas_thread
+from latlas.core import (
+    RequestError,
+    check_process,
+    drop_old_programs,
+    host_rng,
+    in_float64,
+    keys_from,
+    with_one_blas_thread,
+)
 from latlas.distributions.families import AbstractFamily, Affine, Diagonal, FullRank, Structured
 
 # what fits a family where the user names no engine: the first of these that can
@@ -92,6 +100,8 @@ def fit(
         WorkError: where nothing usable comes out.
     """
     began = time.perf_counter()
+    check_process()
+    drop_old_programs()
     chosen, kind = _checked(engine, family, tolerance, reference, num_starts)
     keys = _Keys(*itertools.islice(keys_from(key), len(_Keys._fields)))
     target = _whole(keys.search, as_target(keys.target, model, data_or_init, bijections=bijections))
