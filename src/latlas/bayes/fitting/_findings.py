@@ -30,6 +30,7 @@ class Fresh:
         tolerance: that was asked for.
         model: the NumPyro model, None for a log density.
         data: of that model.
+        attempts: what every rung of the ladder found; of a single engine there are none.
     """
 
     key: PRNGKeyArray
@@ -37,6 +38,7 @@ class Fresh:
     tolerance: float
     model: Callable | None
     data: PyTree
+    attempts: tuple[Candidate, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -55,8 +57,8 @@ class Fresh:
 
     @property
     def log_evidence(self) -> Evidence:
-        """By importance sampling, in nats."""
-        return self.assessment.importance.log_evidence
+        """By importance sampling, and between its draws and those of chains that settled, in nats."""
+        return self.assessment.log_evidence
 
     @property
     def pareto_k(self) -> float:

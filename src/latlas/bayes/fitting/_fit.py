@@ -98,10 +98,11 @@ def fit(
     search = LazySearch(keys.search, density, starting_point(keys.start, density), num_starts)
     progress = progress or _print_on_terminal
     if chosen is None:
-        found, ladder = climb(
+        found, ladder, attempts = climb(
             keys.fit, density, search.start, search.found, tolerance=tolerance, progress=progress
         )
     else:
+        attempts = ()
         found, rung = _one_engine(keys, chosen, kind, search, tolerance, began)
         ladder = (rung,)
         progress(rung)
@@ -114,6 +115,7 @@ def fit(
         tolerance=tolerance,
         model=model if is_model and callable(model) else None,
         data=data_or_init if is_model else None,
+        attempts=attempts,
     )
     return Fit(found.engine, found.family, ladder, seconds, draws, findings)
 
