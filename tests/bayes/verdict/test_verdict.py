@@ -12,7 +12,9 @@ from tests.bayes.posteriors import density_of, funnel, log_gammas, nearby_normal
 
 from latlas.bayes import Check, Verdict
 from latlas.bayes.densities import Lost, Mode, Search
+from latlas.bayes.densities._modes import LazySearch
 from latlas.bayes.engines import EngineResult
+from latlas.bayes.fitting import _assessment
 from latlas.bayes.fitting._ladder import _Ladder
 from latlas.bayes.verdict import Diagnostics, judge
 from latlas.bayes.verdict._assess import _modes_check, check_fit, reference_of, walk_on, weigh
@@ -355,6 +357,21 @@ def test_of_fits_that_cannot_be_trusted_draws_that_agree_go_before_a_larger_elbo
         assert first.importance.elbo.value > second.importance.elbo.value
         assert ladder.best is second
         assert ladder.best.posterior.moments().sd[0] == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.mark.parametrize(("apart", "kind"), [(0.0, "trust"), (5.0, "do not trust")])
+def test_chains_that_agree_by_themselves_are_not_unconfirmed(monkeypatch, apart, kind):
+    """Draws of NUTS that converged, where the short chains that begin at their normal did not settle."""
+    monkeypatch.setattr(_assessment, "reference_of", lambda *_: None)
+    loc, factor = nearby_normal(2)
+    density = density_of(normal, 2, (loc, factor))
+    draws = loc + np.random.default_rng(0).standard_normal((4, 500, 2)) @ factor.T
+    draws += apart * np.arange(4)[:, None, None]
+    with jax.enable_x64(True):
+        result = EngineResult(gaussian_of(draws.reshape(-1, 2)), True, "ran", draws=draws)
+        search = LazySearch(jr.key(1), density, np.zeros(2), 1)
+        found = _assessment.LazyAssessment(jr.key(0), "nuts", "full-rank", density, result, search, 0.1)
+        assert found.judged.verdict.kind == kind
 
 
 def ladder_for(density):
