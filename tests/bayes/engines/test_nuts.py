@@ -177,6 +177,7 @@ def test_a_chain_whose_region_has_no_mass_has_no_hope():
     assert _with_hope(v, values).tolist() == [True, False, False, True]
     values[1] = 45.0  # dense enough to make up for the volume
     assert _with_hope(v, values).tolist() == [True, True, False, True]
+    assert _with_hope(v, values + 1e300).any()  # an improper density that all of them climb
     values[0] = -100.0  # on a far slope
     assert _with_hope(v, values).tolist() == [False, True, False, True]
 

@@ -310,7 +310,7 @@ def _with_hope(v, values):
     if not np.isfinite(mass).any():
         return np.full(len(mass), True)
     # the estimate of each coordinate's width is rough
-    return mass > mass.max() - _HOPELESS - 0.5 * v.shape[-1]
+    return mass >= mass.max() - _HOPELESS - 0.5 * v.shape[-1]
 
 
 def _whitening(affine, points):

@@ -174,6 +174,7 @@ class _Ladder:
         self.tolerance, self.progress = tolerance, progress
         self.rungs, self.candidates, self.best, self.rival = [], [], None, None
         self.coordinates = None  # of the last fit at which chains nearly stayed: where NUTS begins
+        self.any_fit = False
 
     def rungs_in_order(self):
         if self.plain.dim > MAX_NEWTON_DIM:
@@ -229,6 +230,8 @@ class _Ladder:
         self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
 
     def nuts(self):
+        if not self.any_fit:
+            return  # where all ran off there is likely no posterior, and chains would run off without a word
         density = self.plain
         if self.coordinates is not None:
             fitted, approximation = self.coordinates
@@ -248,7 +251,7 @@ class _Ladder:
         try:
             result = run()
             diagnostics = weigh(next(self.keys), density, result.approximation)
-            elbo = diagnostics.importance.elbo
+            elbo, self.any_fit = diagnostics.importance.elbo, True
             if gate and not _close(diagnostics):
                 note += "not close to normal"
             else:
