@@ -13,7 +13,7 @@ from latlas import bayes
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Nuts
-from latlas.bayes.engines._nuts import _with_hope
+from latlas.bayes.engines._nuts import _Chains, _with_hope
 from latlas.core import WorkError
 from latlas.distributions.families import Affine, FullGaussian, FullRank, Triangular
 
@@ -143,16 +143,24 @@ def test_the_limit_of_gradients_holds_and_is_said():
     assert 5000 <= result.details["num_leapfrogs"] < 5200
 
 
-@pytest.mark.parametrize("seconds_a_look", [0.0, 3.0])
-def test_a_slow_machine_draws_what_a_quick_one_does(monkeypatch, seconds_a_look):
-    """The clock decides how many steps a call makes; of sixty seconds these looks leave few for each."""
+@pytest.mark.parametrize("gradients", [16_000, 60_000])  # the first ends the warm-up in the middle of a window
+def test_a_slow_machine_draws_what_a_quick_one_does(monkeypatch, gradients):
+    """The clock decides how many steps a call makes, and nothing else: here there is always time for seven more."""
     density = density_of(normal, 3, (MEAN, FACTOR))
-    engine = Nuts(max_draws=20, max_gradients=3000, max_seconds=1e4)
+    engine = Nuts(max_draws=20, max_gradients=gradients)
     expected = engine(jr.key(3), density, FullRank(), tolerance=0.1)
-    clock = itertools.count(0.0, seconds_a_look)
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    enough = property(lambda chains: 7.5 * (chains.seconds_a_step or 1.0))
+    monkeypatch.setattr(_Chains, "seconds_left", enough)
     found = engine(jr.key(3), density, FullRank(), tolerance=0.1)
+    assert found.draws.shape == (4, 20, 3)
     np.testing.assert_array_equal(found.draws, expected.draws)
+
+
+def test_a_clock_that_does_not_move_ends_nothing(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    density = density_of(normal, 3, (MEAN, FACTOR))
+    found = Nuts(max_draws=20)(jr.key(3), density, FullRank(), tolerance=0.1)
+    assert found.draws.shape == (4, 20, 3)
 
 
 @pytest.mark.parametrize("scale", [1e-5, 1e5])

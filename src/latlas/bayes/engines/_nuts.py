@@ -204,6 +204,7 @@ class _Chains:
     def __init__(self, key, density, nuts):
         self.key, self.rng, self.density = key, host_rng(key), _bare(density)
         self.max_doublings, self.max_gradients = nuts.max_doublings, nuts.max_gradients
+        self.gradients = float(nuts.max_gradients)  # that the present part may have spent
         self.max_seconds, self.deadline = nuts.max_seconds, time.monotonic() + nuts.max_seconds
         self.target, self.adapting = _TARGET, True
         self.num_steps = self.num_divergences = self.num_leapfrogs = 0
@@ -233,11 +234,12 @@ class _Chains:
 
     def warm_up(self):
         """Finds the coordinates and the step sizes; these draws are thrown away."""
-        gradients = _WARM_UP_SHARE * self.max_gradients
         until = self.deadline - (1.0 - _WARM_UP_SHARE) * self.max_seconds
+        # the program itself stops there, in the middle of a call if need be: how long calls are must not matter
+        self.gradients = _WARM_UP_SHARE * self.max_gradients
 
         def go_on():
-            return self.num_leapfrogs < gradients and time.monotonic() < until
+            return self.num_leapfrogs < self.gradients and time.monotonic() < until
 
         self._window(_SETTLE, go_on)
         length, agree = _FIRST_WINDOW, False
@@ -246,7 +248,7 @@ class _Chains:
             agree = worst_r_hat(points) < _AGREE
             self._whiten_again(points, values)
             length *= 2
-        before = self.num_divergences
+        before, self.gradients = self.num_divergences, float(self.max_gradients)
         self._window(_LAST, go_on)
         if self.num_divergences > before:
             self.target = _CAREFUL_TARGET
@@ -287,7 +289,7 @@ class _Chains:
             (self.density.target, self.density.bijection, self.affine),
             (self.state, self.pace, self.target, self.adapting),
             self.key,
-            (self.num_steps, count, max(self.max_gradients - self.num_leapfrogs, 1)),
+            (self.num_steps, count, max(self.gradients - self.num_leapfrogs, 1.0)),
             max_doublings=self.max_doublings,
         )
         made, divergences, leapfrogs = (int(a) for a in counts)
