@@ -143,7 +143,9 @@ def test_the_limit_of_gradients_holds_and_is_said():
     assert 5000 <= result.details["num_leapfrogs"] < 5200
 
 
-@pytest.mark.parametrize("gradients", [16_000, 60_000])  # the first ends the warm-up in the middle of a window
+@pytest.mark.parametrize(
+    "gradients", [16_000, 60_000]
+)  # the first ends the warm-up in the middle of a window
 def test_a_slow_machine_draws_what_a_quick_one_does(monkeypatch, gradients):
     """The clock decides how many steps a call makes, and nothing else: here there is always time for seven more."""
     density = density_of(normal, 3, (MEAN, FACTOR))
