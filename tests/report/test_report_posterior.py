@@ -169,11 +169,14 @@ def test_the_bound_is_compared_with_the_evidence():
     same = evidence(made(x, elbo=rounding, log_evidence=rounding | {"value": -10.0 - 1e-15}))
     assert "is −10.00 nats" in same
     assert "within their errors (0)" in same
-    loose = evidence(made(x, elbo=exact, log_evidence=exact | {"value": -8.0}, pareto_k=0.9))
+    wild = exact | {"value": -8.0, "reliable": False}
+    loose = evidence(made(x, elbo=exact, log_evidence=wild, pareto_k=0.9))
     assert "bound lies 2.000" in loose
     assert "a few lucky draws" in loose
     assert "not measured" in evidence(made(x, elbo={"value": None, "standard_error": None}))
-    assert "a few lucky draws" in evidence(made(x, pareto_k=None))
+    assert "a few lucky draws" in evidence(made(x, log_evidence=wild, pareto_k=None))
+    # chains may confirm what weights do not
+    assert "a few lucky draws" not in evidence(made(x, log_evidence=exact | {"reliable": True}, pareto_k=0.9))
 
 
 def test_single_numbers_are_shown_first_and_the_worst_against_nuts_always():

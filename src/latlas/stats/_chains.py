@@ -38,7 +38,12 @@ def _finite_max(values):
 
 
 def rank_normalised_r_hat(draws: Float[np.ndarray, "chains steps n"]) -> float:
-    """The largest split R-hat over the coordinates, of normal scores and of their folded values; inf if not a number."""
+    """The largest split R-hat over the coordinates, of normal scores and of their folded values.
+
+    Infinite where it is not a number, and of fewer than four draws a chain.
+    """
+    if draws.shape[1] < _MIN_DRAWS:
+        return float("inf")
     worst = 1.0
     for coordinate in np.moveaxis(draws, -1, 0):
         for values in (coordinate, np.abs(coordinate - np.median(coordinate))):

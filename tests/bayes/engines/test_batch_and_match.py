@@ -75,7 +75,7 @@ def test_seeds_differ_by_less_than_the_tolerance():
 def test_the_limit_of_steps_is_said():
     result = run(density_of(log_gammas, 3, np.array([0.5, 1, 2])), max_steps=20)
     assert not result.converged
-    assert result.message == "still moving after 20 steps"
+    assert result.message == "was still moving after 20 steps"
     assert result.details["num_steps"] == 20
 
 

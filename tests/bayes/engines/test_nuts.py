@@ -13,6 +13,7 @@ from latlas import bayes
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.engines import Nuts
+from latlas.bayes.engines._nuts import _Chains, _with_hope
 from latlas.core import WorkError
 from latlas.distributions.families import Affine, FullGaussian, FullRank, Triangular
 
@@ -131,6 +132,64 @@ def test_the_limit_of_draws_holds():
     assert result.draws.shape == (4, 30, 3)
     assert not result.converged
     assert "limit of draws" in result.message
+
+
+def test_the_limit_of_gradients_holds_and_is_said():
+    density = density_of(normal, 3, (MEAN, FACTOR))
+    result = Nuts(max_gradients=5000, max_draws=10**6)(jr.key(0), density, FullRank(), tolerance=1e-4)
+    assert not result.converged
+    assert "limit of 5,000 gradients" in result.message
+    # a step of four chains has at most 4 x 1023, and of this normal some dozen
+    assert 5000 <= result.details["num_leapfrogs"] < 5200
+
+
+@pytest.mark.parametrize(
+    "gradients", [16_000, 60_000]
+)  # the first ends the warm-up in the middle of a window
+def test_a_slow_machine_draws_what_a_quick_one_does(monkeypatch, gradients):
+    """The clock decides how many steps a call makes, and nothing else: here there is always time for seven more."""
+    density = density_of(normal, 3, (MEAN, FACTOR))
+    engine = Nuts(max_draws=20, max_gradients=gradients)
+    expected = engine(jr.key(3), density, FullRank(), tolerance=0.1)
+    enough = property(lambda chains: 7.5 * (chains.seconds_a_step or 1.0))
+    monkeypatch.setattr(_Chains, "seconds_left", enough)
+    found = engine(jr.key(3), density, FullRank(), tolerance=0.1)
+    assert found.draws.shape == (4, 20, 3)
+    np.testing.assert_array_equal(found.draws, expected.draws)
+
+
+def test_a_clock_that_does_not_move_ends_nothing(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    density = density_of(normal, 3, (MEAN, FACTOR))
+    found = Nuts(max_draws=20)(jr.key(3), density, FullRank(), tolerance=0.1)
+    assert found.draws.shape == (4, 20, 3)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e5])
+def test_a_whitening_that_is_none_is_left(scale):
+    """As where a search ran into the neck of a funnel: the coordinates are a hundred thousand times too narrow, or wide."""
+    off = Affine(jnp.asarray(MEAN + 1000.0 * scale), Triangular(scale * jnp.eye(3)))
+    density = density_of(normal, 3, (MEAN, FACTOR)).whitened(off)
+    result = Nuts()(jr.key(0), density, FullRank(), tolerance=0.1)
+    assert result.converged
+    u = density.unconstrained(result.draws.reshape(-1, 3))
+    sd = np.sqrt(np.diagonal(FACTOR @ FACTOR.T))
+    np.testing.assert_allclose((u.mean(0) - MEAN) / sd, 0.0, atol=0.25)
+    np.testing.assert_allclose(u.std(0) / sd, 1.0, atol=0.2)
+
+
+def test_a_chain_whose_region_has_no_mass_has_no_hope():
+    rng = np.random.default_rng(0)
+    v = rng.standard_normal((4, 50, 2))
+    v[1] *= 1e-9  # dense, and of no volume
+    v[2, :, :] = v[2, :1, :]  # never moved
+    values = np.zeros((4, 50))
+    assert _with_hope(v, values).tolist() == [True, False, False, True]
+    values[1] = 45.0  # dense enough to make up for the volume
+    assert _with_hope(v, values).tolist() == [True, True, False, True]
+    assert _with_hope(v, values + 1e300).any()  # an improper density that all of them climb
+    values[0] = -100.0  # on a far slope
+    assert _with_hope(v, values).tolist() == [False, True, False, True]
 
 
 def test_two_modes_apart_do_not_converge():

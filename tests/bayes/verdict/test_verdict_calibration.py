@@ -10,7 +10,7 @@ from scipy import stats
 
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
-from latlas.bayes.verdict._far_mass import MAX_TAIL, far_checks
+from latlas.bayes.verdict._far_mass import MAX_TAIL, far_checks, tail_checks
 from latlas.bayes.verdict._posterior import Posterior
 
 QUICK = [
@@ -57,7 +57,7 @@ def test_a_wide_component_that_the_draws_lack_is_found():
     assert right.value == pytest.approx(0.0, abs=0.01)
 
 
-@pytest.mark.parametrize("freedom", [3, 5, 50])
+@pytest.mark.parametrize("freedom", [4, 6, 50])
 def test_draws_of_the_posterior_itself_pass(freedom):
     draws = 1.0 + stats.multivariate_t(shape=np.eye(3), df=freedom, seed=freedom).rvs(4000)
     found = checks_of(
@@ -72,6 +72,45 @@ def test_the_tail_of_a_cauchy_has_no_mean():
     assert found.value == pytest.approx(1.0, abs=4 * 2.0 / np.sqrt(190))
     assert found.value > MAX_TAIL
     assert not found.passed
+
+
+HEAVY = [stats.t(2), stats.invgamma(2.2)]
+LIGHT = [stats.norm(), stats.expon(), stats.gamma(2.0), stats.lognorm(0.5), stats.t(5), stats.invgamma(8)]
+
+
+@pytest.mark.parametrize("law", [*HEAVY, *LIGHT], ids=lambda law: f"{law.dist.name}{law.args}")
+def test_draws_that_do_not_tell_a_standard_deviation_say_so(law):
+    """4,000 draws of an inverse gamma law of shape 2.2 have two thirds of its sd; of a t of 2 degrees there is none."""
+    found = [tail_checks(law.rvs((4000, 1), random_state=seed), 4000.0) for seed in range(20)]
+    assert all(mean.passed for mean, _ in found)
+    doubted = sum(not sd.passed for _, sd in found)
+    assert doubted >= 18 if law in HEAVY else doubted == 0, [sd.value for _, sd in found]
+
+
+@pytest.mark.parametrize("num_chains", [None, 40])
+def test_a_constant_has_no_tail(num_chains):
+    rng = np.random.default_rng(0)
+    draws = np.column_stack([np.full(4000, 0.1), rng.standard_normal(4000)])
+    assert all(check.passed for check in tail_checks(draws, 4000.0, num_chains))
+    assert [check.value for check in tail_checks(draws[:, :1], 4000.0, num_chains)] == [0.0, 0.0]
+
+
+def test_a_tail_that_chains_seldom_leave_is_worth_few_draws():
+    """Ten thousand draws of forty chains, each of which is in the tail or not and stays there."""
+    rng = np.random.default_rng(0)
+    draws = np.repeat(stats.t(4).rvs((40, 1), random_state=1), 250, axis=0) + 0.01 * rng.standard_normal(
+        (10_000, 1)
+    )
+    assert tail_checks(draws, 10_000.0)[1].value - tail_checks(draws, 10_000.0)[0].value < 0.1
+    alone = tail_checks(draws, 10_000.0, 40)
+    assert not alone[1].passed
+    assert alone[1].value - alone[0].value > 0.4
+
+
+def test_few_effective_draws_leave_the_tail_in_doubt():
+    draws = stats.t(4).rvs((4000, 1), random_state=0)
+    assert tail_checks(draws, 4000.0)[1].passed
+    assert not tail_checks(draws, 100.0)[1].passed
 
 
 def test_moments_of_the_targets_are_those_of_their_densities():

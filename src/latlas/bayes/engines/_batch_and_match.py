@@ -69,7 +69,7 @@ class BatchAndMatch(AbstractEngine):
         assert previous is not None  # there is one round at least
         loc, covariance = previous
         approximation = FullGaussian.of(jnp.asarray(loc), jnp.asarray(np.linalg.cholesky(covariance)))
-        message = f"settled after {step} steps" if converged else f"still moving after {step} steps"
+        message = f"settled after {step} steps" if converged else f"was still moving after {step} steps"
         return EngineResult(
             approximation, converged, message, details={"num_steps": step, "batch_size": batch}
         )

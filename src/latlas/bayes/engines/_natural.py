@@ -79,7 +79,7 @@ class NaturalGradient(AbstractEngine):
             kept = visited[len(visited) // 2 :]
             loc, precision = (np.mean([v[i] for v in kept], axis=0) for i in range(2))
         converged = bool(error < 0.25 * tolerance)
-        message = f"settled after {step} steps" if converged else f"still moving after {step} steps"
+        message = f"settled after {step} steps" if converged else f"was still moving after {step} steps"
         details = {"num_steps": step, "batch_size": batch, "error": float(error)}
         return EngineResult(_approximation(loc, precision, independent), converged, message, details=details)
 

@@ -9,13 +9,14 @@ from jaxtyping import PRNGKeyArray
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import LazySearch
 from latlas.bayes.engines._engine import EngineResult
-from latlas.bayes.fitting._ladder import Candidate
+from latlas.bayes.fitting._ladder import Candidate, advice_after
 from latlas.bayes.targets._coordinates import judged_names
 from latlas.bayes.verdict._assess import check_fit, reference_of, walk_on
 from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._halves import halves
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws
 from latlas.bayes.verdict._posterior import Posterior, of_result
-from latlas.core import in_float64, keys_from, with_one_blas_thread
+from latlas.core import Evidence, in_float64, keys_from, with_one_blas_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,11 @@ class LazyAssessment:
         """The draws that means, deviations, quantiles and samples are made of."""
         return of_result(self.key, self.density, self.result)
 
+    @property
+    def log_evidence(self) -> Evidence:
+        """By the weights and by the chains."""
+        return self.judged.log_evidence
+
     @cached_property
     @with_one_blas_thread
     @in_float64
@@ -61,14 +67,22 @@ class LazyAssessment:
         walk_key, far_key = itertools.islice(keys_from(self.key), 2)
         search, importance, posterior = self.search.found, self.importance, self.posterior
         diagnostics = walk_on(walk_key, density, result.approximation, importance, tolerance=self.tolerance)
+        reported, reference = posterior.judged_moments(), reference_of(density.target, density, diagnostics)
+        if reference is None and result.draws is not None and result.draws.ndim == 3:
+            # chains that converged by their own measures are not unconfirmed because shorter ones did not
+            found = halves(
+                density, result.draws, posterior.num_effective, result.details.get("num_divergences", 0)
+            )
+            reference, reported = found or (None, reported)
         checks, verdict = check_fit(
-            posterior.judged_moments(),
-            reference_of(density.target, density, diagnostics),
+            reported,
+            reference,
             diagnostics,
             search,
             converged=result.converged,
             message=result.message,
             further=far_checks(far_key, density, posterior, diagnostics.chains),
             names=judged_names(density.target),
+            advice=advice_after(self.engine),
         )
         return Candidate(self.engine, self.family, density, result, diagnostics, posterior, checks, verdict)

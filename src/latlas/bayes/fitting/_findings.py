@@ -39,11 +39,13 @@ class Fresh:
         key: for draws that are exported.
         assessment: what the fit is held against.
         tolerance: that was asked for.
+        attempts: what every rung of the ladder found; of a single engine there are none.
     """
 
     key: PRNGKeyArray
     assessment: Candidate | LazyAssessment
     tolerance: float
+    attempts: tuple[Candidate, ...] = ()
 
     @property
     def model(self) -> Callable | None:
@@ -74,8 +76,8 @@ class Fresh:
 
     @property
     def log_evidence(self) -> Evidence:
-        """By importance sampling, in nats."""
-        return self.assessment.importance.log_evidence
+        """By importance sampling, and between its draws and those of chains that settled, in nats."""
+        return self.assessment.log_evidence
 
     @property
     def pareto_k(self) -> float:

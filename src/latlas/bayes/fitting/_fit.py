@@ -111,16 +111,18 @@ def fit(
     search = LazySearch(keys.search, density, starting_point(keys.start, density), num_starts)
     progress = progress or _print_on_terminal
     if chosen is None:
-        found, ladder = climb(
+        found, ladder, attempts = climb(
             keys.fit, density, search.start, search.found, tolerance=tolerance, progress=progress
         )
     else:
+        attempts = ()
         found, rung = _one_engine(keys, chosen, kind, search, tolerance, began)
         ladder = (rung,)
         progress(rung)
     seconds = time.perf_counter() - began
     draws = None if reference is None else _nuts_draws(keys.reference, found, tolerance)
-    return Fit(found.engine, found.family, ladder, seconds, draws, Fresh(keys.judge, found, tolerance))
+    findings = Fresh(keys.judge, found, tolerance, attempts)
+    return Fit(found.engine, found.family, ladder, seconds, draws, findings)
 
 
 def _one_engine(keys, engine, family, search, tolerance, began):

@@ -16,16 +16,16 @@ from latlas.bayes.engines._dadvi import DeterministicAdvi
 from latlas.bayes.engines._engine import AbstractEngine, EngineResult
 from latlas.bayes.engines._nuts import Nuts
 from latlas.bayes.fitting._start import elbo_start
-from latlas.bayes.targets._coordinates import judged_names, judged_parameters
-from latlas.bayes.verdict._assess import Diagnostics, check_fit, reference_of, walk_on, weigh
+from latlas.bayes.targets._coordinates import judged_names
+from latlas.bayes.verdict._assess import Diagnostics, between_halves, check_fit, reference_of, walk_on, weigh
 from latlas.bayes.verdict._far_mass import far_checks
+from latlas.bayes.verdict._halves import halves
 from latlas.bayes.verdict._importance import ImportanceDraws
-from latlas.bayes.verdict._moments import Moments, deviations
+from latlas.bayes.verdict._moments import deviations
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
-from latlas.bayes.verdict._verdict import MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
-from latlas.core import PARETO_K_LIMIT, Estimate, WorkError, host_rng, keys_from
+from latlas.bayes.verdict._verdict import ADVICE, MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
+from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, WorkError, host_rng, keys_from
 from latlas.distributions.families import FullGaussian, FullRank, MeanField, MixtureApproximation
-from latlas.sampling import R_HAT_LIMIT
 from latlas.stats import rank_normalised_r_hat
 
 
@@ -38,10 +38,9 @@ def mixture_at(search: Search) -> MixtureApproximation:
 
 
 _CLOSE_K, _CLOSE_TV = 0.5, 0.1  # Laplace is looked at no further unless its weights are this tame
-_MAX_DIVERGENT = (
-    0.001  # share of NUTS's trajectories: a thin banana passed R-hat and halves with 0.0035, 0.3 sds off
-)
-_NUTS_SECONDS = 20.0  # of the last rung; ask for engine="nuts" where it needs longer
+# of the last rung; ask for engine="nuts" where it needs more
+_NUTS_GRADIENTS, _NUTS_SECONDS = 600_000, 300.0
+_NEARLY = 1.5  # R-hat of chains that began at a fit, beyond which it is in no place for NUTS to begin at
 _ENOUGH_DRAWS = 1000.0  # effective importance draws that are preferred to the chains' draws
 
 
@@ -100,6 +99,12 @@ class Candidate:
         return self.diagnostics.importance
 
     @property
+    def log_evidence(self) -> Evidence:
+        """log Z by its weights and chains, in nats; reliable only where nothing says that mass lies elsewhere."""
+        found = self.diagnostics.log_evidence
+        return replace(found, reliable="log evidence" in self.verdict.covers)
+
+    @property
     def judged(self) -> "Candidate":
         """Itself: nothing is left to be worked out."""
         return self
@@ -113,7 +118,7 @@ def climb(
     *,
     tolerance: float,
     progress: Callable[[Rung], None],
-) -> tuple[Candidate, tuple[Rung, ...]]:
+) -> tuple[Candidate, tuple[Rung, ...], tuple[Candidate, ...]]:
     """Laplace, batch and match, the same in non-centred coordinates, NUTS: the first whose verdict is "trust".
 
     Where several modes share the mass, a mixture of their normals comes first. Beyond 500 dimensions mean-field
@@ -128,7 +133,7 @@ def climb(
         progress: called with each rung.
 
     Returns:
-        The best candidate, and the ladder.
+        The best candidate, the ladder, and all candidates in the order of its rungs.
     """
     ladder = _Ladder(key, density, start, search, tolerance, progress)
     for rung in ladder.rungs_in_order():
@@ -140,7 +145,16 @@ def climb(
         raise WorkError(
             f"No engine could fit this posterior. {tried} Is it proper? Look at its scales and its support."
         )
-    return ladder.best, tuple(ladder.rungs)
+    return ladder.best, tuple(ladder.rungs), tuple(ladder.candidates)
+
+
+def advice_after(engine: str) -> str:
+    """What to do where a fit by this engine cannot be trusted."""
+    if engine == "nuts":
+        return (
+            "Look at the parametrisation, or give it more: engine=Nuts(max_gradients=..., max_seconds=...)."
+        )
+    return ADVICE
 
 
 _NOTES = {
@@ -150,6 +164,7 @@ _NOTES = {
     "weighted moments": "Its standard deviations are those of weighted draws.",
     "chains": "Its draws are those of the Markov chains that began at it.",
 }
+_ERROR_STEPS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # sds, between which fits are equally good
 _RANK = {"trust": 2, "means only": 1, "do not trust": 0}
 
 
@@ -158,8 +173,9 @@ class _Ladder:
         self.keys = keys_from(key)
         self.plain, self.start, self.search = density, start, search
         self.tolerance, self.progress = tolerance, progress
-        self.rungs, self.best, self.rival = [], None, None
-        self.coordinates = None  # the last fitted density and approximation: where NUTS begins
+        self.rungs, self.candidates, self.best, self.rival = [], [], None, None
+        self.coordinates = None  # of the last fit at which chains nearly stayed: where NUTS begins
+        self.any_fit = False
 
     def rungs_in_order(self):
         if self.plain.dim > MAX_NEWTON_DIM:
@@ -215,14 +231,20 @@ class _Ladder:
         self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
 
     def nuts(self):
-        if self.coordinates is None:
-            return
-        density, approximation = self.coordinates
-        density = density.whitened(approximation.affine)
-        self._attempt("nuts", density, lambda: self._run(Nuts(max_seconds=_NUTS_SECONDS), density))
+        if not self.any_fit:
+            return  # where all ran off there is likely no posterior, and chains would run off without a word
+        density = self.plain
+        if self.coordinates is not None:
+            fitted, approximation = self.coordinates
+            density = fitted.whitened(approximation.affine)
+        engine = Nuts(max_gradients=_NUTS_GRADIENTS, max_seconds=_NUTS_SECONDS)
+        # to tell whether there is a standard deviation takes more draws than a mean does
+        heavy = any(c.name == "sd_tails" and not c.passed for found in self.candidates for c in found.checks)
+        tolerance = self.tolerance / (2.0 if heavy else 1.0)
+        self._attempt("nuts", density, lambda: self._run(engine, density, tolerance))
 
-    def _run(self, engine: AbstractEngine, density):
-        return engine(next(self.keys), density, FullRank(), tolerance=self.tolerance)
+    def _run(self, engine: AbstractEngine, density, tolerance=None):
+        return engine(next(self.keys), density, FullRank(), tolerance=tolerance or self.tolerance)
 
     def _attempt(self, engine, density, run, *, family="full-rank", gate=False, note=""):
         began, before = time.perf_counter(), density.count.num_evaluations
@@ -230,14 +252,16 @@ class _Ladder:
         try:
             result = run()
             diagnostics = weigh(next(self.keys), density, result.approximation)
-            elbo = diagnostics.importance.elbo
-            if result.draws is None and family != "mixture":
-                self.coordinates = (density, result.approximation)
+            elbo, self.any_fit = diagnostics.importance.elbo, True
             if gate and not _close(diagnostics):
                 note += "not close to normal"
             else:
                 candidate = self._judged(engine, family, density, result, diagnostics)
                 note += str(candidate.verdict)
+                self.candidates.append(candidate)
+                chains = candidate.diagnostics.chains
+                if chains is not None and chains.r_hat < _NEARLY:
+                    self.coordinates = (density, result.approximation)
                 if self.best is None or _worth(candidate) > _worth(self.best):
                     self.best = candidate
         except (WorkError, np.linalg.LinAlgError) as error:
@@ -253,18 +277,18 @@ class _Ladder:
             diagnostics = walk_on(
                 next(self.keys), density, result.approximation, importance, tolerance=self.tolerance
             )
+        if result.draws is not None:
+            diagnostics = between_halves(next(self.keys), density, diagnostics, result.draws)
         posterior = _best_posterior(next(self.keys), density, result, diagnostics)
         reported = posterior.judged_moments()
         if posterior.correction == "chains":
-            # the chains are the answer and cannot judge themselves as a whole: their later half is held against the earlier
-            draws = result.draws
-            if draws is None:
-                assert diagnostics.chains is not None  # they are what corrected the posterior
-                draws = diagnostics.chains.draws
-            reference, reported = _halves(density, draws, posterior.num_effective)
-            thrown_off = result.details.get("num_divergences", 0) / np.prod(draws.shape[:-1])
-            if rank_normalised_r_hat(draws) >= R_HAT_LIMIT or thrown_off > _MAX_DIVERGENT:
-                reference = None  # each half holds the same chains, which miss the same places
+            # the chains are the answer and cannot judge themselves as a whole
+            draws = _walked(result, diagnostics)
+            thrown_off = result.details.get("num_divergences", 0)
+            short = diagnostics.chains
+            settled = short is None or short.converged
+            found = halves(density, draws, posterior.num_effective, thrown_off) if settled else None
+            reference, reported = found or (None, reported)
         elif diagnostics.chains is None:
             # weighted draws cannot judge themselves either: fresh ones do
             fresh = weigh(next(self.keys), density, result.approximation)
@@ -282,17 +306,44 @@ class _Ladder:
             further=far_checks(next(self.keys), density, posterior, diagnostics.chains),
             note=_NOTES[posterior.correction],
             names=judged_names(density.target),
+            advice=advice_after(engine),
         )
-        log_z = importance.log_evidence
+        log_z = diagnostics.log_evidence
         if log_z.reliable and (self.rival is None or log_z.value > self.rival):
             self.rival = log_z.value
         return Candidate(engine, family, density, result, diagnostics, posterior, checks, verdict)
 
 
 def _worth(candidate):
-    """By verdict, then by ELBO."""
+    """By verdict; of two alike by whether the chains that its draws are of, or that began at them, agree; then by ELBO.
+
+    An ELBO says nothing of what the draws miss: of two fits that nobody can trust, a normal in a funnel's neck has often
+    the larger one, and chains of NUTS that nearly agree the better draws.
+    """
     elbo = candidate.importance.elbo.value
-    return _RANK[candidate.verdict.kind], elbo if np.isfinite(elbo) else -np.inf
+    return _RANK[candidate.verdict.kind], -_disagreement(candidate), elbo if np.isfinite(elbo) else -np.inf
+
+
+def _disagreement(candidate):
+    """Standard error of a mean, in sds, as the chains' own means tell it, in steps; infinite where there are no chains.
+
+    Between means of m chains stands R-hat^2 - 1 of the variance within them: 64 short chains at 1.2 know a mean better than
+    four long ones at 1.1. Chains that have little in common count as one.
+    """
+    if candidate.result.draws is None and candidate.diagnostics.chains is None:
+        return np.inf
+    draws = _walked(candidate.result, candidate.diagnostics)
+    r_hat = rank_normalised_r_hat(draws)
+    variance = (r_hat**2 - 1.0) / (draws.shape[0] if r_hat < _NEARLY else 1.0)
+    return float(np.searchsorted(_ERROR_STEPS, variance**0.5))
+
+
+def _walked(result, diagnostics):
+    """Draws of the chains: an engine's own, else those that began at its fit."""
+    if result.draws is not None:
+        return result.draws
+    assert diagnostics.chains is not None  # where nothing has draws of its own, chains were run
+    return diagnostics.chains.draws
 
 
 def _close(diagnostics):
@@ -312,6 +363,9 @@ def _best_posterior(key, density, result, diagnostics):
             return weighted
     if walked is not None:
         return walked
+    if chains is not None and np.isfinite(chains.draws).all():
+        # no step of a chain that leaves the posterior invariant takes its draws farther from it
+        return of_chains(density, chains.draws, min(chains.effective_sample_size, float(len(chains.draws))))
     return of_result(key, density, result)
 
 
@@ -319,13 +373,3 @@ def _alike(moments, others):
     """Half as far apart as a fit that is trusted may be."""
     error, spread = deviations(moments, others)
     return np.sqrt(np.mean(error**2)) < 0.5 * MAX_RMS_MEAN_ERROR and spread.max() < 0.5 * MAX_SD_ERROR
-
-
-def _halves(density, draws, num_effective):
-    steps = draws.shape[-2]
-    parts = draws[..., : steps // 2, :], draws[..., steps // 2 :, :]
-    flat = [
-        judged_parameters(density.target, density.unconstrained(part.reshape(-1, density.dim)))
-        for part in parts
-    ]
-    return tuple(replace(Moments.of(part), num_effective=0.5 * num_effective) for part in flat)

@@ -81,7 +81,10 @@ class Fit:
 
     @property
     def log_evidence(self) -> Evidence:
-        """log of the posterior's integral by importance sampling, in nats; of log p(data) for a NumPyro model."""
+        """log of the posterior's integral in nats; log p(data) for a NumPyro model.
+
+        By importance sampling, or between its draws and those of chains that settled where weights do not tell.
+        """
         return self.findings.log_evidence
 
     @property
@@ -191,6 +194,11 @@ class Fit:
     def posterior(self) -> Posterior:
         """The draws that means, deviations, quantiles and samples are made of."""
         return self.findings.in_memory.assessment.posterior
+
+    @property
+    def attempts(self) -> tuple[Candidate, ...]:
+        """What every rung of the ladder found, each with its draws, checks and verdict; of a single engine only itself."""
+        return self.findings.in_memory.attempts or (self.candidate,)
 
     @property
     def candidate(self) -> Candidate:

@@ -12,7 +12,7 @@ from latlas.bayes.fitting._findings import Stored, num_kept
 from latlas.bayes.fitting._ladder import Rung
 from latlas.bayes.fitting._result import Fit, plain, record_of
 from latlas.bayes.targets._coordinates import named_draws
-from latlas.bayes.verdict._verdict import Check, Verdict
+from latlas.bayes.verdict._verdict import Check, Verdict, covered
 from latlas.core import (
     CorruptFileError,
     Estimate,
@@ -94,9 +94,11 @@ def _fit(record, arrays, config):
     posterior = _under(arrays, _POSTERIOR)
     if not posterior:
         raise KeyError("no draws")
+    checks = tuple(Check(**_with_nan(check)) for check in record["diagnosis"])
+    kind = record["verdict"].partition(":")[0]
     findings = Stored(
-        verdict=Verdict(record["verdict"].partition(":")[0], tuple(record["reasons"])),
-        diagnosis=tuple(Check(**_with_nan(check)) for check in record["diagnosis"]),
+        verdict=Verdict(kind, tuple(record["reasons"]), covered(checks)),
+        diagnosis=checks,
         elbo=Estimate.from_dict(record["elbo"]),
         log_evidence=Evidence.from_dict(record["log_evidence"]),
         pareto_k=number_or_nan(record["pareto_k"]),

@@ -4,17 +4,21 @@ import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search
 from latlas.bayes.targets._coordinates import judged_parameters
 from latlas.bayes.targets._target import AbstractTarget
+from latlas.bayes.verdict._bridge import bridge_between
+from latlas.bayes.verdict._far_mass import sd_in_doubt
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
-from latlas.bayes.verdict._moments import Moments, deviations
+from latlas.bayes.verdict._moments import QUANTILES, Moments, deviations, misplaced
 from latlas.bayes.verdict._verdict import (
+    ADVICE,
     MAX_MEAN_ERROR,
+    MAX_QUANTILE_ERROR,
     MAX_RMS_MEAN_ERROR,
     MAX_SD_ERROR,
     MAX_SPREAD_ERROR,
@@ -22,12 +26,15 @@ from latlas.bayes.verdict._verdict import (
     Verdict,
     judge,
 )
-from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, host_rng, keys_from
-from latlas.distributions.families import AbstractApproximation, affine_of
+from latlas.core import MAX_ROWS, PARETO_K_LIMIT, Estimate, Evidence, host_rng, keys_from
+from latlas.distributions.families import AbstractApproximation, affine_of, gaussian_of
 from latlas.sampling import MAX_DIVERGENT, NUM_CHAINS, R_HAT_LIMIT, Chains, short_chains
+from latlas.stats import rank_normalised_r_hat
 
 _MAX_NOISE = 0.3  # sds, twice the standard error of a difference of means, beyond which it confirms nothing
 _MIN_EFFECTIVE = 400.0  # importance draws without which they are no reference
+_TAME_K = 0.5  # below, weights have a variance
+_MAX_EVIDENCE_ERROR = 0.25  # nats, a standard error beyond which log Z is not known
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,35 @@ class Diagnostics:
         importance: weighted draws of the approximation.
         chains: in the same coordinates; None where they were not run.
         upper: an estimate of log Z from above in the mean, from the chains' draws, in nats; None without chains.
+        bridge: log Z between the approximation's draws and those of chains that settled, in nats; None without such.
     """
 
     importance: ImportanceDraws
     chains: Chains | None
     upper: Estimate | None
+    bridge: Estimate | None = None
+
+    @property
+    def log_evidence(self) -> Evidence:
+        """log Z, and whether to believe it: between draws and chains, or by weights that are tame and agree with that.
+
+        Weights cannot tell what all draws of the approximation miss. Under a log scale with an exponential left tail a
+        normal q misses a fifth of the mass, and their k still looks tame; chains that settled have been there.
+        """
+        found, bridge = self.importance.log_evidence, self.bridge
+        tame = found.pareto_k < _TAME_K
+        if bridge is None:
+            return replace(found, reliable=bool(tame and self.chains is None))
+        apart = abs(bridge.value - found.value)
+        noise = np.hypot(bridge.standard_error, found.standard_error)
+        if tame and apart < 2.0 * noise and found.standard_error < bridge.standard_error:
+            return replace(found, reliable=True)
+        return replace(
+            found,
+            value=bridge.value,
+            standard_error=bridge.standard_error,
+            reliable=bool(bridge.standard_error < _MAX_EVIDENCE_ERROR),
+        )
 
 
 def weigh(key: PRNGKeyArray, density: Density, approximation: AbstractApproximation) -> Diagnostics:
@@ -67,10 +98,34 @@ def walk_on(
         probabilities = usable.astype(float)
     chosen = host_rng(choose_key).choice(len(usable), NUM_CHAINS, p=probabilities / probabilities.sum())
     begin = inner.inverse_rows(importance.draws[chosen])
-    chains = short_chains(walk_key, density.whitened(inner).value_and_grad, begin, tolerance=tolerance)
+    inside = density.whitened(inner).value_and_grad
+    chains = short_chains(walk_key, inside, begin, tolerance=tolerance)
+    flat = judged_parameters(
+        density.target, density.unconstrained(inner(chains.draws).reshape(-1, density.dim))
+    )
+    if chains.converged and sd_in_doubt(flat, NUM_CHAINS):
+        chains = short_chains(walk_key, inside, chains.draws[:, -1], tolerance=tolerance / 2.0)
     chains = replace(chains, draws=inner(chains.draws))
     draws = chains.draws
-    return Diagnostics(importance, chains, _upper(density, approximation, draws))
+    bridge = None
+    if chains.converged:
+        bridge = bridge_between(density, approximation, importance, draws)
+    return Diagnostics(importance, chains, _upper(density, approximation, draws), bridge)
+
+
+def between_halves(
+    key: PRNGKeyArray, density: Density, diagnostics: Diagnostics, draws: Float[np.ndarray, "chains steps n"]
+) -> Diagnostics:
+    """Adds the evidence between a normal with the moments of the earlier half of an engine's chains and their later half.
+
+    The normal of all of them would be too near to each draw that it is held against.
+    """
+    steps = draws.shape[-2]
+    if draws.ndim != 3 or rank_normalised_r_hat(draws) >= R_HAT_LIMIT:
+        return diagnostics
+    q = gaussian_of(draws[:, : steps // 2].reshape(-1, density.dim))
+    importance = importance_draws(key, density, q)
+    return replace(diagnostics, bridge=bridge_between(density, q, importance, draws[:, steps // 2 :]))
 
 
 def _upper(density, approximation, draws):
@@ -96,6 +151,7 @@ def check_fit(
     further: tuple[Check, ...] = (),
     note: str = "",
     names: tuple[str, ...] = (),
+    advice: str = ADVICE,
 ) -> tuple[tuple[Check, ...], Verdict]:
     """All checks of a fit and its verdict.
 
@@ -109,6 +165,7 @@ def check_fit(
         further: checks of the draws themselves, see `far_checks`.
         note: what to say before everything else, such as where the draws come from.
         names: of the parameters that are compared; () where they have none.
+        advice: what to do where the verdict is bad.
         rival_log_evidence: the largest reliable estimate of log Z by any other fit of the same target, in nats.
     """
     importance, chains = diagnostics.importance, diagnostics.chains
@@ -118,7 +175,9 @@ def check_fit(
     checks += _evidence_checks(diagnostics, rival_log_evidence)
     checks += _chain_checks(chains) if chains is not None else []
     checks += [*_moment_checks(reported, reference, names), *further]
-    return tuple(checks), judge(checks, note)
+    if search is not None and not search.modes:
+        note = " ".join(part for part in (note, _modes_check(search).sentence) if part)
+    return tuple(checks), judge(checks, note, advice)
 
 
 def reference_of(target: AbstractTarget, density: Density, diagnostics: Diagnostics) -> Moments | None:
@@ -131,8 +190,7 @@ def reference_of(target: AbstractTarget, density: Density, diagnostics: Diagnost
         if not chains.converged:
             return None
         flat = judged_parameters(target, density.unconstrained(chains.draws.reshape(-1, density.dim)))
-        moments = Moments.of(flat)
-        return Moments(moments.mean, moments.sd, chains.effective_sample_size)
+        return replace(Moments.of(flat), num_effective=chains.effective_sample_size)
     if importance.pareto_k < PARETO_K_LIMIT and importance.effective_sample_size > _MIN_EFFECTIVE:
         flat = judged_parameters(target, density.unconstrained(importance.draws))
         return Moments.of(flat, np.exp(importance.log_weights))
@@ -187,7 +245,7 @@ def _weight_checks(importance):
 
 
 def _evidence_checks(diagnostics, rival):
-    elbo, log_z = diagnostics.importance.elbo, diagnostics.importance.log_evidence
+    elbo, log_z = diagnostics.importance.elbo, diagnostics.log_evidence
     gap = log_z.value - elbo.value
     checks = [
         _check(
@@ -195,12 +253,14 @@ def _evidence_checks(diagnostics, rival):
             gap,
             0.5,
             gap < 0.5,
-            f"The ELBO is {gap:.2g} nats below the evidence that the weights estimate.",
-        )
+            f"The ELBO is {gap:.2g} nats below the evidence.",
+        ),
+        _evidence_check(log_z),
     ]
     if diagnostics.upper is not None:
-        width = diagnostics.upper.value - log_z.value
-        noise = 3.0 * np.hypot(diagnostics.upper.standard_error, log_z.standard_error)
+        below = diagnostics.importance.log_evidence
+        width = diagnostics.upper.value - below.value
+        noise = 3.0 * np.hypot(diagnostics.upper.standard_error, below.standard_error)
         sentence = f"The estimates of the log evidence from below and from above are {width:.2g} nats apart."
         checks.append(_check("evidence_bracket", width, 0.5, abs(width) < 0.5 + noise, sentence))
     if rival is not None:
@@ -209,6 +269,13 @@ def _evidence_checks(diagnostics, rival):
         sentence = f"Another fit of the same posterior found {excess:.2g} nats more evidence."
         checks.append(_check("evidence_agreement", excess, limit, excess < limit, sentence))
     return checks
+
+
+def _evidence_check(log_z):
+    sentence = f"log p(data) is known to {log_z.standard_error:.2g} nats."
+    if not log_z.reliable:
+        sentence = "log p(data) is not reliable: only wild weights speak for it, or its error is large."
+    return _check("evidence", log_z.standard_error, _MAX_EVIDENCE_ERROR, log_z.reliable, sentence)
 
 
 def _chain_checks(chains):
@@ -249,6 +316,7 @@ def _moment_checks(reported, reference, names):
     rms, worst, sd = np.sqrt(np.mean(error**2)), np.max(error), np.expm1(np.max(spread))
     of_all = "" if sd < MAX_SD_ERROR else f", the worst being that of {_named(names, np.argmax(spread))}"
     return [
+        *_quantile_checks(reported, reference, noise),
         _check(
             "mean_error",
             rms,
@@ -279,3 +347,16 @@ def _moment_checks(reported, reference, names):
             f"{1 + sd:.1f}; beyond {1 + MAX_SPREAD_ERROR} they are no measure of errors of means.",
         ),
     ]
+
+
+def _quantile_checks(reported, reference, noise):
+    off = misplaced(reported, reference)
+    if off is None:
+        return []
+    wanted = np.array(QUANTILES)
+    scaled = off.max(axis=1) / np.sqrt(wanted * (1.0 - wanted))
+    worst = int(np.argmax(scaled))
+    level, mass = 100 * wanted[worst], 100 * off[worst].max()
+    sentence = f"The worst of its quantiles, of {level:.0f} %, is off by {mass:.1f} % of the mass."
+    passed = scaled[worst] < MAX_QUANTILE_ERROR + 0.5 * noise
+    return [_check("quantile_error", scaled[worst], MAX_QUANTILE_ERROR, passed, sentence)]

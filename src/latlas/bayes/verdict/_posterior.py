@@ -15,7 +15,8 @@ from latlas.bayes.engines._engine import EngineResult, Repair
 from latlas.bayes.targets._coordinates import flat_parameters, judged_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._importance import ImportanceDraws
-from latlas.bayes.verdict._moments import Moments
+from latlas.bayes.verdict._moments import QUANTILES as QUANTILES
+from latlas.bayes.verdict._moments import Moments, quantiles_of
 from latlas.core import host_rng
 from latlas.distributions.families import (
     AbstractApproximation,
@@ -30,7 +31,6 @@ from latlas.stats import fixed_draws, smallest_effective_sample_size
 Correction = Literal["none", "importance", "chains"] | Repair
 NUM_REPORTED = 4096
 _NUM_PAIRS = 16
-QUANTILES = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Posterior:
     def moments(self) -> Moments:
         """Of every entry of every parameter."""
         moments = Moments.of(flat_parameters(self.target, self.draws), self.weights)
-        return Moments(moments.mean, moments.sd, self.num_effective)
+        return replace(moments, num_effective=self.num_effective)
 
     def judged_moments(self) -> Moments:
         """Of the parameters that a verdict is about: see `judged_names`."""
         moments = Moments.of(judged_parameters(self.target, self.draws), self.weights)
-        return Moments(moments.mean, moments.sd, self.num_effective)
+        return replace(moments, num_effective=self.num_effective)
 
     def standard_errors(self) -> Float[np.ndarray, " m"]:
         """Of the means that `moments` gives, by Monte Carlo; 0 for what is exact.
@@ -114,13 +114,7 @@ class Posterior:
 
     def quantiles(self) -> Float[np.ndarray, "3 m"]:
         """5, 50 and 95 % quantiles of every entry of every parameter."""
-        flat = flat_parameters(self.target, self.draws)
-        if self.weights is None:
-            return np.quantile(flat, QUANTILES, axis=0)
-        weights = self.weights
-        return np.stack(
-            [np.quantile(c, QUANTILES, weights=weights, method="inverted_cdf") for c in flat.T], axis=1
-        )
+        return quantiles_of(flat_parameters(self.target, self.draws), self.weights)
 
 
 def constrained(target: AbstractTarget, u: Float[Array | np.ndarray, "draws n"]) -> PyTree[Array]:

@@ -12,8 +12,8 @@ KINDS = {"trust": "good", "means only": "warning", "do not trust": "bad"}
 _MEANINGS = {
     "trust": "You can use the means, standard deviations, quantiles and draws of the parameters. Whether to believe log "
     "p(data) stands beside it.",
-    "means only": "You can use the means. Do not use the standard deviations and quantiles: the spreads are "
-    "probably wrong, most often too small.",
+    "means only": "You can use the means. Do not use the standard deviations and quantiles unless they are said to be "
+    "covered: the spreads are probably wrong, most often too small.",
     "do not trust": "Do not use these numbers: the approximation misses the posterior, and its means may be as wrong as "
     "its spreads.",
 }
@@ -70,11 +70,11 @@ def evidence(data: BayesReportData) -> str:
             "(its KL divergence)."
         )
     k = decimal(data.evaluation.get("pareto_k"))
-    if not math.isfinite(k) or k > PARETO_K_LIMIT:
+    if not (data.evaluation.get("log_evidence") or {}).get("reliable"):
         shape = f" (Pareto k-hat {number(k, 2)}; the limit is {PARETO_K_LIMIT})" if math.isfinite(k) else ""
         text += (
-            f" But a few lucky draws decide the estimate of log p(data){shape}: it is probably too low, and its error too "
-            "short."
+            f" But nothing confirms the estimate of log p(data), and a few lucky draws may decide it{shape}: it is probably "
+            "too low, and its error too short."
         )
     return (
         text
