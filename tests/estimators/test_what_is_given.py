@@ -121,7 +121,9 @@ def test_stated_levels_give_a_level_that_was_not_fitted_its_probability():
     assert 0.95 < total < 1.02  # each score is a bound from below in expectation
 
 
-@pytest.mark.parametrize("levels", [1, 2.5, "5", (0, 1), (0, -1, 5), (0, 0.5, np.nan), True])
+@pytest.mark.parametrize(
+    "levels", [1, 2.5, "5", (0, 1), (0, -1, 5), (0, 0.5, np.nan), (0, np.inf, 5), np.nan, True]
+)
 def test_levels_that_make_no_sense_are_refused(levels):
     with pytest.raises(RequestError, match="The option levels takes a number from 2"):
         Atlas(**TINY, likelihood="discretised_logistic", levels=levels).fit(X)

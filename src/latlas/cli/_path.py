@@ -42,8 +42,8 @@ def fit(
     started = time.monotonic()
     path.fit(table, run=out, overwrite=overwrite, callbacks=[progress()])
     chosen = path.chosen()
-    columns = path.curve_.to_dict()
-    curve = columns | {"chosen": float(path.betas_[chosen])}
+    of_curve = path.curve_.to_dict()
+    curve = of_curve | {"chosen": float(path.betas_[chosen])}
     save_rate_distortion(out / _PICTURE, curve)
     atlas = path.atlases_[chosen]
     run = RunDirectory.open(out / run_name(path.betas_[chosen]))
@@ -61,7 +61,7 @@ def fit(
     found = {
         "run": str(out),
         "betas": path.betas_.tolist(),
-        "curve": columns,
+        "curve": of_curve,
         "active_units": _active_units(path.curve_),
         "runs": [str(out / run_name(beta)) for beta in path.betas_],
         "chosen": {"beta": float(path.betas_[chosen]), "run": str(out / run_name(path.betas_[chosen]))},

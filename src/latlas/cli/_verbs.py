@@ -194,7 +194,7 @@ def encode(
     atlas = load(run)
     loc, scale = atlas.encode(read_for(atlas, data, columns), refine=refine, random_state=seed)
     arrays = {"mean": loc, "scale": scale} if out.suffix == ".npz" else {"mean": loc}
-    readers.write(out, columns=atlas.get_feature_names_out(), **arrays)
+    readers.write(out, columns=list(atlas.get_feature_names_out()), **arrays)
     if show:
         print(f"Written: {out} ({_words.shape_of(loc)})")
     return {"run": str(run), "out": str(out), "shape": list(loc.shape)}
@@ -224,9 +224,10 @@ def inspect(run: Path, *, show: bool) -> dict[str, Any]:
 
 
 def _latents(path: Path) -> np.ndarray:
+    if ".csv" not in path.suffixes:
+        return readers.read(path, array="mean").x
     # a table of latents has neither labels nor an index
-    options = {"label": "none", "index": "none"} if ".csv" in path.suffixes else {}
-    return readers.read(path, array="mean", **options).x
+    return readers.read(path, label="none", index="none").x
 
 
 def _measure(atlas: Atlas, x: Any, *, num_samples: int, seed: int) -> dict[str, Any]:
@@ -243,14 +244,15 @@ def _write_report(
     *,
     title: str | None = None,
 ) -> Path:
+    label_name = "label" if table is None or table.label_name is None else table.label_name
     versions = run.config["versions"] | {"device": jax.default_backend()}
     data = report_data(
         atlas,
         table,
         title=title or run.path.resolve().name,
         labels=None if table is None else table.label,
-        label_name=(table and table.label_name) or "label",
-        row_names=None if table is None else table.index,
+        label_name=label_name,
+        row_names=None if table is None or table.index is None else table.index.tolist(),
         evaluation=evaluation,
         treatments=atlas.treatments_,
         versions=versions,

@@ -107,24 +107,20 @@ def levels_of(levels: Any) -> Levels | None:
     """
     if levels is None:
         return None
-    minimum, step, number = (0.0, 1.0, levels) if isinstance(levels, numbers.Real) else _three(levels)
-    if isinstance(number, bool) or number != int(number) or not 2 <= number <= _MOST_LEVELS or not step > 0:
-        raise _wrong_levels(levels)
-    return Levels(float(minimum), float(step), int(number))
-
-
-def _three(levels: Any) -> tuple[float, float, float]:
-    values = () if isinstance(levels, str) or not isinstance(levels, Iterable) else tuple(levels)
-    if len(values) != 3 or not all(isinstance(v, numbers.Real) and math.isfinite(v) for v in values):
-        raise _wrong_levels(levels)
-    return values
-
-
-def _wrong_levels(levels: Any) -> RequestError:
-    return RequestError(
+    values = (0.0, 1.0, levels) if isinstance(levels, numbers.Real) else _items(levels)
+    if len(values) == 3 and all(isinstance(value, numbers.Real) for value in values):
+        minimum, step, number = map(float, values)
+        right = math.isfinite(minimum + step) and step > 0 and number in range(2, _MOST_LEVELS + 1)
+        if right and not isinstance(levels, bool):
+            return Levels(minimum, step, int(number))
+    raise RequestError(
         f"The option levels takes a number from 2 to {_MOST_LEVELS:,}, or a minimum, a step above 0 and a number, such as "
         f"(0, 0.5, 11); got {levels!r}."
     )
+
+
+def _items(levels: Any) -> tuple[Any, ...]:
+    return () if isinstance(levels, str) or not isinstance(levels, Iterable) else tuple(levels)
 
 
 def epochs_of(epochs: int | None, rows: int, batch_size: int) -> int:

@@ -64,9 +64,7 @@ def checked_rows(
     return rows.reshape(len(rows), *item_shape), item_shape
 
 
-def _as_rows(
-    estimator: BaseEstimator, x: np.ndarray, fewest: int, columns: Any, *, fitting: bool
-) -> np.ndarray:
+def _as_rows(estimator: Any, x: np.ndarray, fewest: int, columns: Any, *, fitting: bool) -> np.ndarray:
     """Finite rows, of as many features as were fitted; a fit learns their number and their names."""
     rows = check_array(x, ensure_min_samples=fewest)
     if fitting:

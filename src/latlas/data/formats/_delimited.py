@@ -7,7 +7,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from latlas.core import DataError
 
@@ -61,7 +61,7 @@ def rows_of(
         ) from error
 
 
-def _without_blank_lines(path: Path, reader: "csv._reader") -> Iterator[Row]:
+def _without_blank_lines(path: Path, reader: Any) -> Iterator[Row]:
     blank: list[int] = []
     begun = False
     while True:
