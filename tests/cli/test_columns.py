@@ -75,7 +75,7 @@ def test_other_names_are_refused(latlas, fitted, run):
     }.items():  # fmt: skip
         done = latlas(verb, fitted, run / "renamed.csv", *more)
         assert done.code == 2, verb
-        assert "lacks the columns width and has breadth beside those of the fit" in done.err, verb
+        assert "lacks the columns width (it has breadth besides)" in done.err, verb
 
 
 def test_a_file_without_names_is_taken_in_its_order_and_says_so(latlas, fitted, run, rows, caplog):
@@ -153,3 +153,15 @@ def test_help_lists_what_may_be_chosen(latlas):
     words = " ".join(latlas("bayes", "--help").out.replace("│", " ").split())
     assert all(name in words for name in ENGINES)
     assert "env var" not in words
+
+
+def test_the_columns_to_fit_are_chosen_by_name(latlas, tmp_path, rows, caplog):
+    written(tmp_path / "a.csv", rows)
+    done = latlas("fit", tmp_path / "a.csv", "--out", tmp_path / "run", "--columns", "depth,length", *FIT)
+    assert done.code == 0, done.err
+    assert "a.csv: 60 rows x 2 columns (depth, length); 'id' taken as the index" in done.err
+    assert any(message.endswith("left out the columns width, species.") for message in caplog.messages)
+    np.testing.assert_array_equal(load(tmp_path / "run").feature_names_in_, ["depth", "length"])
+    assert latlas("evaluate", tmp_path / "run", tmp_path / "a.csv", "--num-samples", 2).code == 0
+    done = latlas("fit", tmp_path / "a.csv", "--out", tmp_path / "run2", "--columns", "depth,breadth", *FIT)
+    assert (done.code, "lacks the columns breadth" in done.err) == (2, True)

@@ -9,11 +9,13 @@ class Columns:
     """Which columns of a text table are what.
 
     Attributes:
+        columns: names of those to fit, with commas between; by default all that are left.
         label: column of labels, or `none`; by default one called label, labels, class, target, or y without an x or z.
         index: column that names the rows, or `none`; by default a first one that has no name or counts the rows.
         names: whether the first line holds the names of the columns; by default told by what it holds.
     """
 
+    columns: str | None = None
     label: str = "auto"
     index: str = "auto"
     names: Literal["auto", "yes", "no"] = "auto"
@@ -21,4 +23,5 @@ class Columns:
     def options(self) -> dict[str, Any]:
         """As `data.read` takes them."""
         names = {"auto": None, "yes": True, "no": False}[self.names]
-        return {"label": self.label, "index": self.index, "names": names}
+        columns = None if self.columns is None else [name.strip() for name in self.columns.split(",")]
+        return {"columns": columns, "label": self.label, "index": self.index, "names": names}

@@ -1,5 +1,6 @@
 """DATA as a verb reads it: for a new fit, or by the names and the roles that the columns had when a run was fitted."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,7 @@ def read_table(path: Path, columns: Columns, resumed: dict[str, Any] | None = No
         DataError: if it cannot be read.
     """
     config = resumed or {}
-    fitted = config.get("data", {})
-    return _read(
-        path,
-        columns=config.get("feature_names"),
-        beside=(fitted.get("label"), fitted.get("index")),
-        **columns.options(),
-    )
+    return _read_as_fitted(path, columns, config.get("feature_names"), config.get("data", {}))
 
 
 def read_for(atlas: Atlas, path: Path, columns: Columns) -> Table:
@@ -37,16 +32,16 @@ def read_for(atlas: Atlas, path: Path, columns: Columns) -> Table:
         DataError: if it cannot be read, has holes, or has other columns than those of the fit.
     """
     names = getattr(atlas, "feature_names_in_", None)
-    fitted = atlas.record_.data
-    table = _read(
-        path,
-        columns=None if names is None else [str(name) for name in names],
-        beside=(fitted.get("label"), fitted.get("index")),
-        **columns.options(),
+    table = _read_as_fitted(
+        path, columns, None if names is None else [str(name) for name in names], atlas.record_.data
     )
     return atlas.checked_table(table)
 
 
-def _read(path: Path, **options: Any) -> Table:
+def _read_as_fitted(
+    path: Path, columns: Columns, names: Sequence[str] | None, fitted: Mapping[str, Any]
+) -> Table:
+    """The table, with the columns and their roles that a fit had as far as there was one."""
+    options = columns.options() | ({} if names is None else {"columns": names})
     with bytes_read("read") as told:
-        return read(path, progress=told, **options)
+        return read(path, beside=(fitted.get("label"), fitted.get("index")), progress=told, **options)

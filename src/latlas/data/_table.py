@@ -1,6 +1,7 @@
 """Data as they came: an array with what belongs to it, and a fingerprint of its content."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from latlas.core import DataError
+
+_log = logging.getLogger("latlas")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Table:
         """The same with its columns in this order.
 
         Raises:
-            DataError: if one of them is not there, or others are.
+            DataError: if one of them is not there.
         """
         if self.columns is None or tuple(names) == self.columns:
             return self
@@ -99,7 +102,7 @@ class Table:
 
 
 def column_places(source: str, columns: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Where the columns of these names stand.
+    """Where the columns of these names stand; which others there are is said and no more.
 
     Args:
         source: what has the columns, for the message.
@@ -107,18 +110,19 @@ def column_places(source: str, columns: Sequence[str], names: Sequence[str]) -> 
         names: those that are asked for.
 
     Raises:
-        DataError: if one of them is not there, or others are.
+        DataError: if one of them is not there.
     """
     place = {name: i for i, name in enumerate(columns)}
-    missing = [name for name in names if name not in place]
     asked = set(names)
-    beyond = [name for name in columns if name not in asked]
-    if missing or beyond:
-        lacks = [f"lacks the columns {_some(missing)}"] * bool(missing)
-        has = [f"has {_some(beyond)} beside those of the fit"] * bool(beyond)
+    missing = [name for name in names if name not in place]
+    others = [name for name in columns if name not in asked]
+    if missing:
+        besides = f" (it has {_some(others)} besides)" if others else ""
         raise DataError(
-            f"{source} {' and '.join(lacks + has)}: give it the columns {_some(names)}, in any order."
+            f"{source} lacks the columns {_some(missing)}{besides}: give it the columns {_some(names)}, in any order."
         )
+    if others:
+        _log.warning("%s: left out the columns %s.", source, _some(others))
     return [place[name] for name in names]
 
 

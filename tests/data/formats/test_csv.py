@@ -67,7 +67,7 @@ REFUSED = {
     "a column without a name": ("a,,b\n1,2,3\n", "has no name for column 2"),
     "dates": ("d,b\n2020-01-01,2\n", "a date or a time"),
     "DNA": ("d,b\nACGTAC,2\n", "a sequence"),
-    "words": ("d,b\nred,2\n", "say that it is the label or the index (--label, --index)"),
+    "words": ("d,b\nred,2\n", "name the columns to take (--columns)"),
     "spaces": ("1.0 2.0\n3.0 4.0\n", "put commas, semicolons or tabs between them"),
     "units": ("a,b\n5%,2\n", "write the number alone"),
     "groups of digits": ("a;b\n1,000.5;2\n", "a number in groups of digits"),
@@ -115,7 +115,7 @@ def test_columns_are_taken_by_their_names(tmp_path):
     assert (found.columns, found.label.tolist()) == (("a", "b"), ["x", "y"])
     # a column that was fitted is no label, whatever it is called
     assert table(tmp_path, "y,a\n2,1\n", columns=["a", "y"]).x.tolist() == [[1, 2]]
-    with pytest.raises(DataError, match="lacks the columns c and has b beside those of the fit"):
+    with pytest.raises(DataError, match="lacks the columns c \\(it has b besides\\)"):
         table(tmp_path, text, columns=["a", "c"], beside=("kind", None))
 
 

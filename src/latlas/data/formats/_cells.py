@@ -85,7 +85,8 @@ def _number(path: Path, cell: str, line: int, name: str) -> float:
     known = next((what for pattern, what in _OTHERS if pattern.fullmatch(cell)), None)
     advice = (
         known
-        or "write its categories as numbers, remove that column, or say that it is the label or the index (--label, --index)"
+        or "write its categories as numbers, say that it is the label or the index (--label, --index), or name the "
+        "columns to take (--columns)"
     )
     kind = ", " if known else ", where a number was expected: "
     raise DataError(f"{path} holds {cell[:40]!r} in line {line}, column {name!r}{kind}{advice}.")
