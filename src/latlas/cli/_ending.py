@@ -26,7 +26,8 @@ def flushed(code: int) -> int:
     except OSError as error:
         # what is left of them would fail again when Python ends, with a message of its own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # whoever read has read enough
+        # whoever read from a pipe has read enough, and what has failed has said so
+        if code == 0 and not isinstance(error, BrokenPipeError):
             told(f"the result could not be written to standard output ({error.strerror}).")
         return code or 1
     return code

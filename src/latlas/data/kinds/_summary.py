@@ -159,7 +159,7 @@ def _fraction(x: np.ndarray) -> float | None:
 def _common_step(levels: np.ndarray) -> float | None:
     """The largest step of which all distances are multiples, by Euclid's algorithm with a tolerance."""
     distances = levels[1:] - levels[0]
-    span = distances[-1]
+    span = float(distances[-1])
     step = float(np.diff(levels).min())
     for _ in range(_MAX_DIVISIONS):
         if not span / step < _MAX_LEVELS:
