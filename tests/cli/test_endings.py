@@ -237,3 +237,11 @@ def test_a_verb_that_looks_for_problems_fails_where_it_finds_some(capsys):
     for problems in ([], ["damaged"]):
         assert checking_verb(lambda *, show, found=problems: {"problems": found})(json=True) == len(problems)
     assert capsys.readouterr().out.splitlines() == ['{"problems": []}', '{"problems": ["damaged"]}']
+
+
+def test_a_pipe_that_is_read_no_further_is_no_news(capsys):
+    def work(*, show):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert verb(work)(json=False) == 1
+    assert capsys.readouterr().err == ""

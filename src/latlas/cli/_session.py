@@ -43,6 +43,8 @@ def _as_verb(work: Work, code: Callable[[Any], int]) -> Callable[..., int]:
                 found = work(*arguments, show=not json, **options)
             if json:
                 _print_json(found)
+        except BrokenPipeError:  # whoever read from the pipe has read enough
+            return 1
         except Exception as error:
             show_trace()
             if was_interrupted() and not isinstance(error, InterruptedRunError):
