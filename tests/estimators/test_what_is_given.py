@@ -137,3 +137,28 @@ def test_levels_are_kept_with_the_run(tmp_path):
     assert again.record_.units == Levels(0.0, 0.5, 11)
     with pytest.raises(RequestError, match="levels is for categorical and discretised_logistic"):
         Atlas(**TINY, likelihood="gaussian", levels=5).fit(X)
+
+
+def test_a_finished_fit_is_trained_further(tmp_path):
+    options = {"latent_dim": 2, "hidden": (8,), "random_state": 0, "warm_up": 0.0, "patience": None}
+    Atlas(**options, epochs=3).fit(X, run=tmp_path / "run")
+    further = Atlas(**options, epochs=7).fit(X, run=tmp_path / "run", resume=True)
+    whole = Atlas(**options, epochs=7).fit(X)
+    assert further.n_iter_ == 7
+    assert [line["train"] for line in further.history_] == [line["train"] for line in whole.history_]
+    for name, array in whole.record_.arrays.items():
+        np.testing.assert_array_equal(further.record_.arrays[name], array, err_msg=name)
+    again = load(tmp_path / "run")
+    np.testing.assert_array_equal(again.transform(X), whole.transform(X))
+    assert again.epochs == 7
+    with pytest.raises(RequestError, match="begun with epochs=7, and now 5"):
+        Atlas(**options, epochs=5).fit(X, run=tmp_path / "run", resume=True)
+    with pytest.raises(RequestError, match="begun with latent_dim=2, and now 3"):
+        Atlas(**options | {"latent_dim": 3}, epochs=9).fit(X, run=tmp_path / "run", resume=True)
+
+
+def test_a_treated_fit_is_not_trained_further(tmp_path):
+    options = {"latent_dim": 2, "hidden": (8,), "random_state": 0, "cure": "auto"}
+    Atlas(**options, epochs=2).fit(X, run=tmp_path / "run")
+    with pytest.raises(RequestError, match="cannot be trained further"):
+        Atlas(**options, epochs=4).fit(X, run=tmp_path / "run", resume=True)

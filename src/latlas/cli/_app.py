@@ -114,7 +114,8 @@ def fit(
         cure: `auto` watches the fit, treats what is found wrong with it, and says what it did.
         precision: of the matrix products.
         seed: seed of everything random.
-        resume: go on with an interrupted run, with the options that it was begun with.
+        resume: go on with an interrupted run, with the options that it was begun with; more --epochs train a finished
+            run further.
         overwrite: replace the run that is there.
         columns: which columns of DATA are what.
         json: print one JSON object instead of text.

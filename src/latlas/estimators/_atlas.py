@@ -145,7 +145,9 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             y: ignored.
             run: a run directory, or a path where one is made; configuration, checkpoints, metrics and the model are kept.
             resume: go on with the run that `run` holds, which then is the same bits as if it had never stopped; the
-                data and the options must be the same.
+                data and the options must be the same, but for the epochs of a finished run: with more of them it is trained
+                further, as if it had been asked for them (the warm-up of beta is a share of the whole run; `patience`
+                may be another one for a run that stopped early).
             overwrite: replace the run that stands at the path `run`.
             callbacks: see `training.FitCallback`.
 

@@ -14,6 +14,7 @@ Place = RunDirectory | str | os.PathLike | None
 # what may differ between a run and the call that resumes it: it changes nothing that is computed
 _FREE = ("versions", "feature_names")
 _FREE_OPTIONS = ("verbose", "random_state")
+_OF_LENGTH = ("epochs", "patience")
 
 
 def begun(
@@ -53,8 +54,30 @@ def _taken(
         return plan, directory, None
     if plan.options["random_state"] is None:
         plan = replace(plan, seed=int(stored["seed"]))
-    _check_same(directory.path, stored, plan.config)
+    further = _goes_further(plan, directory, stored)
+    _check_same(directory.path, stored, plan.config, further=further)
+    if further:
+        directory.reopen()
+        directory.write_config(plan.config)
     return plan, directory, read_record(directory) if directory.finished else None
+
+
+def _goes_further(plan: Plan, directory: RunDirectory, stored: dict[str, Any]) -> bool:
+    """Whether a finished run is asked for more epochs than it was begun with.
+
+    Raises:
+        RequestError: if what it did cannot be gone on with.
+    """
+    before, epochs = stored.get("parameters", {}), plan.options["epochs"]
+    if not directory.finished or epochs is None or epochs == before.get("epochs"):
+        return False
+    if before.get("cure") or before.get("max_error"):
+        raise RequestError(
+            f"The run {directory.path} was begun with epochs={before.get('epochs')}, and was treated or constrained: such a "
+            "fit cannot be trained further. Start another run with more epochs."
+        )
+    done = read_record(directory).history
+    return bool(done) and epochs > round(done[-1]["epoch"])
 
 
 def saved(
@@ -82,8 +105,8 @@ def _directory(
     return RunDirectory.create(run, plan.config, overwrite=overwrite)
 
 
-def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Refuses to resume a run with other data or options.
+def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any], *, further: bool) -> None:
+    """Refuses to resume a run with other data or options, but for the length of one that is trained further.
 
     Raises:
         RequestError: naming the first difference.
@@ -95,7 +118,8 @@ def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> No
         )
     before, now = stored.get("parameters", {}), asked["parameters"]
     for name in sorted(set(before) | set(now)):
-        if name not in _FREE_OPTIONS and before.get(name) != now.get(name):
+        free = (*_FREE_OPTIONS, *_OF_LENGTH) if further else _FREE_OPTIONS
+        if name not in free and before.get(name) != now.get(name):
             raise RequestError(
                 f"The run {path} was begun with {name}={before.get(name)!r}, and now {now.get(name)!r} is asked for: "
                 "resume it with the same options, or start another run."

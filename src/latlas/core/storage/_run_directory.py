@@ -141,6 +141,10 @@ class RunDirectory:
             raise CorruptFileError(f"{self.path}/metrics.jsonl ends in a torn line; resume the run.")
         self._json.finish(len(history.lines), history.sha256)
 
+    def reopen(self) -> None:
+        """Marks a finished run as unfinished: it is to be trained further, from its last checkpoint."""
+        self._json.write(replace(self._json.read(), history=None))
+
     # --- what was learned
     # -----------------------------------------------------------------------------------------
 
