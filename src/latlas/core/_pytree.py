@@ -40,8 +40,8 @@ def with_named_arrays(tree: PyTree, arrays: dict[str, np.ndarray], *, source: st
     """The tree with its arrays replaced by the named ones: the inverse of `named_arrays`.
 
     Args:
-        tree: the template; its arrays (or `jax.ShapeDtypeStruct`s, which take no memory) say which names, shapes and types
-            are expected.
+        tree: the template; its arrays (or a `jax.ShapeDtypeStruct` for each, which takes no memory) say which names,
+            shapes and types are expected.
         arrays: what `named_arrays` gave.
         source: where the arrays came from, for the error message.
 
