@@ -3,10 +3,13 @@
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 from tests.bayes.posteriors import centred_schools, density_of, log_gammas, nearby_normal, normal, two_normals
 
-from latlas.bayes.densities import Lost, find_modes
+from latlas.bayes.densities import Density, Lost, find_modes
+from latlas.bayes.targets import from_numpyro
 
 
 def regression(u, data):
@@ -62,6 +65,43 @@ def test_two_modes_are_found_as_two_and_ordered():
     np.testing.assert_allclose(
         search.modes[0].log_evidence - search.modes[1].log_evidence, np.log(5), atol=1e-4
     )
+
+
+def two_places():
+    """Half of the mass at 0, where searches begin, and half at 300, where the prior is and no search from 0 arrives."""
+    x = numpyro.sample("x", dist.Normal(300, 30))
+    numpyro.factor("y", jnp.logaddexp(50 - 0.5 * x**2, -0.5 * (x - 300) ** 2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_searches_from_the_prior_find_what_others_miss(seed):
+    density = Density(from_numpyro(jr.key(0), two_places, None))
+    search = find_modes(jr.key(seed), density, np.zeros(1))
+    assert sorted(round(float(mode.location[0])) for mode in search.modes) == [0, 300]
+    assert search.num_from_prior == 3
+    # the normal at 0 and the prior have the integral exp(-300^2 / 2 (1 + 30^2)) of those at 300
+    np.testing.assert_allclose(search.left_out, 1 / (1 + np.exp(50 - 300**2 / (2 * 901))), rtol=1e-6)
+
+
+def test_draws_of_a_prior_without_end_do_no_harm():
+    """Gamma(0.001, 0.001) underflows to 0, whose logarithm no search can begin at."""
+
+    def vague():
+        tau = numpyro.sample("tau", dist.Gamma(0.001, 0.001).expand([4]).to_event(1))
+        numpyro.sample("y", dist.Normal(0, tau**-0.5).to_event(1), obs=jnp.array([0.3, -1.0, 2.0, 0.1]))
+
+    density = Density(from_numpyro(jr.key(0), vague, None))
+    search = find_modes(jr.key(0), density, np.zeros(4))
+    assert search.num_starts == 12
+    # of a gamma posterior of shape 0.501 and rate 0.001 + y^2 / 2, in log tau
+    y = np.array([0.3, -1.0, 2.0, 0.1])
+    np.testing.assert_allclose(search.modes[0].location, np.log(0.501 / (0.001 + y**2 / 2)), atol=2e-3)
+
+
+def test_a_log_density_has_no_prior_to_begin_at():
+    density = density_of(two_normals, 2, np.zeros(2))
+    assert density.prior_draws(jr.key(0), 3) is None
+    assert find_modes(jr.key(0), density, np.zeros(2)).num_from_prior == 0
 
 
 def test_one_mode_found_twice_is_one():

@@ -73,6 +73,33 @@ def test_sites_keep_the_models_order_and_shapes_and_deterministic_ones_follow():
     assert {v.dtype for v in values.values()} == {np.dtype("float64")}
 
 
+def test_draws_from_the_prior_have_its_quantiles():
+    target = from_numpyro(jr.key(0), eight_schools, {"J": 8, "sigma": SIGMA, "y": Y})
+    with jax.enable_x64(True):
+        u = np.asarray(target.prior_draws(jr.key(1), 4000))
+    assert u.shape == (4000, 10)
+    # a median of 4,000 draws has a standard error of 1.25 sd / 63
+    assert abs(np.median(u[:, 0])) < 4 * 1.25 * 5 / 63
+    np.testing.assert_allclose(u[:, 0].std(), 5.0, rtol=0.06)
+    tau = np.exp(u[:, 1])
+    places = stats.halfcauchy(scale=5).cdf(tau)
+    np.testing.assert_allclose(np.quantile(places, (0.1, 0.5, 0.9)), (0.1, 0.5, 0.9), atol=0.035)
+    raw = (u[:, 2:] - u[:, :1]) / tau[:, None]
+    np.testing.assert_allclose(raw.mean(), 0.0, atol=0.03)
+    np.testing.assert_allclose(raw.std(), 1.0, rtol=0.03)
+
+
+def test_what_has_no_proper_prior_is_drawn_near_the_origin():
+    def improper():
+        numpyro.sample("a", dist.ImproperUniform(constraints.positive, (), ()))
+        numpyro.sample("b", dist.Normal(100.0, 1.0))
+
+    with jax.enable_x64(True):
+        u = np.asarray(from_numpyro(jr.key(0), improper, None).prior_draws(jr.key(1), 50))
+    assert np.abs(u[:, 0]).max() <= 2.0
+    np.testing.assert_allclose(u[:, 1].mean(), 100.0, atol=0.6)
+
+
 def many_supports():
     numpyro.sample("weights", dist.Dirichlet(jnp.ones(3)))
     numpyro.sample("factor", dist.LKJCholesky(3, 2.0))

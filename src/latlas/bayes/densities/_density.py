@@ -11,7 +11,7 @@ from functools import cached_property, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.bayes.densities._derivatives import hessian_of, hessian_times, value_and_gradient
 from latlas.bayes.targets._target import AbstractTarget
@@ -79,6 +79,12 @@ class Density:
         if self.bijection is None:
             return self._unwhitened(w)
         return self._on_batches(_unconstrained, w, counts=0)
+
+    @in_float64
+    def prior_draws(self, key: PRNGKeyArray, num_draws: int) -> Float[np.ndarray, "b n"] | None:
+        """Of the target, in its own coordinates; None where it knows no prior."""
+        draws = self.target.prior_draws(key, num_draws)
+        return None if draws is None else np.asarray(draws, np.float64)
 
     def value(self, w: Float[np.ndarray, "b n"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
         """log p~ of each row in nats; as it comes, perhaps nan."""

@@ -72,12 +72,14 @@ class Search:
         num_starts: searches begun.
         lost: why some of them ended at no mode.
         left_out: share of the mass, by Laplace's estimates, in modes other than those that are fitted.
+        num_from_prior: searches that began at a draw from the prior.
     """
 
     modes: tuple[Mode, ...]
     num_starts: int
     lost: tuple[Lost, ...]
     left_out: float = 0.0
+    num_from_prior: int = 0
 
     @property
     def num_lost(self) -> int:
@@ -102,23 +104,26 @@ def find_modes(
     Args:
         key: for the starts.
         density: in any coordinates; beyond 500 dimensions no search is made, for it needs the Hessian.
-        start: the first start. Others are uniform within 2 of it in each coordinate; the later half begins in pairs on
-            either side of the best mode that was found by then, 18 or 60 standard deviations off.
+        start: the first start. Others are, in turn, draws from the target's prior, where it has one, and uniform within 2
+            of the first in each coordinate; the later half begins in pairs on either side of the best mode that was
+            found by then, 18 or 60 standard deviations off.
         num_starts: searches.
     """
     if density.dim > MAX_NEWTON_DIM:
         return Search((), 0, ())
     rng = host_rng(key)
     directions = rng.standard_normal((num_starts, len(start)))
+    from_prior = _prior_starts(key, density, num_starts)
     modes, lost = [], []
     for number in range(num_starts):
-        begin = _begin(directions, number, start, modes)
+        begin = from_prior[number] if number in from_prior else _begin(directions, number, start, modes)
         end = _newton(density, _ascend(density, begin))
         if isinstance(end, Lost):
             lost.append(end)
         elif not any(_same(end, other) for other in modes):
             modes.append(end)
-    search = Search(tuple(sorted(modes, key=lambda m: -m.log_evidence)), num_starts, tuple(lost))
+    modes = tuple(sorted(modes, key=lambda m: -m.log_evidence))
+    search = Search(modes, num_starts, tuple(lost), num_from_prior=len(from_prior))
     return replace(search, left_out=float(search.weights[1:].sum())) if modes else search
 
 
@@ -152,9 +157,25 @@ def look_again(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n
     more = find_modes(key, density, start, num_starts=MORE_STARTS)
     new = tuple(m for m in more.modes if not any(_same(m, known) for known in search.modes))
     modes = tuple(sorted((*search.modes, *new), key=lambda m: -m.log_evidence))
-    everything = Search(modes, search.num_starts + MORE_STARTS, search.lost + more.lost)
+    from_prior = search.num_from_prior + more.num_from_prior
+    everything = Search(
+        modes, search.num_starts + MORE_STARTS, search.lost + more.lost, num_from_prior=from_prior
+    )
     share = sum(w for w, m in zip(everything.weights, modes, strict=True) if any(m is n for n in new))
     return replace(everything, left_out=float(share))
+
+
+def _prior_starts(key, density, num_starts):
+    """Number of a search -> the draw from the prior at which it begins: every other one of those that begin near."""
+    numbers = range(1, (num_starts + 1) // 2, 2)
+    # a whitened density is searched around the mode that whitens it
+    if not numbers or density.affine is not None or density.bijection is not None:
+        return {}
+    draws = density.prior_draws(key, len(numbers))
+    if draws is None:
+        return {}
+    usable = np.isfinite(draws).all(axis=1) & np.isfinite(density.value(np.nan_to_num(draws)))
+    return {number: draw for number, draw, use in zip(numbers, draws, usable, strict=True) if use}
 
 
 def _begin(directions, number, start, modes):

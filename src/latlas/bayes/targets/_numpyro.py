@@ -1,5 +1,6 @@
 """NumPyro models as targets."""
 
+import functools
 from collections.abc import Callable
 
 import equinox as eqx
@@ -15,6 +16,9 @@ from latlas.bayes.targets._stochastic import AbstractStochasticTarget
 from latlas.bayes.targets._surroundings import with_own_surroundings
 from latlas.bayes.targets._target import AbstractTarget, Suspects
 from latlas.core import RequestError, check_key, in_float64
+
+# random numbers take long to compile, and such a program runs once
+_RUN_ONCE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 class AbstractNumPyroTarget(AbstractTarget):
@@ -61,6 +65,10 @@ class AbstractNumPyroTarget(AbstractTarget):
     def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """Holes in the data, and sites with a log density that is not finite."""
         return _suspects(self.program, u)
+
+    def prior_draws(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "b n"]:
+        """Of all latent sites; one with an improper prior is uniform on (-2, 2) in unconstrained coordinates."""
+        return _prior_draws(self.program, jax.random.split(key, num_draws))
 
 
 class NumPyroTarget(AbstractNumPyroTarget):
@@ -151,6 +159,11 @@ def from_numpyro(key: PRNGKeyArray, model: Callable, data: PyTree) -> NumPyroTar
     target = SubsampledTarget(program) if in_batches else NumPyroTarget(program)
     _refuse_what_does_not_run(target, start)
     return target
+
+
+@functools.partial(jax.jit, compiler_options=_RUN_ONCE)
+def _prior_draws(program, keys):
+    return jax.vmap(lambda key: program.drawn_from_prior(key, program.all_rows()))(keys)
 
 
 def _suspects(program, u):

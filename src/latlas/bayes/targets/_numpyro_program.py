@@ -12,6 +12,8 @@ import numpy as np
 from jax.extend.core import Literal
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 from numpyro import handlers
+from numpyro.distributions.transforms import biject_to
+from numpyro.infer import init_to_sample
 from numpyro.infer.util import potential_energy
 
 from latlas.bayes.targets._arguments import Arguments
@@ -68,6 +70,21 @@ class Program(eqx.Module):
             )
             for name, site in sites.items()
         }
+
+    def drawn_from_prior(self, key: PRNGKeyArray, rows: PlateRows) -> Float[Array, " n"]:
+        """Unconstrained values of one draw of the latent sites.
+
+        A site whose prior cannot be drawn from, as an improper one, is uniform on (-2, 2) in unconstrained coordinates.
+        """
+        args, kwargs = call_of(self.model, self.arguments.data)
+        model = handlers.substitute(WholeUnobserved(self.model), data=self.params)
+        # the key lies inside, where what starts a site finds it
+        model = handlers.substitute(handlers.seed(OnRows(model, rows), key), substitute_fn=init_to_sample)
+        record = handlers.trace(model).get_trace(*args, **kwargs)
+        sites = (record[site.name] for site in self.anatomy.latent)
+        return jnp.concatenate(
+            [jnp.ravel(biject_to(site["fn"].support).inv(site["value"])) for site in sites]
+        )
 
     @property
     def free_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -221,6 +221,11 @@ def _modes_check(search):
             f"{len(search.modes)} modes were found, and those other than the fitted ones hold about "
             f"{100 * search.left_out:.2g} % of the mass; family='mixture' can stand for several."
         )
+    sentence += (
+        f" {search.num_from_prior} searches began at draws from the prior."
+        if search.num_from_prior
+        else " None began at a draw from a prior: a narrow mode far from the start would not be seen."
+    )
     return _check("modes", search.left_out, MIN_WEIGHT, search.left_out < MIN_WEIGHT, sentence)
 
 
