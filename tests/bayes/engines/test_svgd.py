@@ -54,6 +54,14 @@ def test_a_normal_is_found(seed):
     np.testing.assert_allclose(result.draws.std(0) / sd, 1.0, atol=0.1)
 
 
+def test_a_time_limit_is_said():
+    result = Svgd(max_seconds=1e-9, num_particles=8)(jr.key(0), density_of(2), FullRank(), tolerance=1e-6)
+    assert not result.converged
+    assert "time limit of 1e-09 s stopped them" in result.message
+    result = Svgd(max_steps=50, num_particles=8)(jr.key(0), density_of(2), FullRank(), tolerance=1e-6)
+    assert "time limit" not in result.message
+
+
 def test_variances_collapse_in_high_dimension():
     result = Svgd(num_particles=32)(jr.key(0), density_of(60), FullRank(), tolerance=0.1)
     assert np.mean(result.draws.std(0) / np.linspace(0.8, 1.5, 60)) < 0.7

@@ -27,7 +27,7 @@ RHO = 0.5  # the next phase's rate over this one's
 R_HAT = 1.1
 
 _LOOKS, _STEPS = 20, 10  # of a stretch: its iterates are looked at every ten steps
-_MIN_STRETCHES, _MAX_STRETCHES = 2, 50  # of a phase
+_MIN_STRETCHES = 2  # of a phase
 _MAX_PHASES = 6
 _ERROR_SHARE, _MOVE_SHARE = (
     0.4,
@@ -49,7 +49,9 @@ class Advi(AbstractEngine):
 
     Attributes:
         num_draws: of the noise, in each step.
-        max_seconds: after which it stops with what it has.
+        max_stretches: of 200 steps each, at most, in each of up to six phases.
+        max_seconds: after which it stops with what it has, and says so; far more than most fits need, so that a slow machine
+            gives the same answer.
 
     References:
         Welandawe, Andersen, Vehtari, Huggins 2022, arXiv:2203.15945, algorithm 1;
@@ -67,7 +69,8 @@ class Advi(AbstractEngine):
         "flow",
     )
     num_draws: int = 16
-    max_seconds: float = 120.0
+    max_stretches: int = 50
+    max_seconds: float = 600.0
 
     def __call__(
         self, key: PRNGKeyArray, density: Density, family: AbstractFamily, *, tolerance: float
@@ -86,7 +89,7 @@ class Advi(AbstractEngine):
                 f"{self.families[0]!r}."
             )
         deadline = time.monotonic() + self.max_seconds
-        with _Climb(keys, density, approximation, self.num_draws) as climb:
+        with _Climb(keys, density, approximation, self) as climb:
             # a network's weights have no unit of sds, and steps of a tenth tear it apart
             rate = FLOW_RATE if isinstance(approximation, AbstractFlow) else FIRST_RATE
             previous, converged, moved = None, False, np.inf
@@ -113,8 +116,9 @@ class Advi(AbstractEngine):
 class _Climb:
     """The loop's state, and for a stochastic target the thread that reads ahead."""
 
-    def __init__(self, keys, density, approximation, num_draws):
-        self.keys, self.density, self.num_draws = keys, density, num_draws
+    def __init__(self, keys, density, approximation, engine):
+        self.keys, self.density, self.num_draws = keys, density, engine.num_draws
+        self.max_stretches = engine.max_stretches
         self.params, self.static = eqx.partition(approximation, eqx.is_inexact_array)
         self.optimizer_state, self.num_steps = Adam().init(self.params), 0
         self.witnesses = host_rng(next(keys)).standard_normal((_WITNESSES // 2, density.dim))
@@ -145,7 +149,7 @@ class _Climb:
     def phase(self, rate, standard_error, deadline):
         """Runs at one rate until the iterates have settled (true) or a limit is reached."""
         self.averages, looks = [], []
-        while len(self.averages) < _MAX_STRETCHES and (not self.averages or time.monotonic() < deadline):
+        while len(self.averages) < self.max_stretches and (not self.averages or time.monotonic() < deadline):
             self.params, self.optimizer_state, average, seen, num_bad = _stretch(
                 (self.target, self.density.bijection, self.density.affine, self.anchor),
                 (self.params, self.optimizer_state),
