@@ -14,7 +14,7 @@ from latlas.bayes.fitting._ladder import Candidate
 from latlas.bayes.targets._coordinates import entry_names, named_draws
 from latlas.bayes.targets._numpyro import AbstractNumPyroTarget
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
-from latlas.bayes.verdict._posterior import QUANTILES, constrained
+from latlas.bayes.verdict._posterior import constrained
 from latlas.bayes.verdict._verdict import Check, Verdict
 from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
 
@@ -101,11 +101,7 @@ class Fresh:
     @in_float64
     def summary(self) -> dict[str, dict[str, float]]:
         """From the draws of the assessment's posterior."""
-        posterior = self.assessment.posterior
-        moments, quantiles = posterior.moments(), posterior.quantiles()
-        columns = {"mean": moments.mean, "sd": moments.sd}
-        columns |= {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
-        columns["mcse"] = posterior.standard_errors()
+        columns = self.assessment.posterior.described()
         return {
             name: {column: float(values[i]) for column, values in columns.items()}
             for i, name in enumerate(entry_names(self.assessment.density.target))

@@ -31,6 +31,7 @@ from latlas.stats import fixed_draws, smallest_effective_sample_size
 Correction = Literal["none", "importance", "chains"] | Repair
 NUM_REPORTED = 4096
 _NUM_PAIRS = 16
+_ENTRIES = 256  # of parameters that are looked at at once
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,20 @@ class Posterior:
         moments = Moments.of(judged_parameters(self.target, self.draws), self.weights)
         return replace(moments, num_effective=self.num_effective)
 
-    def standard_errors(self) -> Float[np.ndarray, " m"]:
-        """Of the means that `moments` gives, by Monte Carlo; 0 for what is exact.
+    def described(self) -> dict[str, Float[np.ndarray, " m"]]:
+        """Mean, sd, 5, 50 and 95 % quantiles and Monte Carlo error of the mean of every entry of every parameter.
 
-        Where the moments of u are exact, so are those of parameters that are affine in u, and of no others.
+        Means that are exact have no error: where the moments of u are exact, those of parameters that are affine in u.
+        The draws are mapped to parameters once, and looked at a block of entries at a time: a site may have a value for
+        each of many rows.
         """
-        sd = self.moments().sd
+        values = flat_parameters(self.target, self.draws)
+        blocks = np.array_split(values, max(values.shape[1] // _ENTRIES, 1), axis=1)
+        found = [_described(block, self.weights) for block in blocks]
+        columns = {name: np.concatenate([block[name] for block in found]) for name in found[0]}
+        return columns | {"mcse": self._mcse(columns["sd"])}
+
+    def _mcse(self, sd):
         if np.isfinite(self.num_effective):
             return sd / np.sqrt(self.num_effective)
         return np.where(self._is_affine(), 0.0, sd / np.sqrt(len(self.draws)))
@@ -112,9 +121,11 @@ class Posterior:
         )
         return jax.tree.map(lambda v: np.tensordot(weights, np.asarray(v), 1), values)
 
-    def quantiles(self) -> Float[np.ndarray, "3 m"]:
-        """5, 50 and 95 % quantiles of every entry of every parameter."""
-        return quantiles_of(flat_parameters(self.target, self.draws), self.weights)
+
+def _described(values, weights):
+    moments, quantiles = Moments.of(values, weights), quantiles_of(values, weights)
+    columns = {"mean": moments.mean, "sd": moments.sd}
+    return columns | {f"q{100 * q:02.0f}": row for q, row in zip(QUANTILES, quantiles, strict=True)}
 
 
 def constrained(target: AbstractTarget, u: Float[Array | np.ndarray, "draws n"]) -> PyTree[Array]:
