@@ -312,8 +312,6 @@ def test_a_posterior_in_closed_form_is_found_from_the_command_line(latlas, conju
     ("name", "data", "options", "words"),
     [
         ("mean", '{"z": [1.0]}', (), ("z", "y")),
-        ("mean", '{"y": [1.0]}', ("--engine", "magic"), ("no engine 'magic'", "batch-and-match")),
-        ("mean", '{"y": [1.0]}', ("--family", "round"), ("no family 'round'", "full-rank")),
         ("looped", '{"y": [1.0]}', (), ("mu",)),
     ],
 )

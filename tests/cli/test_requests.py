@@ -1,10 +1,15 @@
 """Wrong requests: exit code 2, one sentence with its cure, no traceback, nothing overwritten; where options come from."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from latlas.bayes.engines._names import ENGINES, FAMILIES
+from latlas.cli import _choices
 from latlas.cli._app import app
 from latlas.cli._config import ConfigError, configure
+from latlas.estimators._resolve import LIKELIHOODS
 
 
 def write(path, content):
@@ -97,6 +102,9 @@ def test_data_of_another_shape_are_refused_with_both_numbers(latlas, files, tmp_
         (("fit", "x.npz", "--out", "r", "--latnt-dim", "3"), ("--latent-dim",)),
         (("fit", "x.npz", "--out", "r", "--latent-dim", "many"), ("many",)),
         (("evaluate", "r"), ("data",)),
+        (("fit", "x.npz", "--out", "r", "--likelihood", "gausian"), ("--likelihood", "gausian", "student_t")),
+        (("bayes", "m.py:f", "--out", "r", "--engine", "magic"), ("--engine", "magic", "batch-and-match")),
+        (("bayes", "m.py:f", "--out", "r", "--family", "round"), ("--family", "round", "full-rank")),
     ],
 )
 def test_a_wrong_option_names_the_right_one(latlas, arguments, words):
@@ -110,7 +118,6 @@ def test_a_wrong_option_names_the_right_one(latlas, arguments, words):
 @pytest.mark.parametrize(
     "options",
     [
-        ("--likelihood", "gausian"),
         ("--latent-dim", 0),
         ("--epochs", 0),
         ("--beta", -1),
@@ -123,6 +130,25 @@ def test_a_wrong_option_names_the_right_one(latlas, arguments, words):
 def test_an_option_that_makes_no_sense_is_refused_before_any_work(latlas, files, tmp_path, options):
     assert_refused(latlas("fit", files / "train.npz", "--out", tmp_path / "run", *options))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("choices", "table"),
+    [
+        (_choices.Likelihood, {"auto", *LIKELIHOODS}),
+        (_choices.Engine, {"auto", *ENGINES}),
+        (_choices.Family, set(FAMILIES)),
+    ],
+)
+def test_the_names_to_choose_from_are_those_that_there_are(choices, table):
+    assert set(get_args(choices)) == table
+
+
+@pytest.mark.parametrize(("verb", "words"), [("fit", LIKELIHOODS), ("bayes", [*ENGINES, *FAMILIES])])
+def test_help_lists_what_there_is_to_choose_from(latlas, verb, words):
+    told = latlas(verb, "--help").out
+    for word in words:
+        assert word in told
 
 
 def test_help_lists_every_verb(latlas):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import lazy_loader
 from cyclopts import App, Parameter, Token
 
+from latlas.cli._choices import Engine, Family, Likelihood
 from latlas.cli._columns import Columns
 
 # the warning is about packages that load anyway; this one is small, and its heavy part is the module named here
@@ -68,7 +69,7 @@ def fit(
     data: Path,
     *,
     out: Path,
-    likelihood: str = "auto",
+    likelihood: Likelihood = "auto",
     levels: Levels | None = None,
     latent_dim: int = 8,
     epochs: int | None = None,
@@ -95,8 +96,7 @@ def fit(
     Args:
         data: .npy, .npz (the array `x`, or the only one) or .csv; one row per example.
         out: the run directory to write.
-        likelihood: what the data are given the latent: bernoulli, continuous_bernoulli, gaussian, laplace, student_t,
-            poisson, categorical or discretised_logistic; `auto` looks at them and says what it chose and why.
+        likelihood: what the data are given the latent; `auto` looks at them and says what it chose and why.
         levels: what an entry can be under categorical and discretised_logistic, such as 5 for 0 to 4, or 0,0.5,11 for
             minimum, step and number; by default those of the data.
         latent_dim: number of latent dimensions.
@@ -299,8 +299,8 @@ def bayes(
     data: Path | None = None,
     *,
     out: Path,
-    engine: str = "auto",
-    family: str | None = None,
+    engine: Engine = "auto",
+    family: Family | None = None,
     reference: Literal["nuts"] | None = None,
     tolerance: float = 0.1,
     seed: int = 0,
@@ -317,9 +317,8 @@ def bayes(
         data: .json (numbers and lists of numbers by name), .npz (an array per name) or .csv (an array per column); left out
             for a model without arguments.
         out: the run directory to write.
-        engine: how to fit: laplace, dadvi, advi, natural-gradient, batch-and-match, pathfinder, inclusive, renyi, svgd or
-            nuts; `auto` goes from cheap to expensive until the checks pass, and says what it tried.
-        family: of the approximation, such as `mean-field` or `full-rank`; by default the engine chooses.
+        engine: how to fit; `auto` goes from cheap to expensive until the checks pass, and says what it tried.
+        family: of the approximation; by default the engine chooses.
         reference: `nuts` runs it as well, for a comparison: slower.
         tolerance: wanted accuracy of the means, in posterior standard deviations.
         seed: seed of everything random.
