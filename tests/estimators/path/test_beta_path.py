@@ -109,6 +109,26 @@ def test_overwriting_leaves_nothing_of_the_path_before(path, tmp_path):
     assert kept == ["beta-1", "beta-5", "beta-500", "notes.txt", "rate_distortion.json"]
 
 
+def test_a_path_that_was_not_written_to_its_end_can_be_overwritten(path, tmp_path):
+    place = tmp_path / "path"
+    path.save(place)
+    (place / "rate_distortion.json").unlink()
+    (place / "beta-5").rename(place / "beta-6")
+    with pytest.raises(RunExistsError, match=r"not written to its end\. Give --overwrite"):
+        path.save(place)
+    path.save(place, overwrite=True)
+    assert BetaPath.load(place).betas_.tolist() == list(BETAS)
+    assert not (place / "beta-6").exists()
+
+
+def test_a_run_of_another_path_is_told_apart(path, points, tmp_path):
+    path.save(tmp_path / "path")
+    other = Atlas(**OPTIONS | {"random_state": 4}, beta=1.0).fit(points)
+    other.save(tmp_path / "path" / "beta-1", overwrite=True)
+    with pytest.raises(CorruptFileError, match=r"beta-1 holds another model than the one that"):
+        BetaPath.load(tmp_path / "path")
+
+
 def test_a_damaged_curve_is_named(path, tmp_path):
     path.save(tmp_path / "path")
     file = tmp_path / "path" / "rate_distortion.json"

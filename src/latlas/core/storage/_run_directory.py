@@ -28,6 +28,7 @@ import numpy as np
 
 from latlas.core._errors import CorruptFileError, LatlasError, RequestError, RunExistsError, WorkError
 from latlas.core.storage._arrays import not_finite, pack_arrays, read_sealed
+from latlas.core.storage._belonging import carried
 from latlas.core.storage._files import TEMPORARY_SUFFIX, remove_litter, write_atomically
 from latlas.core.storage._history import (
     NO_HISTORY,
@@ -192,6 +193,11 @@ class RunDirectory:
                 f"{path} cannot be used: {bad}. Restore the file from a copy, or fit again."
             )
         return of_kind(path, arrays, metadata, {"kind": "model"})
+
+    @property
+    def model_digest(self) -> str | None:
+        """The SHA-256 that model.safetensors carries, which tells one fit from another; `None` before there is a model."""
+        return carried(self.path / "model.safetensors")
 
     def save_state(self, step: int, arrays: Arrays, *, keep: int = 2) -> None:
         """Writes a checkpoint, then removes all but the last `keep`.

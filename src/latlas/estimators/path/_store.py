@@ -1,8 +1,8 @@
 """A path of betas on the disk.
 
 PATH/
-  rate_distortion.json   the curve and the names of the runs, sealed; written last, so that its presence says that
-                         the path is whole
+  rate_distortion.json   the curve, the names of the runs and the digests of their models, sealed; written last, so
+                         that its presence says that the path is whole
   beta-0.1/, ...         one ordinary run directory per beta
 """
 
@@ -51,6 +51,13 @@ def check_place(path: str | os.PathLike, *, overwrite: bool) -> None:
         raise RunExistsError(f"{path} is a file, not a folder. Choose another place.")
     if not path.is_dir() or not os.listdir(path):
         return
+    if _is_half_written(path):
+        if not overwrite:
+            raise RunExistsError(
+                f"{path} holds runs of a path of betas that was not written to its end. Give --overwrite, or choose another "
+                "place."
+            )
+        return
     try:
         _stored(path)
     except (RequestError, CorruptFileError) as error:
@@ -76,11 +83,10 @@ def write_path(
     names = [run_name(beta) for beta in curve.betas]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if (path / CURVE_FILE).exists():
-            before = _stored(path)["runs"]
-            (path / CURVE_FILE).unlink()
-            for name in set(before) - set(names):
-                _remove_run(path / name)
+        before = _stored(path)["runs"] if (path / CURVE_FILE).exists() else os.listdir(path)
+        (path / CURVE_FILE).unlink(missing_ok=True)
+        for name in set(before) - set(names):
+            _remove_run(path / name)
     except OSError as error:
         raise WorkError(
             f"The folder {path} could not be written ({os.strerror(error.errno or 0)}). Check the path and its permissions."
@@ -88,7 +94,8 @@ def write_path(
     for name, atlas in zip(names, atlases, strict=True):
         atlas.save(path / name, overwrite=overwrite)
     head = {"format": _FORMAT, "schema_version": _SCHEMA_VERSION}
-    write_json(path / CURVE_FILE, head | {"runs": names, "curve": curve.to_dict()})
+    models = [RunDirectory.open(path / name).model_digest for name in names]
+    write_json(path / CURVE_FILE, head | {"runs": names, "models": models, "curve": curve.to_dict()})
 
 
 def read_path(path: str | os.PathLike) -> tuple[list[Atlas], RateDistortionCurve]:
@@ -96,7 +103,7 @@ def read_path(path: str | os.PathLike) -> tuple[list[Atlas], RateDistortionCurve
 
     Raises:
         RequestError: if no path is there.
-        CorruptFileError: if a file is damaged.
+        CorruptFileError: if a file is damaged, or a run is another than the one that the curve was measured on.
     """
     path = Path(path)
     stored = _stored(path)
@@ -108,7 +115,14 @@ def read_path(path: str | os.PathLike) -> tuple[list[Atlas], RateDistortionCurve
         raise CorruptFileError(
             f"{path / CURVE_FILE} names {len(stored['runs'])} runs for {len(curve.betas)} betas."
         )
-    return [load(path / name) for name in stored["runs"]], curve
+    atlases = [load(path / name) for name in stored["runs"]]
+    for name, model in zip(stored["runs"], stored["models"], strict=False):
+        if RunDirectory.open(path / name).model_digest != model:
+            raise CorruptFileError(
+                f"{path / name} holds another model than the one that {path / CURVE_FILE} was measured on: it was "
+                "replaced or trained further. Put the run back, or fit the path again."
+            )
+    return atlases, curve
 
 
 def _stored(path: Path) -> dict[str, Any]:
@@ -122,11 +136,22 @@ def _stored(path: Path) -> dict[str, Any]:
     named = isinstance(runs, list) and all(
         isinstance(name, str) and _RUN_NAME.fullmatch(name) for name in runs
     )
-    if stored.get("format") != _FORMAT or version != _SCHEMA_VERSION or not named or not runs:
+    models = stored.setdefault("models", [])  # a path of an older latlas does not say which models it has
+    if (
+        stored.get("format") != _FORMAT
+        or version != _SCHEMA_VERSION
+        or not (named and runs and isinstance(models, list))
+    ):
         raise CorruptFileError(
             f"{file} is not the curve of a path of betas that latlas wrote. Check the path."
         )
     return stored
+
+
+def _is_half_written(path: Path) -> bool:
+    """Whether nothing is there but runs of a path, without the curve that is written last."""
+    names = os.listdir(path)
+    return all(_RUN_NAME.fullmatch(name) and (path / name / "config.json").is_file() for name in names)
 
 
 def _remove_run(path: Path) -> None:
