@@ -1,5 +1,6 @@
 """Programs are dropped before they fill the process, and a process that cannot compute says so."""
 
+import gc
 import os
 import warnings
 
@@ -46,6 +47,23 @@ def test_old_programs_give_their_memory_maps_back(look):
     assert look(0.0)
     assert _programs.num_maps() < before + 0.5 * (grown - before)
     assert double(np.ones(3, np.float32)).shape == (3,)  # compiled again
+
+
+def test_nothing_of_old_programs_is_left(look):
+    """What every program leaves behind is little, but a search over candidates never ends."""
+
+    def shapes():
+        gc.collect()
+        return sum(type(o).__name__ in ("ShapedArray", "PyTreeDef") for o in gc.get_objects())
+
+    double = jax.jit(lambda x: {"twice": 2.0 * jnp.sin(x["x"])})
+    counts = []
+    for start in (1, 101, 201):
+        for size in range(start, start + 20):
+            double({"x": np.ones(size, np.float32)})
+        look(0.0)
+        counts.append(shapes())
+    assert counts[2] - counts[1] < 20  # one of each a program, where they were left
 
 
 def test_it_is_not_looked_at_every_call(look):
