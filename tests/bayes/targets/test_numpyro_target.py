@@ -100,6 +100,19 @@ def test_what_has_no_proper_prior_is_drawn_near_the_origin():
     np.testing.assert_allclose(u[:, 1].mean(), 100.0, atol=0.6)
 
 
+class OnlyADensity(dist.Normal):
+    """A distribution as a user writes it who needs no draws."""
+
+    def sample(self, key, sample_shape=()):
+        raise RuntimeError("nobody draws from me")
+
+
+def test_a_distribution_that_cannot_be_drawn_from_has_no_known_prior():
+    target = from_numpyro(jr.key(0), lambda: numpyro.sample("a", OnlyADensity(0.0, 1.0)), None)
+    assert target.prior_draws(jr.key(1), 3) is None
+    assert value(target, np.zeros(1)) == pytest.approx(stats.norm.logpdf(0.0))
+
+
 def many_supports():
     numpyro.sample("weights", dist.Dirichlet(jnp.ones(3)))
     numpyro.sample("factor", dist.LKJCholesky(3, 2.0))
@@ -322,3 +335,21 @@ def with_param(y):
 def test_params_keep_their_initial_values():
     target = from_numpyro(jr.key(0), with_param, {"y": 1.0})
     assert value(target, [0.5]) == pytest.approx(stats.norm(0, 2).logpdf(0.5) + stats.norm(0.5).logpdf(1.0))
+
+
+def eight_schools_alone():
+    eight_schools(8, jnp.asarray(SIGMA))
+
+
+def walk_alone():
+    walk(jnp.array([0.5, -1.0, 2.0]))
+
+
+@pytest.mark.parametrize("model", [many_supports, nested, eight_schools_alone, walk_alone])
+def test_priors_of_all_kinds_can_be_drawn_from(model):
+    target = from_numpyro(jr.key(0), model, None)
+    with jax.enable_x64(True):
+        u = np.asarray(target.prior_draws(jr.key(1), 5))
+    assert u.shape == (5, target.dim)
+    assert np.isfinite(u).all()
+    assert len(np.unique(u[:, 0])) == 5

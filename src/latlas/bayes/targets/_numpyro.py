@@ -66,9 +66,15 @@ class AbstractNumPyroTarget(AbstractTarget):
         """Holes in the data, and sites with a log density that is not finite."""
         return _suspects(self.program, u)
 
-    def prior_draws(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "b n"]:
-        """Of all latent sites; one with an improper prior is uniform on (-2, 2) in unconstrained coordinates."""
-        return _prior_draws(self.program, jax.random.split(key, num_draws))
+    def prior_draws(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "b n"] | None:
+        """Of all latent sites; one with an improper prior is uniform on (-2, 2) in unconstrained coordinates.
+
+        None where a distribution cannot be drawn from, which a fit does not need.
+        """
+        try:
+            return _prior_draws(self.program, jax.random.split(key, num_draws))
+        except Exception:
+            return None
 
 
 class NumPyroTarget(AbstractNumPyroTarget):
