@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from benchmarks import _bayes_rows
+from benchmarks import _bayes_rows, hierarchies
 from benchmarks._bayes_problems import PROBLEMS
 from benchmarks._posteriordb import Reference, compare, scoreboard
 from benchmarks.bayes_size import goals
@@ -139,3 +139,17 @@ def test_errors_count_only_where_they_are_claimed():
     }
     board = [row["verdict"] for row in goals(found, np.zeros(2), np.array([1.0, 2.0]))]
     assert board == ["reached", "not reached", "not reached", "not reached", "not claimed"]
+
+
+def test_errors_against_a_reference_are_in_its_sds_and_in_probability():
+    rng = np.random.default_rng(0)
+    draws = np.stack([rng.normal(1.0, 2.0, 100_000), np.zeros(100_000)], axis=1)
+    law = norm(0.0, 2.0)
+    quantiles = [[law.ppf(p), 0.0] for p in (0.05, 0.5, 0.95)]
+    mean, quantile = hierarchies._errors(
+        draws, {"mean": [0.0, 0.0], "sd": [2.0, 0.0], "quantiles_05_50_95": quantiles}
+    )
+    assert mean == pytest.approx(0.5, abs=0.02)
+    shifted = norm(1.0, 2.0)
+    off = [abs(shifted.cdf(law.ppf(p)) - p) / (p * (1 - p)) ** 0.5 for p in (0.05, 0.5, 0.95)]
+    assert quantile == pytest.approx(max(off), abs=0.02)
