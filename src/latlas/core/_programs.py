@@ -35,10 +35,9 @@ def drop_old_programs() -> bool:
         Whether programs were dropped.
     """
     global _last_look
-    now = time.monotonic()
-    if now - _last_look < _SECONDS:
+    if time.monotonic() - _last_look < _SECONDS:
         return False
-    _last_look = now
+    _last_look = time.monotonic()
     if num_maps() < _SHARE * _most_maps():
         return False
     eqx.clear_caches()  # its shapes of programs, before the programs themselves
@@ -46,6 +45,7 @@ def drop_old_programs() -> bool:
     _clear_what_jax_leaves()
     gc.collect()  # what is left of the programs holds itself in cycles
     _return_freed_memory()
+    _last_look = time.monotonic()  # dropping may take as long itself
     return True
 
 

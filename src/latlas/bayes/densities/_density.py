@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from latlas.bayes.densities._derivatives import hessian_of, hessian_times, value_and_gradient
+from latlas.bayes.targets._numpyro import AbstractNumPyroTarget
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.core import MAX_ROWS, in_float64, map_batches
 from latlas.distributions.families import AbstractBijection, Affine, Composed
@@ -82,7 +83,9 @@ class Density:
 
     @in_float64
     def prior_draws(self, key: PRNGKeyArray, num_draws: int) -> Float[np.ndarray, "b n"] | None:
-        """Of the target, in its own coordinates; None where it knows no prior."""
+        """Of the target, in its own coordinates; None where no prior is known, as of a log density."""
+        if not isinstance(self.target, AbstractNumPyroTarget):
+            return None
         draws = self.target.prior_draws(key, num_draws)
         return None if draws is None else np.asarray(draws, np.float64)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import Array, Float, PyTree, Scalar
 from numpyro.distributions.transforms import Transform
 
 from latlas.bayes.targets._arguments import Arguments, holes_of
@@ -59,10 +59,6 @@ class AbstractTarget(eqx.Module):
     @abc.abstractmethod
     def suspects(self, u: Float[Array | np.ndarray, " n"]) -> Suspects:
         """What may explain that the log density at `u` is not finite."""
-
-    def prior_draws(self, key: PRNGKeyArray, num_draws: int) -> Float[Array, "b n"] | None:
-        """Unconstrained draws from the prior; None where no prior is known by itself, as of a log density."""
-        return None
 
 
 class DensityTarget(AbstractTarget):

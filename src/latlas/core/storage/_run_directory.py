@@ -119,7 +119,6 @@ class RunDirectory:
         return run
 
     # --- what was asked for
-    # ---------------------------------------------------------------------------------------
 
     @property
     def config(self) -> dict[str, Any]:
@@ -147,7 +146,6 @@ class RunDirectory:
         self._json.write(replace(self._json.read(), history=None))
 
     # --- what was learned
-    # -----------------------------------------------------------------------------------------
 
     def save_model(self, arrays: Arrays, *, kind: Literal["model", "draws"] = "model") -> None:
         """Writes model.safetensors, replacing the one before in one stroke.
@@ -246,7 +244,6 @@ class RunDirectory:
         return None
 
     # --- what was measured
-    # ----------------------------------------------------------------------------------------
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Appends a line to metrics.jsonl; `record` has an integer `step`; nan and infinity become null."""
@@ -303,7 +300,6 @@ class RunDirectory:
         return None if html is None else html.decode("utf-8", errors="replace")
 
     # --- the whole
-    # ------------------------------------------------------------------------------------------------
 
     def verify(self) -> list[str]:
         """Reads every file, also of attempts, and says what is wrong, a sentence per problem; empty if all is well."""
@@ -335,7 +331,6 @@ class RunDirectory:
             yield
 
     # --- below: how it is done
-    # ------------------------------------------------------------------------------------
 
     @property
     def _json(self) -> RunConfig:
