@@ -1,8 +1,8 @@
 """Many fits of different shapes in one process: memory maps and resident memory must stay flat.
 
 Every fit has another number of columns and other widths, so that each compiles programs of its own, as a search over
-candidates does. Resident memory is looked at where the maps are fewest, right after old programs were dropped, and at every
-stop; what counts is how it grows over the later half.
+candidates does. What counts is how resident memory grows over the later half of the looks, some of which fall right after
+old programs were dropped and some right before.
 """
 
 import argparse

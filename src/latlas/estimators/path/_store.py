@@ -83,10 +83,11 @@ def write_path(
     names = [run_name(beta) for beta in curve.betas]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        before = _stored(path)["runs"] if (path / CURVE_FILE).exists() else os.listdir(path)
-        (path / CURVE_FILE).unlink(missing_ok=True)
-        for name in set(before) - set(names):
-            _remove_run(path / name)
+        if (path / CURVE_FILE).exists():
+            before = _stored(path)["runs"]
+            (path / CURVE_FILE).unlink()
+            for name in set(before) - set(names):
+                _remove_run(path / name)
     except OSError as error:
         raise WorkError(
             f"The folder {path} could not be written ({os.strerror(error.errno or 0)}). Check the path and its permissions."
