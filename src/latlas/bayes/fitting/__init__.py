@@ -15,6 +15,7 @@ from latlas.bayes.fitting._ladder import Rung as Rung
 from latlas.bayes.fitting._result import Fit as Fit
 from latlas.bayes.fitting._result import record_of as record_of
 from latlas.bayes.fitting._start import check_start as check_start
+from latlas.bayes.fitting._start import elbo_start as elbo_start
 from latlas.bayes.fitting._start import starting_point as starting_point
 from latlas.bayes.fitting._store import load as load
 from latlas.bayes.fitting._store import save as save

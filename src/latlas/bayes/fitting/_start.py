@@ -13,21 +13,23 @@ _HALF = 16  # antithetic pairs of fixed draws
 _BEGIN = -1.0  # log standard deviations at the beginning: small steps into the unknown
 _MAX_LOG_SCALE = 50.0
 _HISTORY = 10  # of L-BFGS: a rough answer is enough
+_ROUNDS, _ITERATIONS = 6, 100  # of L-BFGS, each in units of the widths that the one before found
+_GAIN = 0.01  # nats; a round that gains less is the last
 
 
-def elbo_start(
-    rng: np.random.Generator, density: Density, start: Float[np.ndarray, " n"], *, max_iterations: int = 300
-) -> Affine:
+def elbo_start(rng: np.random.Generator, density: Density, start: Float[np.ndarray, " n"]) -> Affine:
     """Means and standard deviations that maximise a fixed-draw ELBO from `start`.
 
     Where the density rises without end along a thin funnel there is no mode to begin at, but the ELBO, which pays for
     thinness with entropy, has its maximum in the bulk.
 
+    L-BFGS is begun again in units of the widths that it has found: at the raw scale of data a mean may be thousands of units
+    away from where it begins, beside a log scale that needs to move by one, and a search in units of one gives up.
+
     Args:
         rng: for the fixed draws.
         density: in any coordinates.
         start: where the means begin.
-        max_iterations: of L-BFGS.
 
     Returns:
         The diagonal map from the standard normal to that guess.
@@ -38,17 +40,27 @@ def elbo_start(
     # then a normal target without correlations gives its exact answer
     noise /= np.sqrt(np.mean(noise**2, axis=0))
 
-    def loss(params):
-        loc, log_scale = params[:n], params[n:]
-        scale = np.exp(np.clip(log_scale, -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
-        value, score = density.value_and_grad(loc + scale * noise)
-        gradient = np.concatenate([score.mean(0), (score * noise).mean(0) * scale + 1.0])
-        return -value.mean() - log_scale.sum(), -gradient
+    loc, log_scale, before = np.array(start, float), np.full(n, _BEGIN), np.inf
+    for _ in range(_ROUNDS):
+        unit = _scale_of(log_scale)
 
-    begin = np.concatenate([start, np.full(n, _BEGIN)])
-    found = minimise(loss, begin, max_iterations=max_iterations, change=1e-9, history=_HISTORY).x
-    scale = np.exp(np.clip(found[n:], -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
-    return Affine(found[:n], Diagonal(scale))
+        def loss(params, loc=loc, log_scale=log_scale, unit=unit):
+            moved, widened = loc + unit * params[:n], log_scale + params[n:]
+            scale = _scale_of(widened)
+            value, score = density.value_and_grad(moved + scale * noise)
+            gradient = np.concatenate([score.mean(0) * unit, (score * noise).mean(0) * scale + 1.0])
+            return -value.mean() - widened.sum(), -gradient
+
+        found = minimise(loss, np.zeros(2 * n), max_iterations=_ITERATIONS, change=1e-9, history=_HISTORY)
+        loc, log_scale = loc + unit * found.x[:n], log_scale + found.x[n:]
+        if not before - found.value > _GAIN:
+            break
+        before = found.value
+    return Affine(loc, Diagonal(_scale_of(log_scale)))
+
+
+def _scale_of(log_scale):
+    return np.exp(np.clip(log_scale, -_MAX_LOG_SCALE, _MAX_LOG_SCALE))
 
 
 NUM_TRIES = 100
