@@ -52,6 +52,33 @@ def test_neals_funnel_becomes_a_normal():
     np.testing.assert_allclose(through.value(rows), density.value(u) + log_dets, rtol=1e-9)
 
 
+def test_the_scale_of_a_hundred_coordinates_is_found():
+    """There are fewer draws than a regression on all coordinates needs."""
+    density = density_of(funnel, 101)
+    bijection = find_non_centring(jr.key(0), density, Affine(np.zeros(101), Diagonal(np.ones(101))))
+    assert bijection.parents.tolist() == [0]
+    np.testing.assert_allclose(bijection.slopes, 0.5, atol=1e-6)
+
+
+def test_a_scale_that_many_children_hold_narrow_is_found():
+    """At the best diagonal normal a log scale with 60 children is 0.09 wide, so that each child's width changes little."""
+    rng = np.random.default_rng(0)
+    guess = Affine(np.zeros(61), Diagonal(np.r_[2.0 / 60**0.5 / 2**0.5, np.ones(60)]))
+    bijection = find_non_centring(jr.key(0), density_of(funnel, 61), guess)
+    assert bijection.parents.tolist() == [0]
+    # a regression has as many coefficients, and a noise scale that sets the width of none of them
+    x = rng.standard_normal((200, 3))
+    y = x @ np.ones(3) + rng.standard_normal(200)
+    guess = Affine(np.r_[0.0, np.ones(3)], Diagonal(np.full(4, 0.07)))
+    assert find_non_centring(jr.key(0), density_of(regression, 4, (x, y)), guess) is None
+
+
+def regression(u, data):
+    """log sigma and the coefficients, flat priors."""
+    x, y = data
+    return -0.5 * jnp.sum((y - x @ u[1:]) ** 2) * jnp.exp(-2 * u[0]) - len(y) * u[0]
+
+
 def test_centred_schools_name_their_scale():
     guess = Affine(np.r_[4.0, 1.0, np.full(8, 4.0)], Diagonal(np.r_[3.0, 0.8, np.full(8, 3.0)]))
     bijection = find_non_centring(jr.key(0), density_of(centred_schools, 10), guess)

@@ -16,7 +16,9 @@ from latlas.distributions.families import AbstractBijection, Affine, Diagonal
 
 NUM_DRAWS = 128
 _MIN_SLOPE = 0.25  # change of a log precision per standard deviation of the scale that counts
+_MIN_TOTAL = 0.5  # or root of the sum of its squares over all children: N of them leave their scale a width of 1 / sqrt(2 N)
 _MIN_FIT = 0.5  # R^2 of that regression
+_FEW = 4  # coordinates of a regression that has too few draws for all of them
 _DEEP = 3.0  # sds of a scale: where its funnel has its neck, if within the posterior at all
 _COUPLED = 0.02  # partial correlation that counts when the order of elimination is chosen
 
@@ -78,13 +80,13 @@ def find_non_centring(key: PRNGKeyArray, density: Density, guess: Affine) -> Non
     noise = host_rng(key).standard_normal((NUM_DRAWS, len(loc)))
     precision = -density.hessian(loc + scale * noise)
     usable = np.isfinite(precision).all(axis=(1, 2))
-    if usable.sum() < 2 * len(loc) + 2:
+    if usable.sum() < min(2 * len(loc) + 2, NUM_DRAWS // 2):
         return None
     noise, precision = noise[usable], precision[usable]
     effect = _log_slopes(np.einsum("bii->bi", precision), noise)
-    strong = np.abs(effect) > _MIN_SLOPE
-    np.fill_diagonal(strong, False)
-    parents = np.flatnonzero(strong.any(axis=0))
+    np.fill_diagonal(effect, 0.0)
+    one, all_together = np.abs(effect).max(axis=0), np.linalg.norm(effect, axis=0)
+    parents = np.flatnonzero((one > _MIN_SLOPE) | (all_together > _MIN_TOTAL))
     if len(parents) in (0, len(loc)):
         return None
     children = _elimination_order(
@@ -126,18 +128,42 @@ def look_into_neck(
 
 def _log_slopes(precisions, noise):
     """Change of each log precision per standard deviation of each coordinate; 0 where a line does not fit."""
-    design = np.column_stack([np.ones(len(noise)), noise])
     slopes = np.zeros((precisions.shape[1], noise.shape[1]))
     for i, column in enumerate(precisions.T):
         positive = column > 0
         if positive.mean() < 0.95:
             continue
         y = np.log(column[positive])
-        coefficients = np.linalg.lstsq(design[positive], y, rcond=None)[0]
-        left, total = np.sum((y - design[positive] @ coefficients) ** 2), np.sum((y - y.mean()) ** 2)
+        coefficients, left = _regression(noise[positive], y)
+        total = np.sum((y - y.mean()) ** 2)
         if total > 1e-12 and left < (1.0 - _MIN_FIT) * total:
-            slopes[i] = coefficients[1:]
+            slopes[i] = coefficients
     return slopes
+
+
+def _regression(x, y):
+    """Coefficients of `y` on the columns of `x`, and the sum of squares that is left.
+
+    Where there are fewer than two draws a column, on the few that explain most, chosen one after another: a width is set
+    by one scale or two, and a line through many columns would fit anything.
+    """
+    chosen = list(range(x.shape[1]))
+    if len(y) < 2 * x.shape[1] + 2:
+        chosen, residual = [], y - y.mean()
+        for _ in range(_FEW):
+            explains = np.abs(residual @ (x - x.mean(0))) / x.std(0)
+            explains[chosen] = -1.0
+            chosen.append(int(np.argmax(explains)))
+            residual = _least_squares(x[:, chosen], y)[1]
+    coefficients = np.zeros(x.shape[1])
+    coefficients[chosen], residual = _least_squares(x[:, chosen], y)
+    return coefficients, np.sum(residual**2)
+
+
+def _least_squares(x, y):
+    design = np.column_stack([np.ones(len(x)), x])
+    coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
+    return coefficients[1:], y - design @ coefficients
 
 
 def _elimination_order(precision, candidates):
