@@ -3,7 +3,8 @@
 Models, data and references are in `$LATLAS_DATA/hierarchies`, whose `models.py` is executed. Errors are those of 4,000
 draws: of means in sds of the reference; of quantiles in probability, as the share of draws below the reference's 5, 50 and
 95 % quantiles, less 0.05, 0.5 and 0.95, over the sd of one draw's being below. A "trust" is wrong where either is more than
-0.3, a "means only" where a mean is; the reference itself is known to about 0.05.
+0.3, a "means only" where a mean is; the reference itself is known to about 0.05, but for `patients`, whose chains did not
+enter the neck of its funnel: there the scales are held against the exact integral.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import jax
 import numpy as np
 
 import latlas
+from benchmarks._patients_exact import patients_exactly
 from benchmarks._results import RESULTS, machine, show
 from latlas.core import LatlasError
 
@@ -63,6 +65,9 @@ def one(model: Any, name: str, engine: str, seed: int) -> dict[str, Any]:
     """The verdict on one fit, and its errors."""
     stored = json.loads((FOLDER / f"{name}.json").read_text())
     data = {key: np.asarray(value) for key, value in stored["data"].items()}
+    reference = stored["reference"]
+    if name == "patients":
+        reference |= patients_exactly(data, QUANTILES)
     key = jax.random.key(seed)
     began = time.perf_counter()
     try:
@@ -76,10 +81,8 @@ def one(model: Any, name: str, engine: str, seed: int) -> dict[str, Any]:
             "seconds": time.perf_counter() - began,
         }
     seconds = time.perf_counter() - began
-    draws = {
-        site: values for site, values in found.sample(key, NUM_DRAWS).items() if site in stored["reference"]
-    }
-    errors = {site: _errors(draws[site], stored["reference"][site]) for site in draws}
+    draws = {site: values for site, values in found.sample(key, NUM_DRAWS).items() if site in reference}
+    errors = {site: _errors(draws[site], reference[site]) for site in draws}
     mean = max(float(e[0]) for e in errors.values())
     worst = max(errors, key=lambda site: errors[site][1])
     off = {"trust": max(mean, errors[worst][1]), "means only": mean}.get(verdict.kind, 0.0)

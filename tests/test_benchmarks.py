@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from benchmarks import _bayes_rows, hierarchies
+from benchmarks import _bayes_rows, _patients_exact, hierarchies
 from benchmarks._bayes_problems import PROBLEMS
 from benchmarks._posteriordb import Reference, compare, scoreboard
 from benchmarks.bayes_size import goals
 from numpyro.infer.util import constrain_fn, potential_energy
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 
 @pytest.fixture
@@ -153,3 +153,16 @@ def test_errors_against_a_reference_are_in_its_sds_and_in_probability():
     shifted = norm(1.0, 2.0)
     off = [abs(shifted.cdf(law.ppf(p)) - p) / (p * (1 - p)) ** 0.5 for p in (0.05, 0.5, 0.95)]
     assert quantile == pytest.approx(max(off), abs=0.02)
+
+
+def test_intercepts_and_slopes_are_integrated_out_exactly():
+    rng = np.random.default_rng(0)
+    patient, week = np.repeat(np.arange(4), 3), rng.uniform(0.0, 50.0, 12)
+    data = {"patient": patient, "week": week, "volume": rng.normal(2600.0, 300.0, 12)}
+    s_a, s_b, sigma = 300.0, 2.0, 150.0
+    same = patient[:, None] == patient
+    covariance = 500.0**2 + 9.0 * np.outer(week, week) + sigma**2 * np.eye(12)
+    covariance += same * (s_a**2 + s_b**2 * np.outer(week, week))
+    expected = multivariate_normal(np.zeros(12), covariance).logpdf(data["volume"])
+    found = _patients_exact.log_likelihood(data, *(np.array([s]) for s in (s_a, s_b, sigma)))
+    assert found == pytest.approx(expected, rel=1e-9)
