@@ -103,3 +103,23 @@ def test_nothing_to_do_for_a_normal_or_a_logistic_regression():
 def test_a_density_that_is_nowhere_finite_gives_none():
     density = density_of(lambda u: jnp.log(u[0] - 1e6) - u[1] ** 2, 2)
     assert find_non_centring(jr.key(0), density, Affine(np.zeros(2), Diagonal(np.ones(2)))) is None
+
+
+def test_correlated_children_become_independent():
+    """Two units of one group: y_1 ~ N(0, e^u0), y_2 ~ N(y_1, e^u0), y_3 ~ N(y_1 + y_2, e^u0), apart from y_4 ~ N(0, 1)."""
+
+    def chain(u):
+        y = u[1:]
+        steps = jnp.stack([y[0], y[1] - y[0], y[2] - y[0] - y[1]])
+        return (
+            -0.5 * (u[0] / 2) ** 2 - 0.5 * jnp.sum(steps**2) * jnp.exp(-u[0]) - 1.5 * u[0] - 0.5 * y[3] ** 2
+        )
+
+    density = density_of(chain, 5)
+    bijection = find_non_centring(jr.key(0), density, Affine(np.zeros(5), Diagonal(np.ones(5))))
+    assert bijection.parents.tolist() == [0]
+    hessian = -density.through(bijection).hessian(np.random.default_rng(0).standard_normal((3, 5)))
+    # every child has its own pivot left: the same at all draws, and no correlation
+    np.testing.assert_allclose(hessian[:, 1:, 1:], hessian[:1, 1:, 1:] + np.zeros((3, 1, 1)), atol=1e-6)
+    off = hessian[0, 1:, 1:] - np.diag(np.diagonal(hessian[0])[1:])
+    np.testing.assert_allclose(off, 0.0, atol=1e-6)

@@ -172,7 +172,7 @@ def _elimination_order(precision, candidates):
     coupled = precision > _COUPLED * np.outer(diagonal, diagonal)
     left, order = list(candidates), []
     while left:
-        degrees = [sum(coupled[i, j] for j in left if j != i) for i in left]
+        degrees = coupled[np.ix_(left, left)].sum(axis=1) - coupled[left, left]
         chosen = left.pop(int(np.argmin(degrees)))
         neighbours = [j for j in left if coupled[chosen, j]]
         coupled[np.ix_(neighbours, neighbours)] = True
@@ -189,5 +189,8 @@ def _eliminate(precision):
         pivots[:, k] = schur[:, k, k]
         with np.errstate(divide="ignore", invalid="ignore"):
             follows[:, k, k + 1 :] = np.nan_to_num(-schur[:, k, k + 1 :] / schur[:, k, k][:, None])
-        schur[:, k + 1 :, k + 1 :] += schur[:, k + 1 :, k][:, :, None] * follows[:, k, None, k + 1 :]
+        # few are coupled: members of a group are independent given what they share
+        coupled = k + 1 + np.flatnonzero(schur[:, k, k + 1 :].any(axis=0))
+        block = np.ix_(np.arange(len(schur)), coupled, coupled)
+        schur[block] += schur[:, coupled, k][:, :, None] * follows[:, k, coupled][:, None, :]
     return pivots, follows
