@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from tests.bayes.posteriors import density_of, nearby_normal, normal
@@ -18,7 +19,7 @@ def in_float64():
 def test_a_diagonal_normal_is_found_exactly():
     loc, sd = nearby_normal(4)[0], np.array([0.01, 1.0, 30.0, 2.0])
     density = density_of(normal, 4, (loc, np.diag(sd)))
-    guess = elbo_start(np.random.default_rng(0), density, np.zeros(4))
+    guess = elbo_start(jr.key(0), density, np.zeros(4))
     np.testing.assert_allclose(guess.loc, loc, atol=1e-2 * sd.max(), rtol=1e-3)
     np.testing.assert_allclose(guess.factor.diagonal, sd, rtol=1e-3)
 
@@ -37,7 +38,7 @@ def test_the_raw_scale_of_the_data_is_reached(seed):
     rng = np.random.default_rng(seed)
     means = rng.normal(2600.0, 450.0, 40)
     data = means + rng.normal(0.0, 150.0, (8, 40))
-    guess = elbo_start(rng, density_of(lungs, 43, data), rng.uniform(-2.0, 2.0, 43))
+    guess = elbo_start(jr.key(seed), density_of(lungs, 43, data), rng.uniform(-2.0, 2.0, 43))
     loc, sd = np.asarray(guess.loc), np.asarray(guess.factor.diagonal)
     within = np.sqrt(np.sum((data - data.mean(0)) ** 2) / (7 * 40))
     # each mean is shrunk by about 2 % towards mu

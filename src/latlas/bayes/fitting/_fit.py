@@ -36,7 +36,6 @@ from latlas.core import (
     RequestError,
     check_process,
     drop_old_programs,
-    host_rng,
     in_float64,
     keys_from,
     with_one_blas_thread,
@@ -199,7 +198,7 @@ def _whitened(engine: AbstractEngine, family: AbstractFamily, search: LazySearch
             Affine(start, Diagonal(np.ones(density.dim)))
         )  # it finds the scales by itself
     if not search.found.modes:
-        return density.whitened(elbo_start(host_rng(search.key), density, np.asarray(start, np.float64)))
+        return density.whitened(elbo_start(search.key, density, np.asarray(start, np.float64)))
     mode = search.found.modes[0]
     if family.is_axis_aligned:
         # the best factorised normal has the precision's diagonal

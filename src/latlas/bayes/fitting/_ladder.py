@@ -24,7 +24,7 @@ from latlas.bayes.verdict._importance import ImportanceDraws
 from latlas.bayes.verdict._moments import deviations
 from latlas.bayes.verdict._posterior import Posterior, of_chains, of_result, of_weights
 from latlas.bayes.verdict._verdict import ADVICE, MAX_RMS_MEAN_ERROR, MAX_SD_ERROR, Check, Verdict
-from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, WorkError, host_rng, keys_from
+from latlas.core import PARETO_K_LIMIT, Estimate, Evidence, WorkError, keys_from
 from latlas.distributions.families import FullGaussian, FullRank, MeanField, MixtureApproximation
 from latlas.stats import rank_normalised_r_hat
 
@@ -193,7 +193,7 @@ class _Ladder:
         self.search = replace(self.search, left_out=float(self.search.weights[1:].sum()))
 
     def mean_field(self):
-        density = self.plain.whitened(elbo_start(host_rng(next(self.keys)), self.plain, self.start))
+        density = self.plain.whitened(elbo_start(next(self.keys), self.plain, self.start))
         family = MeanField()
         run = lambda: DeterministicAdvi()(next(self.keys), density, family, tolerance=self.tolerance)  # noqa: E731
         self._attempt("dadvi", density, run, family=family.name)
@@ -214,8 +214,8 @@ class _Ladder:
         self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
 
     def non_centred(self):
-        rng = host_rng(next(self.keys))
-        guess = elbo_start(rng, self.plain, self.start)
+        keys = keys_from(next(self.keys))
+        guess = elbo_start(next(keys), self.plain, self.start)
         bijection = find_non_centring(next(self.keys), self.plain, guess)
         if bijection is None:
             if self.search.modes:
@@ -223,10 +223,10 @@ class _Ladder:
             density = self.plain.whitened(guess)
             self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density))
             return
-        spread = elbo_start(rng, self.plain.through(bijection), bijection.origin)
+        spread = elbo_start(next(keys), self.plain.through(bijection), bijection.origin)
         bijection = look_into_neck(next(self.keys), self.plain, bijection, guess, spread)
         straight = self.plain.through(bijection)
-        density = straight.whitened(elbo_start(rng, straight, bijection.origin))
+        density = straight.whitened(elbo_start(next(keys), straight, bijection.origin))
         note = f"non-centred by {len(bijection.parents)} scale{'s' * (len(bijection.parents) > 1)}; "
         self._attempt("batch-and-match", density, lambda: self._run(BatchAndMatch(), density), note=note)
 

@@ -17,7 +17,7 @@ _ROUNDS, _ITERATIONS = 6, 100  # of L-BFGS, each in units of the widths that the
 _GAIN = 0.01  # nats; a round that gains less is the last
 
 
-def elbo_start(rng: np.random.Generator, density: Density, start: Float[np.ndarray, " n"]) -> Affine:
+def elbo_start(key: PRNGKeyArray, density: Density, start: Float[np.ndarray, " n"]) -> Affine:
     """Means and standard deviations that maximise a fixed-draw ELBO from `start`.
 
     Where the density rises without end along a thin funnel there is no mode to begin at, but the ELBO, which pays for
@@ -27,7 +27,7 @@ def elbo_start(rng: np.random.Generator, density: Density, start: Float[np.ndarr
     away from where it begins, beside a log scale that needs to move by one, and a search in units of one gives up.
 
     Args:
-        rng: for the fixed draws.
+        key: for the fixed draws.
         density: in any coordinates.
         start: where the means begin.
 
@@ -35,7 +35,7 @@ def elbo_start(rng: np.random.Generator, density: Density, start: Float[np.ndarr
         The diagonal map from the standard normal to that guess.
     """
     n = len(start)
-    noise = rng.standard_normal((_HALF, n))
+    noise = host_rng(key).standard_normal((_HALF, n))
     noise = np.concatenate([noise, -noise])
     # then a normal target without correlations gives its exact answer
     noise /= np.sqrt(np.mean(noise**2, axis=0))
