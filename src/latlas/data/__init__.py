@@ -3,6 +3,7 @@
 No function here calls JAX, and no reader executes anything that a file says.
 """
 
+from latlas.data._blocks import moments as moments
 from latlas.data._digits import digits as digits
 from latlas.data._rows import Rows as Rows
 from latlas.data._table import Table as Table

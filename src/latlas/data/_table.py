@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from latlas.core import DataError
+from latlas.data._blocks import row_blocks
 
 _log = logging.getLogger("latlas")
 
@@ -142,10 +143,9 @@ def fingerprint(x: Shaped[np.ndarray, "..."]) -> str:
     little = x.dtype.newbyteorder("<")
     state = hashlib.sha256(f"{little.str} {x.shape} ".encode())
     # in blocks, so that an array in another order is not copied whole
-    rows = max(1, 2**24 // max(1, x.nbytes // max(1, len(x) if x.ndim else 1)))
-    for start in range(0, len(x) if x.ndim else 1, rows):
-        block = x[start : start + rows] if x.ndim else x
-        state.update(np.ascontiguousarray(block, dtype=little).data)
+    x = np.atleast_1d(x)
+    for rows in row_blocks(x):
+        state.update(np.ascontiguousarray(x[rows], dtype=little).data)
     return state.hexdigest()
 
 

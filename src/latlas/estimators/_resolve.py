@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from latlas.core import RequestError
-from latlas.data import AbstractUnits, AsGiven, Levels, Standardised, Summary
+from latlas.data import AbstractUnits, AsGiven, Levels, Standardised, Summary, moments
 from latlas.distributions import (
     AbstractHead,
     Bernoulli,
@@ -117,8 +117,9 @@ def _log_of_mean(x: Rows, settings: Settings) -> np.ndarray:
 def _moments_on_unit_scale(x: Rows, settings: Settings) -> np.ndarray:
     """Location and raw scale of the logistic with the data's mean and standard deviation on [-1, 1]."""
     half = 1.0 / (settings["num_levels"] - 1)
-    loc = 2.0 * half * x.mean(axis=0, dtype=np.float64) - 1.0
-    scale = 2.0 * half * np.sqrt(x.var(axis=0, dtype=np.float64)) * math.sqrt(3.0) / math.pi
+    mean, sd = moments(x)
+    loc = 2.0 * half * mean - 1.0
+    scale = 2.0 * half * sd * math.sqrt(3.0) / math.pi
     return np.stack([loc, np.log(np.expm1(np.maximum(scale, 0.05)))], axis=-1)
 
 

@@ -7,9 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from latlas.core import DataError
-
-# rows per block of a scan, so that no mask of the whole array is ever made
-_BLOCK_BYTES = 2**26
+from latlas.data._blocks import row_blocks
 
 _KINDS = {
     "O": "Python objects, which are never loaded from a file",
@@ -92,9 +90,8 @@ def checked_label(path: Path, label: Shaped[np.ndarray, "..."] | None, rows: int
 def _scan(x: np.ndarray, columns: Sequence[str] | None) -> tuple[dict[str, int], dict[str, str]]:
     """How many entries are missing or infinite, and where the first one of each stands."""
     counts, first = {"missing": 0, "infinite": 0}, {}
-    step = max(1, _BLOCK_BYTES // max(1, x[0].nbytes))
-    for start in range(0, len(x), step):
-        block = x[start : start + step]
+    for rows in row_blocks(x):
+        block = x[rows]
         if np.isfinite(block).all():
             continue
         for what, mask in (("missing", np.isnan(block)), ("infinite", np.isinf(block))):
@@ -103,7 +100,7 @@ def _scan(x: np.ndarray, columns: Sequence[str] | None) -> tuple[dict[str, int],
             if len(found):
                 row, *place = (int(i) for i in found[0])
                 where = repr(columns[place[0]]) if columns else place[0] if len(place) == 1 else tuple(place)
-                first.setdefault(what, f"in row {row + start}, column {where} (counted from 0)")
+                first.setdefault(what, f"in row {row + rows.start}, column {where} (counted from 0)")
     return counts, first
 
 

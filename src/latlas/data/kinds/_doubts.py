@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Shaped
 
+from latlas.data._blocks import column_blocks
+
 DENSITIES = ("gaussian", "laplace", "student_t", "continuous_bernoulli")
 
 # a column of so few distinct values, each of them often, holds levels and not measurements
@@ -63,19 +65,21 @@ def _few_levels(x: np.ndarray, likelihood: str, names: Sequence[str] | None) -> 
 
 
 def _far_values(x: np.ndarray, names: Sequence[str] | None) -> str:
-    middle = np.median(x, axis=0)
-    low, high = np.percentile(x, [25, 75], axis=0)
-    distance = np.abs(x - middle)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(high > low, distance / (high - low), 0.0)
-    columns = np.flatnonzero(relative.max(axis=0) > _FAR).tolist()
-    if not columns:
+    farthest, count, cells = np.zeros(x.shape[1]), 0, []
+    for columns in column_blocks(x):
+        relative = _distances(x[:, columns])
+        farthest[columns] = relative.max(axis=0)
+        far = relative > _FAR
+        count += int(far.sum())
+        if count <= _FEW_CELLS:
+            cells += [(row, columns.start + i) for row, i in np.argwhere(far).tolist()]
+    if not count:
         return ""
-    far = relative > _FAR
-    if far.sum() <= _FEW_CELLS:
+    columns = np.flatnonzero(farthest > _FAR).tolist()
+    if count <= _FEW_CELLS:
         cells = [
             f"{x[row, column]:.4g} in row {row}, column {_name(column, names)}"
-            for row, column in np.argwhere(far).tolist()
+            for row, column in sorted(cells)
         ]
         lie = "lies" if len(cells) == 1 else "lie"
         return (
@@ -83,12 +87,19 @@ def _far_values(x: np.ndarray, names: Sequence[str] | None) -> str:
             "gaussian would follow it: look at it, leave that row out, or ask for student_t."
         )
     named = _listed([_name(i, names) for i in columns])
-    positive = bool((x[:, columns] > 0).all())
+    positive = bool((x.min(axis=0)[columns] > 0).all())
     way = "take their logarithms, or ask for student_t" if positive else "ask for student_t"
     return (
         f"{_count(len(columns), x.shape[1])} tails too heavy for gaussian: {named}, "
-        f"up to {relative.max():.3g} interquartile ranges from the median. Its samples will be too wide: {way}."
+        f"up to {farthest.max():.3g} interquartile ranges from the median. Its samples will be too wide: {way}."
     )
+
+
+def _distances(x: np.ndarray) -> np.ndarray:
+    """How far each entry lies from its column's median, in interquartile ranges; 0 where half the column is one value."""
+    low, middle, high = np.percentile(x, [25, 50, 75], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(high > low, np.abs(x - middle) / (high - low), 0.0)
 
 
 def _count(few: int, total: int) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
+from latlas.data._blocks import row_blocks
 from latlas.data.kinds._flat_images import flat_image_shape
 
 # a grid of more levels than these is as good as continuous
@@ -92,11 +93,12 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
     2.5
     """
     x = np.asarray(x)
-    minimum, maximum = float(x.min()), float(x.max())
-    integer = x.dtype.kind in "biu" or bool(np.all(x == np.round(x)))
+    minimum, largest = float(x.min()), x.max()
+    maximum = float(largest)
+    integer = x.dtype.kind in "biu" or all(
+        bool(np.all(x[rows] == np.round(x[rows]))) for rows in row_blocks(x)
+    )
     step = _grid(x, integer=integer)
-    below = maximum - (step or 0.0)
-    near = 1e-3 * (step or 1.0)
     return Summary(
         shape=x.shape,
         dtype=str(x.dtype),
@@ -105,12 +107,18 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
         integer=integer,
         grid=Grid(
             step,
-            top=int(np.sum(x == x.max())),
-            below_top=int(np.sum(np.abs(x.astype(np.float32, copy=False) - below) < near)) if step else 0,
+            top=sum(int(np.sum(x[rows] == largest)) for rows in row_blocks(x)),
+            below_top=_near(x, maximum - step, _OFF_GRID * step) if step else 0,
         ),
         constant=int(np.sum(x.min(axis=0) == x.max(axis=0))),
         flat_image=flat_image_shape(x),
     )
+
+
+def _near(x: np.ndarray, value: float, distance: float) -> int:
+    """How many entries lie this near to a value."""
+    blocks = (x[rows].astype(np.float32, copy=False) for rows in row_blocks(x))
+    return sum(int(np.sum(np.abs(block - value) < distance)) for block in blocks)
 
 
 def _grid(x: np.ndarray, *, integer: bool) -> float | None:
@@ -135,11 +143,12 @@ def _grid(x: np.ndarray, *, integer: bool) -> float | None:
 def _distinct(x: np.ndarray) -> np.ndarray | None:
     """The distinct entries, rising; `None` where there are more than a grid may have."""
     found = np.empty(0)
-    flat = x.reshape(-1)
-    for start in range(0, len(flat), _BLOCK):
-        found = np.union1d(found, flat[start : start + _BLOCK].astype(np.float64))
-        if len(found) > _MAX_LEVELS:
-            return None
+    for rows in row_blocks(x):
+        flat = x[rows].ravel()
+        for start in range(0, len(flat), _BLOCK):
+            found = np.union1d(found, flat[start : start + _BLOCK].astype(np.float64))
+            if len(found) > _MAX_LEVELS:
+                return None
     return found
 
 
@@ -147,7 +156,7 @@ def _fraction(x: np.ndarray) -> float | None:
     """1/d for the smallest d of whose fraction all entries are multiples in [0, 1], as near as float16 keeps them."""
     if x.min() < 0 or x.max() > 1:
         return None
-    sample = np.unique(x.ravel()[:_BLOCK]).astype(np.float64)
+    sample = np.unique(x[: 1 + _BLOCK // x[0].size]).astype(np.float64)
     for denominator in range(1, _MAX_LEVELS):
         off = np.abs(sample * denominator - np.round(sample * denominator))
         if off.max() <= _HALF_PRECISION * denominator:

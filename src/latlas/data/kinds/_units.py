@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from latlas.core import DataError, checked_fields, number, optional, switch, whole_number
+from latlas.data._blocks import moments, row_blocks
 
 Data = Shaped[np.ndarray, "examples ..."]
 
@@ -72,8 +73,8 @@ class AsGiven(AbstractUnits):
                 "choose another likelihood, or rescale the data."
             )
         if not self.integer:
-            return x.astype(np.float32) + np.float32(0)  # no -0.0, which has other bits and so other draws
-        if x.dtype.kind == "f" and not np.all(x == np.round(x)):
+            return _without_negative_zero(x.astype(np.float32))
+        if x.dtype.kind == "f" and not all(np.all(x[rows] == np.round(x[rows])) for rows in row_blocks(x)):
             raise DataError("This likelihood takes whole numbers; got fractions: choose another likelihood.")
         small = np.uint8 if self.maximum is not None and self.maximum <= 255 else np.int32
         return x.astype(small if high < 2**31 else np.float32)
@@ -112,20 +113,24 @@ class Levels(AbstractUnits):
 
     def to_model(self, x: Data) -> Data:
         """The levels."""
-        level = (x.astype(np.float64) - self.minimum) / self.step
-        nearest = np.round(level)
-        tolerance = 0.1 if x.dtype == np.float16 else 1e-2  # of a step: float16 keeps k/255 to 0.06 of one
-        if np.abs(level - nearest).max() > tolerance:
-            raise DataError(
-                f"The data hold values between the {self.num_levels} levels from {self.minimum:g} in steps of "
-                f"{self.step:g} that this likelihood takes: choose another likelihood, or round the data."
-            )
-        if nearest.min() < 0 or nearest.max() > self.num_levels - 1:
+        low, high = (round((float(end) - self.minimum) / self.step) for end in (x.min(), x.max()))
+        if low < 0 or high > self.num_levels - 1:
             raise DataError(
                 f"The data reach from {x.min():g} to {x.max():g}, and the model knows levels from {self.minimum:g} to "
                 f"{self.minimum + self.step * (self.num_levels - 1):g}: clip the data, or fit on data with all levels."
             )
-        return nearest.astype(np.uint8 if self.num_levels <= 256 else np.int32)
+        tolerance = 0.1 if x.dtype == np.float16 else 1e-2  # of a step: float16 keeps k/255 to 0.06 of one
+        levels = np.empty(x.shape, np.uint8 if self.num_levels <= 256 else np.int32)
+        for rows in row_blocks(x):
+            level = (x[rows].astype(np.float64) - self.minimum) / self.step
+            nearest = np.round(level)
+            if np.abs(level - nearest).max() > tolerance:
+                raise DataError(
+                    f"The data hold values between the {self.num_levels} levels from {self.minimum:g} in steps of "
+                    f"{self.step:g} that this likelihood takes: choose another likelihood, or round the data."
+                )
+            levels[rows] = nearest
+        return levels
 
     def to_data(self, x: Data) -> Data:
         """The values of levels, or of means of levels."""
@@ -171,12 +176,12 @@ class Standardised(AbstractUnits):
         Raises:
             DataError: if a feature is constant, or its variance is out of float64's range.
         """
-        x = np.asarray(x, np.float64)
+        x = np.asarray(x)
         constant = x.min(axis=0) == x.max(axis=0)
         if constant.any():
             raise DataError(_constant_columns(constant, feature_names))
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # looked at below
-            loc, scale = x.mean(axis=0), x.std(axis=0)
+            loc, scale = moments(x)
         if not (np.isfinite(loc).all() and np.isfinite(scale).all()):
             raise DataError("The data are too large to take their variance: divide them by a power of ten.")
         if not scale.all():
@@ -192,13 +197,17 @@ class Standardised(AbstractUnits):
 
     def to_model(self, x: Data) -> Data:
         """(x - loc) / scale in float32."""
-        z = (np.asarray(x, np.float64) - self.loc) / self.scale
-        if np.abs(z).max() > 1e15:
-            raise DataError(
-                "The data lie more than 1e15 standard deviations from those the model was fitted on: "
-                "check their unit."
-            )
-        return z.astype(np.float32) + np.float32(0)  # no -0.0, which has other bits and so other draws
+        x = np.asarray(x)
+        standardised = np.empty(x.shape, np.float32)
+        for rows in row_blocks(x):
+            z = (x[rows].astype(np.float64) - self.loc) / self.scale
+            if np.abs(z).max() > 1e15:
+                raise DataError(
+                    "The data lie more than 1e15 standard deviations from those the model was fitted on: "
+                    "check their unit."
+                )
+            standardised[rows] = z
+        return _without_negative_zero(standardised)
 
     def to_data(self, x: Data) -> Data:
         """Loc + scale x."""
@@ -216,6 +225,12 @@ class Standardised(AbstractUnits):
     def arrays(self) -> dict[str, np.ndarray]:
         """Means and scales."""
         return {"loc": self.loc, "scale": self.scale}
+
+
+def _without_negative_zero(x: np.ndarray) -> np.ndarray:
+    """`x` itself, where -0.0 has become 0.0: the one has other bits than the other, and so other draws."""
+    x += np.float32(0)
+    return x
 
 
 def units_from(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> AbstractUnits:
