@@ -28,6 +28,7 @@ NUM_SHOWN = {"image": 64, "series": 12, "table": 1000}  # samples; a table shows
 NUM_ORIGINALS, MOST_NUMBERS = 1000, 4_000_000  # examples with their reconstructions, and numbers in them
 # rows that are scored, each by so many decodings: a convolution takes a hundred times as long as a perceptron
 NUM_SCORED, NUM_DRAWS, NUM_MADE_UP = {"mlp": 10_000, "conv": 500}, 20, 200
+MOST_FOR_KL = 20_000  # examples of its mean, evenly over all
 NUM_PATHS, NUM_STEPS = 4, 9
 _NAMES = {
     "student_t": "Student-t",
@@ -92,7 +93,8 @@ def report_data(
     if x is not None:
         codes = atlas.transform(x)
         rows = spread_rows(len(x), min(NUM_ORIGINALS, max(1, MOST_NUMBERS // int(np.prod(items.shape)))))
-        in_units = atlas.record_.units.to_model(np.reshape(array_of(x), (len(x), *atlas.item_shape_)))
+        some = array_of(x)[spread_rows(len(x), MOST_FOR_KL)]
+        in_units = atlas.record_.units.to_model(np.reshape(some, (len(some), *atlas.item_shape_)))
         items = replace(
             items,
             originals=array_of(x)[rows],
