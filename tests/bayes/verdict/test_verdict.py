@@ -41,7 +41,7 @@ def check(name, passed):
     return Check(name, 0.0, 1.0, passed, f"{name} is {'fine' if passed else 'wrong'}.")
 
 
-LESSER = ("sd_error", "sd_tails", "quantile_error")
+LESSER = ("sd_error", "sd_tails", "sd_noise", "left_out_sd", "quantile_error")
 ALL_FINE = [check(name, True) for name in (*INFORM, *FATAL, *LESSER, "evidence")]
 
 

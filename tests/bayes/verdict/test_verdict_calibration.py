@@ -10,6 +10,7 @@ from scipy import stats
 
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
+from latlas.bayes.densities._modes import Mode, Search
 from latlas.bayes.verdict._far_mass import MAX_TAIL, far_checks, tail_checks
 from latlas.bayes.verdict._posterior import Posterior
 
@@ -57,6 +58,27 @@ def test_a_wide_component_that_the_draws_lack_is_found():
     assert right.value == pytest.approx(0.0, abs=0.01)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.005])
+def test_a_small_mode_far_away_counts_for_the_sd(share):
+    """Half a per cent of the mass thirty sds away: 1 + 0.005 * 0.995 * 900 times the variance."""
+
+    def log_prob(x):
+        return jax.scipy.special.logsumexp(
+            jax.numpy.log(jax.numpy.array([0.995, 0.005])) - 0.5 * (x[0] - jax.numpy.array([0.0, 30.0])) ** 2
+        )
+
+    density = Density(from_log_density(log_prob, np.zeros(1)))
+    mode = lambda at, mass: Mode(np.array([at]), np.log(mass), np.eye(1))  # noqa: E731
+    search = Search((mode(0.0, 0.995), mode(30.0, 0.005)), 12, ())
+    draws = np.random.default_rng(0).standard_normal((4000, 1))
+    draws[: int(share * len(draws))] += 30.0
+    posterior = Posterior(density.target, draws, None, "none", 4000.0)
+    found = {c.name: c for c in far_checks(jr.key(0), density, posterior, None, search)}["left_out_sd"]
+    assert found.passed == (share > 0.0)  # draws that are there are counted already
+    expected = 0.0 if share else np.sqrt(1.0 + 0.005 * 0.995 * 900.0) - 1.0
+    assert found.value == pytest.approx(expected, abs=0.1)
+
+
 @pytest.mark.parametrize("freedom", [4, 6, 50])
 def test_draws_of_the_posterior_itself_pass(freedom):
     draws = 1.0 + stats.multivariate_t(shape=np.eye(3), df=freedom, seed=freedom).rvs(4000)
@@ -82,9 +104,23 @@ LIGHT = [stats.norm(), stats.expon(), stats.gamma(2.0), stats.lognorm(0.5), stat
 def test_draws_that_do_not_tell_a_standard_deviation_say_so(law):
     """4,000 draws of an inverse gamma law of shape 2.2 have two thirds of its sd; of a t of 2 degrees there is none."""
     found = [tail_checks(law.rvs((4000, 1), random_state=seed), 4000.0) for seed in range(20)]
-    assert all(mean.passed for mean, _ in found)
-    doubted = sum(not sd.passed for _, sd in found)
-    assert doubted >= 18 if law in HEAVY else doubted == 0, [sd.value for _, sd in found]
+    assert all(mean.passed for mean, _, _ in found)
+    doubted = sum(not (sd.passed and noise.passed) for _, sd, noise in found)
+    assert doubted >= 18 if law in HEAVY else doubted == 0, [sd.value for _, sd, _ in found]
+
+
+def test_a_tail_of_a_few_draws_is_seen():
+    """Twelve draws of 4,000 make two thirds of the variance, and a tenth of them looks like a normal law's."""
+    rng = np.random.default_rng(0)
+    draws = rng.standard_normal((4000, 2))
+    draws[:12, 1] = rng.uniform(15.0, 35.0, 12)
+    mean, _, noise = tail_checks(draws, 4000.0, names=("a", "b"))
+    assert mean.passed
+    assert not noise.passed
+    assert "parameter, b," in noise.sentence
+    error = noise.value
+    sds = [draws[rng.integers(0, 4000, 4000), 1].std() for _ in range(400)]
+    assert error == pytest.approx(np.std(sds) / draws[:, 1].std(), rel=0.15)  # the bootstrap's
 
 
 @pytest.mark.parametrize("num_chains", [None, 40])
@@ -92,7 +128,7 @@ def test_a_constant_has_no_tail(num_chains):
     rng = np.random.default_rng(0)
     draws = np.column_stack([np.full(4000, 0.1), rng.standard_normal(4000)])
     assert all(check.passed for check in tail_checks(draws, 4000.0, num_chains))
-    assert [check.value for check in tail_checks(draws[:, :1], 4000.0, num_chains)] == [0.0, 0.0]
+    assert [check.value for check in tail_checks(draws[:, :1], 4000.0, num_chains)] == [0.0, 0.0, 0.0]
 
 
 def test_a_tail_that_chains_seldom_leave_is_worth_few_draws():

@@ -81,7 +81,7 @@ class LazyAssessment:
             search,
             converged=result.converged,
             message=result.message,
-            further=far_checks(far_key, density, posterior, diagnostics.chains),
+            further=far_checks(far_key, density, posterior, diagnostics.chains, search),
             names=judged_names(density.target),
             advice=advice_after(self.engine),
         )

@@ -303,7 +303,7 @@ class _Ladder:
             converged=result.converged,
             message=result.message,
             rival_log_evidence=self.rival,
-            further=far_checks(next(self.keys), density, posterior, diagnostics.chains),
+            further=far_checks(next(self.keys), density, posterior, diagnostics.chains, self.search),
             note=_NOTES[posterior.correction],
             names=judged_names(density.target),
             advice=advice_after(engine),
