@@ -11,6 +11,7 @@ from tests.bayes.fake_fit import FakeFit
 
 from latlas import bayes
 from latlas.cli import _bayes as verb
+from latlas.cli._model_file import blamed, load_model, split_name
 from latlas.core import RequestError, RunDirectory
 from latlas.report import render_bayes
 
@@ -159,6 +160,8 @@ def test_the_same_seed_gives_the_same_run(latlas, place, asked):
         ("syntax.py:f", "data.json", ("no valid Python", "in line 2")),
         ("fails.py:f", "data.json", ("fails.py fails in line 3", "ModuleNotFoundError", "no_such_module")),
         ("stops.py:f", "data.json", ("stops.py fails in line 2", "SystemExit")),
+        ("leaves.py:f", "data.json", ("leaves.py fails in line 2", "GeneratorExit")),
+        ("kinds.py:g", "data.json", ("no 'g'", "its functions are f, inside.")),
         ("loops.py:x", "data.json", ("loops.py was executed and gave no 'x'", "top of the file")),
         ("model.py:broken", "y.json", ("model.py fails in line 13", "ZeroDivisionError: of course not")),
     ],
@@ -172,6 +175,8 @@ def test_a_wrong_model_or_data_is_refused_in_a_sentence(latlas, place, asked, mo
     (place / "fails.py").write_text("def f():\n    pass\nimport no_such_module\n")
     (place / "loops.py").write_text("def f(): pass\nsquares = [x * x for x in range(3)]\n")
     (place / "stops.py").write_text("def f(): pass\nraise SystemExit(0)\n")
+    (place / "leaves.py").write_text("def f(): pass\nraise GeneratorExit\n")
+    (place / "kinds.py").write_text("class A:\n    g = 1\ndef f(): g = 2\nif True:\n    def inside(): pass\n")
     assert_refused(latlas("bayes", f"{place}/{model}", place / data, "--out", place / "run"), *words)
     assert not (place / "run").exists()
 
@@ -190,6 +195,39 @@ def test_a_model_file_that_fails_is_named_however_its_path_is_written(
     assert_refused(told, "fails.py fails in line 3", "ModuleNotFoundError", "no_such_module")
     told = latlas("bayes", f"{folder}/late.py:broken", "y.json", "--out", "run")
     assert_refused(told, "late.py fails in line 2", "ZeroDivisionError")
+
+
+def test_what_fails_while_a_model_is_traced_is_told_with_its_line(tmp_path):
+    (tmp_path / "late.py").write_text("def broken(y):\n    import no_such_module\n")
+    path = tmp_path / "late.py"
+    model = load_model(path, "broken")
+
+    @blamed(path)
+    def traced():
+        try:
+            model(1.0)
+        except ModuleNotFoundError as error:
+            raise RequestError(f"Before its first site the model raised {error}") from error
+
+    with pytest.raises(RequestError, match=r"model raised .*no_such_module.* \(in line 2 of .*late\.py\)"):
+        traced()
+
+
+def test_an_interrupted_model_file_interrupts(tmp_path):
+    path = tmp_path / "stopped.py"
+    path.write_text("def f(): pass\nraise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        load_model(path, "f")
+
+
+@pytest.mark.parametrize("name", ["inside", "Thing", "later", "caught"])
+def test_a_model_may_be_of_any_kind_and_stand_in_a_block(tmp_path, name):
+    path = tmp_path / "kinds.py"
+    path.write_text(
+        "if True:\n    def inside(): pass\nclass Thing: pass\nasync def later(): pass\n"
+        "try:\n    def caught(): pass\nexcept ImportError:\n    pass\n"
+    )
+    assert split_name(f"{path}:{name}") == (path, name)
 
 
 def test_a_model_may_import_its_neighbours(latlas, place, asked):

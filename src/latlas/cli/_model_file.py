@@ -76,9 +76,14 @@ def blamed(path: Path, *, whatever: bool = False) -> Iterator[None]:
     try:
         with redirect_stdout(sys.stderr):  # standard output is for results
             yield
-    except LatlasError:
+    except LatlasError as error:
+        line = _line(path, error.__cause__)
+        if line is None:
+            raise
+        raise RequestError(f"{str(error).rstrip('.')} (in line {line} of {path}).") from error
+    except KeyboardInterrupt:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # whatever the model's code raises, SystemExit and GeneratorExit among it
         line = _line(path, error)
         if line is None and not whatever:
             raise
@@ -112,14 +117,16 @@ def _top_level(file: Path) -> dict[str, bool]:
     except (OSError, ValueError) as error:
         raise RequestError(f"{file} could not be read as Python ({error}). Check the file.") from error
     names = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            names[node.name] = True
+    nodes = list(tree.body)
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names[node.name] = isinstance(node, ast.FunctionDef)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {alias.asname or alias.name: False for alias in node.names}
-        else:
-            entries = (entry for entry in ast.walk(node) if isinstance(entry, ast.Name))
-            names |= {entry.id: False for entry in entries if isinstance(entry.ctx, ast.Store)}
+        elif isinstance(node, ast.Name):
+            names |= {node.id: False} if isinstance(node.ctx, ast.Store) else {}
+        else:  # what stands in an `if`, a `try` or a `with`
+            nodes += ast.iter_child_nodes(node)
     return names
 
 

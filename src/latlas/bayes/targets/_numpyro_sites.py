@@ -163,7 +163,8 @@ def _execute(model, data, key):
         ) from error
     except Exception as error:
         raise RequestError(
-            f"{_place(recorder.trace)} the model raised {type(error).__name__}: {_first_line(error)}"
+            f"{_place(recorder.trace)} the model raised "
+            + ": ".join(part for part in (type(error).__name__, _first_line(error)) if part)
         ) from error
     return record
 
