@@ -39,11 +39,27 @@ def test_few_distinct_values_under_a_density_are_named(caplog):
     assert not caplog.messages
 
 
-def test_a_fit_that_diverged_fails():
+RNG = np.random.default_rng(0)
+MIXED = RNG.normal(size=(500, 4)) @ RNG.normal(size=(4, 4))
+BITS = (RNG.random((500, 8)) < 0.3).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("x", "rate"), [(X, 1000.0), (MIXED, 3.0), (MIXED, 10.0), (1e12 * MIXED, 10.0), (BITS, 3.0)]
+)
+def test_a_fit_that_diverged_fails(x, rate):
     with pytest.raises(
-        DivergedError, match=r"per example at best, and was .* before the first step\. Lower learning_rate"
+        DivergedError, match=r"per example, and was .* before the first step\. Lower learning_rate"
     ):
-        Atlas(**TINY | {"epochs": 3}, learning_rate=1000.0).fit(X)
+        Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=30, learning_rate=rate).fit(x)
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1.0, 1e15])
+@pytest.mark.parametrize("options", [{}, {"beta": 4.0}, {"warm_up": 0.9}, {"max_error": 0.01}])
+def test_a_fit_of_noise_did_not_diverge(options, scale):
+    x = scale * np.random.default_rng(1).normal(size=(200, 4))
+    Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=2, **options).fit(x)
+    Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=2, **options).fit(BITS)
 
 
 def test_a_fit_that_ends_in_no_number_fails():

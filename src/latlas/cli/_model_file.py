@@ -117,7 +117,7 @@ def _top_level(file: Path) -> dict[str, bool]:
     except (OSError, ValueError) as error:
         raise RequestError(f"{file} could not be read as Python ({error}). Check the file.") from error
     names = {}
-    nodes = list(tree.body)
+    nodes: list[ast.AST] = list(tree.body)
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names[node.name] = isinstance(node, ast.FunctionDef)

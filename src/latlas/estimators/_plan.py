@@ -18,6 +18,7 @@ from latlas.data import (
     AbstractUnits,
     Choice,
     Levels,
+    Standardised,
     Summary,
     Table,
     choose_likelihood,
@@ -41,8 +42,12 @@ _log = logging.getLogger("latlas.estimators")
 
 # with fewer rows to validate on, their mean says little and early stopping would follow the noise
 _FEWEST_VALIDATION_ROWS = 5
-# nats per entry: a loss above these is asked whether it was ever below that of a model that has learnt nothing
-_SUSPECT = 20.0
+# nats per entry in the model's units, about those of a model that has learnt nothing: a loss above them is compared with it,
+# which takes a compilation
+_SUSPECT, _SUSPECT_BITS = 1.5, 0.7
+# nats by which a fit may end worse than it began: of an example, and of each of its entries; one that is held to an error of
+# its reconstructions pays for it with its ELBO
+_WORSE, _WORSE_ENTRY, _WORSE_ENTRY_CONSTRAINED = 1.0, 0.02, 20.0
 # an epoch of few rows is a step, after a score of which nothing is decided
 _PATIENT_STEPS = 200
 # what a run directory holds is built from its configuration, so the arrays must stay those of the model that was asked for
@@ -169,7 +174,7 @@ class Plan:
         else:
             cured = fit_with_cure(run_key, trainer, model, rows, remedies=_REMEDIES, **options)
             result, treatments = cured.result, [treatment.to_dict() for treatment in cured.treatments]
-        self._check_learned(trainer, model, rows, result.history, run_key)
+        self._check_learned(trainer, model, result.model, rows, result.history, run_key)
         record = FitRecord(
             spec=self.spec,
             units=self.units,
@@ -187,22 +192,36 @@ class Plan:
         return record
 
     def _check_learned(
-        self, trainer: Trainer, model: VAE, rows: Example, history: Sequence[dict[str, Any]], key: Any
+        self,
+        trainer: Trainer,
+        begun: VAE,
+        ended: VAE,
+        rows: Example,
+        history: Sequence[dict[str, Any]],
+        key: Any,
     ) -> None:
-        """Refuses a fit that ended far below the model before its first step, which gives each entry its mean.
+        """Refuses a fit that ended below the model before its first step, which gives each entry its mean.
+
+        Both are measured on the same rows with the same noise, so that neither the unit of the data nor which rows were
+        kept apart matters.
 
         Raises:
             DivergedError: naming both.
         """
+        entries = self.x[0].size
+        shift = float(np.sum(self.units.log_scale)) if isinstance(self.units, Standardised) else 0.0
+        suspect = _SUSPECT_BITS if self.spec.likelihood == "bernoulli" else _SUSPECT
         losses = [report["valid" if "valid" in report else "train"]["loss"] for report in history]
-        if not losses or not min(losses) > _SUSPECT * self.x[0].size:
+        if not losses or not losses[-1] - shift > suspect * entries:
             return
         few = Example(rows.x[: trainer.batch_size or len(rows.x)])
-        before, _ = eqx.filter_jit(trainer.objective)(key, model, few, progress=jnp.float32(1.0))
-        if min(losses) > float(before):
+        loss = eqx.filter_jit(trainer.objective)
+        before, after = (float(loss(key, m, few, progress=jnp.float32(1.0))[0]) for m in (begun, ended))
+        worse = _WORSE_ENTRY if self.options["max_error"] is None else _WORSE_ENTRY_CONSTRAINED
+        if after > before + _WORSE + worse * entries:
             raise DivergedError(
-                f"The fit diverged: its loss is {min(losses):.4g} nats per example at best, and was {float(before):.4g} "
-                f"before the first step. Lower learning_rate (it is {float(self.options['learning_rate']):g})."
+                f"The fit diverged: its loss is {after:.4g} nats per example, and was {before:.4g} before the first "
+                f"step. Lower learning_rate (it is {float(self.options['learning_rate']):g})."
             )
 
     def _constraint(self) -> Constraint:
