@@ -33,7 +33,7 @@ def names_of(
     if not (_are_names(path, first, below) if stated is None else stated):
         return None
     names = _padded(path, first, below)
-    twice = _second(names)
+    twice = second(names)
     if twice is not None:
         raise DataError(f"{path} names a column {twice!r} for the second time: name each column once.")
     nameless = next((i for i, name in enumerate(names) if i and not name), None)
@@ -118,7 +118,7 @@ def counts_rows(cells: Sequence[str]) -> bool:
     return start in (0, 1) and all(int(cell) == start + i for i, cell in enumerate(cells))
 
 
-def _second(names: Sequence[str]) -> str | None:
+def second(names: Sequence[str]) -> str | None:
     """The first name that stands for the second time."""
     seen: set[str] = set()
     for name in names:
