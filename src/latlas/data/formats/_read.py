@@ -78,8 +78,9 @@ def read(
     """The data in a file, in their storage type; executes nothing.
 
     Args:
-        path: `.npy`; `.npz` with the data under `x` or as its only array, and labels under `label`, `labels` or `y`;
-            `.csv` or `.csv.gz`, numeric but for its labels and its index.
+        path: `.npy`; `.npz` with the data under `x` or as its only array, labels under `label`, `labels` or `y`, a mask
+            under `observed` or `mask`, and names of the columns under `feature_names` or `columns`; `.csv` or `.csv.gz`,
+            numeric but for its labels and its index.
         array: the name of the array in an `.npz`.
         missing: whether NaN marks what was not observed; otherwise NaN is refused, unless an `.npz` brings a mask.
         columns: the names of those to take as data (their numbers from 0 where there are no names), in this order; by
