@@ -87,6 +87,7 @@ def _number(path: Path, cell: str, line: int, name: str) -> float:
         known
         or "write its categories as numbers, say that it is the label or the index (--label, --index), or name the "
         "columns to take (--columns)"
+        + (", or that this line holds the names (--names yes)" if line == 1 else "")
     )
     kind = ", " if known else ", where a number was expected: "
     raise DataError(f"{path} holds {cell[:40]!r} in line {line}, column {name!r}{kind}{advice}.")
