@@ -95,3 +95,31 @@ def test_an_outlier_beneath_does_not_hide_the_names(tmp_path):
     rows = normal(4, rows=30)
     rows[7] = [-9999.0] * 4
     assert beneath("400,402,404,406", rows, tmp_path).columns == ("400", "402", "404", "406")
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["1.0kg,2.0kg", "1.5 kg,2 kg", "1.2.3,4.5.6", "--1.0,2.0.1", "1 000,2 000", "<5,<7", "2020-01-01,x", "−1.5,−2",
+     "1.0D+02,2.0D+01", "1.5±0.2,2.5±0.1", "1.2.3,nan"],
+)  # fmt: skip
+def test_damaged_numbers_above_numbers_are_asked_for(tmp_path, first):
+    with pytest.raises(DataError, match=r"in line 1, which could be a row or the names.*--names yes or no"):
+        beneath(first, normal(2), tmp_path)
+    labelled = [[*row, "x"] for row in normal(2)]
+    with pytest.raises(DataError, match="in line 1, which could be a row or the names"):
+        beneath(first + ",y", labelled, tmp_path, label=2)
+    assert beneath(first.replace("nan", "b"), normal(2), tmp_path, names=True).shape == (12, 2)
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["1st,2nd", "5HT1A,2-propanol", "24h,48h", "1a,1b", "10-19,20-29", "<10,10-19", "2020-01-01,2020-01-02", "12:00,13:00",
+     "3SsnPorch,1.2.3", "x,1.0kg", "1_1,1_2"],
+)  # fmt: skip
+def test_names_that_begin_like_numbers_are_names(tmp_path, first):
+    assert beneath(first, normal(2), tmp_path).columns == tuple(first.split(","))
+
+
+def test_a_damaged_number_behind_numbers_that_count_on_is_asked_for(tmp_path):
+    with pytest.raises(DataError, match=r"'3\.5 kg' in line 1, which could be a row or the names"):
+        beneath("1,2,3.5 kg", normal(3), tmp_path)

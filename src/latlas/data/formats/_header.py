@@ -16,6 +16,12 @@ _YEARS = range(1500, 2500)
 _NO_ACCIDENT, _FEWEST_TO_DOUBT = 10, 10
 # a number with a slip of the pen or with its unit
 _NEARLY_A_NUMBER = re.compile(r"[-+]?\s*[$€£¥]?\s*\d[\dOolI]*[.,]?[\dOolI]*\s*[%$€£¥]?")
+# what a number becomes by worse: signs and points in excess, bounds, groups of digits, a unit behind a point or a space;
+# names such as 1st, 5HT1A, 24h and 10-19 are none
+_DAMAGED_NUMBER = re.compile(
+    r"[-+−–<>~≤≥=$€£¥\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?\s*±?\s*[\d.]*|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+)
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
 
 
 def names_of(
@@ -59,7 +65,7 @@ def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> 
     over_words = bool(below) and all(_is_text_column(i, below) for i in texts)
     if over_words and any(row[i].strip() == cell for row in below for i, cell in texts.items()):
         return False
-    if not any(_NEARLY_A_NUMBER.fullmatch(cell) for cell in words):
+    if not any(_NEARLY_A_NUMBER.fullmatch(cell) or _DAMAGED_NUMBER.fullmatch(cell) for cell in words):
         far = list(far_from_beneath(first, below))
         apart = len(far) > 1 and all(far)
         if _is_run(numbers) or (apart and (is_spaced(numbers) or _are_years(numbers))):
@@ -128,6 +134,14 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
     slip = next((cell for cell in texts if _NEARLY_A_NUMBER.fullmatch(cell)), None)
     if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
         raise _unclear(path, slip)
+    above = [cell for i, cell in enumerate(first) if is_text(cell) and _is_over_numbers(i, below)]
+    dates = [_DATE.fullmatch(cell) is not None for cell in above]
+    if above and (all(map(_DAMAGED_NUMBER.fullmatch, above)) or (dates[0] and not all(dates))):
+        raise _unclear(path, above[0])
+
+
+def _is_over_numbers(i: int, below: Sequence[Sequence[str]]) -> bool:
+    return any(len(row) > i and is_number(row[i]) for row in below[:_FEWEST_TO_DOUBT])
 
 
 def _unclear(path: Path, cell: str) -> DataError:
