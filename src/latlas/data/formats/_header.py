@@ -19,7 +19,7 @@ _NEARLY_A_NUMBER = re.compile(r"[-+]?\s*[$€£¥]?\s*\d[\dOolI]*[.,]?[\dOolI]*\
 # what a number becomes by worse: signs and points in excess, bounds, groups of digits, a unit behind a point or a space;
 # names such as 1st, 5HT1A, 24h and 10-19 are none
 _DAMAGED_NUMBER = re.compile(
-    r"[-+−–<>~≤≥=$€£¥\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?\s*±?\s*[\d.]*|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+    r"[-+−–<>~≤≥=$€£¥\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?(±\s*[\d.]+)?|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
 )
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
 
