@@ -1,5 +1,7 @@
 """Whether the first line of a text table holds names: told where it is clear, asked for where it is not."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,10 @@ def test_names_that_begin_like_numbers_are_names(tmp_path, first):
 def test_a_damaged_number_behind_numbers_that_count_on_is_asked_for(tmp_path):
     with pytest.raises(DataError, match=r"'3\.5 kg' in line 1, which could be a row or the names"):
         beneath("1,2,3.5 kg", normal(3), tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["1" * 50_000 + "x", "-" + " " * 50_000 + "x"])
+def test_a_long_cell_is_judged_at_once(tmp_path, cell):
+    started = time.monotonic()
+    assert beneath(f"a,{cell}", normal(2), tmp_path).columns == ("a", cell)
+    assert time.monotonic() - started < 10

@@ -15,7 +15,7 @@ _YEARS = range(1500, 2500)
 # so many columns do not start with equal steps by accident; and rows that must lie apart from what has no equal steps
 _NO_ACCIDENT, _FEWEST_TO_DOUBT = 10, 10
 # a number with a slip of the pen or with its unit
-_NEARLY_A_NUMBER = re.compile(r"[-+]?\s*[$€£¥]?\s*\d[\dOolI]*[.,]?[\dOolI]*\s*[%$€£¥]?")
+_NEARLY_A_NUMBER = re.compile(r"[-+]?\s*([$€£¥]\s*)?\d[\dOolI]*([.,][\dOolI]*)?\s*[%$€£¥]?")
 # what a number becomes by worse: signs and points in excess, bounds, groups of digits, a unit behind a point or a space;
 # names such as 1st, 5HT1A, 24h and 10-19 are none
 _DAMAGED_NUMBER = re.compile(
