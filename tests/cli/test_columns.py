@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latlas.bayes.engines._names import ENGINES
-from latlas.data import Table, write
+from latlas.data import Table, fingerprint, write
 from latlas.estimators import LIKELIHOODS, load
 
 NAMES = ["id", "length", "width", "species", "depth"]
@@ -165,3 +165,50 @@ def test_the_columns_to_fit_are_chosen_by_name(latlas, tmp_path, rows, caplog):
     assert latlas("evaluate", tmp_path / "run", tmp_path / "a.csv", "--num-samples", 2).code == 0
     done = latlas("fit", tmp_path / "a.csv", "--out", tmp_path / "run2", "--columns", "depth,breadth", *FIT)
     assert (done.code, "lacks the columns breadth" in done.err) == (2, True)
+
+
+def test_latents_are_decoded_by_their_names(latlas, fitted, run, tmp_path, rows):
+    two = tmp_path / "two"
+    done = latlas(
+        "fit", run / "train.csv", "--out", two, "--label", "species", *FIT[:2], *FIT[4:], "--latent-dim", 2
+    )
+    assert done.code == 0, done.err
+    latlas("encode", two, run / "train.csv", "--out", tmp_path / "z.csv")
+    lines = [line.split(",") for line in (tmp_path / "z.csv").read_text().splitlines()]
+    assert lines[0] == ["atlas0", "atlas1"]
+
+    def decoded(name, lines):
+        (tmp_path / name).write_text("".join(",".join(cells) + "\n" for cells in lines))
+        return latlas("decode", two, tmp_path / name, "--out", tmp_path / "x.npy", "--overwrite")
+
+    assert decoded("z.csv", lines).code == 0
+    straight = np.load(tmp_path / "x.npy")
+    for name, other in {"swapped.csv": [cells[::-1] for cells in lines], "nameless.csv": lines[1:]}.items():
+        assert decoded(name, other).code == 0
+        np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), straight)
+    done = decoded("renamed.csv", [["foo", "bar"], *lines[1:]])
+    assert (done.code, "lacks the columns atlas0, atlas1 (it has foo, bar besides)" in done.err) == (2, True)
+
+
+def test_the_columns_of_a_table_without_names_are_chosen_by_number(latlas, tmp_path, rows):
+    np.savetxt(tmp_path / "a.csv", rows, delimiter=",")
+    np.save(tmp_path / "a.npy", rows)
+    found = []
+    for name in ("a.csv", "a.npy"):
+        done = latlas("fit", tmp_path / name, "--out", tmp_path / f"of {name}", "--columns", "2,0", *FIT)
+        assert done.code == 0, done.err
+        assert f"{name}: 60 rows x 2 columns without names" in done.err
+        found.append(load(tmp_path / f"of {name}").record_.data["fingerprint"])
+        done = latlas("fit", tmp_path / name, "--out", tmp_path / "never", "--columns", "a,b", *FIT)
+        assert done.code == 2
+        assert "no column 'a': its columns are told by their numbers from 0 to 2" in done.err
+    assert found[0] == found[1] == fingerprint(np.ascontiguousarray(rows[:, [2, 0]]))
+
+
+def test_columns_other_than_those_of_the_fit_are_refused(latlas, fitted, run):
+    done = latlas("evaluate", fitted, run / "train.csv", "--columns", "length,width", "--num-samples", 2)
+    assert (done.code, "lacks the columns depth" in done.err) == (2, True)
+    done = latlas(
+        "evaluate", fitted, run / "train.csv", "--columns", "width,depth,length", "--num-samples", 2
+    )
+    assert done.code == 0, done.err

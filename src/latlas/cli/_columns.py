@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a text table are what.
+    """Which columns of a table are what.
 
     Attributes:
-        columns: names of those to fit, with commas between; by default all that are left.
+        columns: names of those to fit, with commas between, or their numbers from 0 where there are no names; by default
+            all that are left.
         label: column of labels, or `none`; by default one called label, labels, class, target, or y without an x or z.
         index: column that names the rows, or `none`; by default a first one that has no name or counts the rows.
         names: whether the first line holds the names of the columns; by default told by what it holds.

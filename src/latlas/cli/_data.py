@@ -42,6 +42,6 @@ def _read_as_fitted(
     path: Path, columns: Columns, names: Sequence[str] | None, fitted: Mapping[str, Any]
 ) -> Table:
     """The table, with the columns and their roles that a fit had as far as there was one."""
-    options: dict[str, Any] = columns.options() | ({} if names is None else {"columns": names})
+    beside = (fitted.get("label"), fitted.get("index"))
     with bytes_read("read") as told:
-        return read(path, beside=(fitted.get("label"), fitted.get("index")), progress=told, **options)
+        return read(path, fitted=names, beside=beside, progress=told, **columns.options())

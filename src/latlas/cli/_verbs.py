@@ -205,7 +205,7 @@ def decode(run: Path, latents: Path, *, out: Path, overwrite: bool, show: bool) 
     """The likelihood's means at given latents."""
     check_free(out, overwrite=overwrite)
     atlas = load(run)
-    items = atlas.inverse_transform(_latents(latents))
+    items = atlas.inverse_transform(_latents(atlas, latents))
     if out.suffix == ".csv":
         items = items.reshape(len(items), -1)
     readers.write(out, columns=_feature_names(atlas), x=items)
@@ -223,11 +223,12 @@ def inspect(run: Path, *, show: bool) -> dict[str, Any]:
     return found
 
 
-def _latents(path: Path) -> np.ndarray:
-    if ".csv" not in path.suffixes:
-        return readers.read(path, array="mean").x
+def _latents(atlas: Atlas, path: Path) -> np.ndarray:
+    """The latents in a file, in the order of the model where they have names."""
+    names = [str(name) for name in atlas.get_feature_names_out()]
     # a table of latents has neither labels nor an index
-    return readers.read(path, label="none", index="none").x
+    alone = {"label": "none", "index": "none", "fitted": names} if ".csv" in path.suffixes else {}
+    return readers.read(path, array="mean", **alone).ordered(names).x
 
 
 def _measure(atlas: Atlas, x: Any, *, num_samples: int, seed: int) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Table:
         """What was read, in a line: its size, the names of its columns, its labels, its index and its holes."""
         item = self.shape[1:]
         if len(item) == 1:
-            names = f"({_some(self.columns)})" if self.columns else "without names"
+            names = f"({some_of(self.columns)})" if self.columns else "without names"
             words = [f"{_counted(len(self), 'row')} x {_counted(item[0], 'column')} {names}"]
         else:
             words = [f"{_counted(len(self), 'example')} of shape {' x '.join(map(str, item))}"]
@@ -118,16 +118,16 @@ def column_places(source: str, columns: Sequence[str], names: Sequence[str]) -> 
     missing = [name for name in names if name not in place]
     others = [name for name in columns if name not in asked]
     if missing:
-        besides = f" (it has {_some(others)} besides)" if others else ""
+        besides = f" (it has {some_of(others)} besides)" if others else ""
         raise DataError(
-            f"{source} lacks the columns {_some(missing)}{besides}: give it the columns {_some(names)}, in any order."
+            f"{source} lacks the columns {some_of(missing)}{besides}: give it the columns {some_of(names)}, in any order."
         )
     if others:
-        _log.warning("%s: left out the columns %s.", source, _some(others))
+        _log.warning("%s: left out the columns %s.", source, some_of(others))
     return [place[name] for name in names]
 
 
-def _some(names: Sequence[str], most: int = 8) -> str:
+def some_of(names: Sequence[str], most: int = 8) -> str:
     """The names, the first of many."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

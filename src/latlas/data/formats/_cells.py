@@ -8,22 +8,38 @@ import numpy as np
 
 from latlas.core import DataError
 
-_EMPTY = {"", "na", "n/a", "nan", "null", "none", "?"}
+_EMPTY = {"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", ".", "-", "--"}
 _WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(
-    r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE | re.ASCII
+    r"[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE | re.ASCII
 )
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = "a date or a time: give its distance from a fixed one as a number, such as days since 2000"
+# units that are written right behind a whole number; others stand behind a point or a space
+_UNITS = "[kmµμun]?(g|m|s|l|V|A|W|J|Pa|Hz|mol|M|eV)|[MG](Hz|W|Pa|eV|b)|mL|dB|kb|bp|min|h|K|°?[CF]|px|°|bar|cal|kcal"
 # what a cell may be that is no number -> what to do about it; the first that fits is said
-_OTHERS = (
-    (re.compile(r"[-+]?\d+,\d+"), "a decimal comma: write 1.5 and not 1,5"),
-    (re.compile(r"[-+]?\d{1,3}([ ,']\d{3})+(\.\d+)?"), "a number in groups of digits: write 1000 and not 1,000"),
-    (re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*|\d{1,2}:\d{2}.*"),
-     "a date or a time: give its distance from a fixed one as a number, such as days since 2000"),
-    (re.compile(r"[-+]?\s*[$€£¥]\s*[\d.,]+|[-+]?[\d.,]+\s*[%$€£¥]"), "a number with its unit: write the number alone"),
-    (re.compile(r"[<>~≤≥]\s*[\d.]+"), "a bound and not a value: write the value, or leave the row out"),
-    (re.compile(r"[-+\d.eE]+(\s+[-+\d.eE]+)+"), "several numbers: put commas, semicolons or tabs between them"),
-    (re.compile(r"[ACGTUN-]{4,}", re.IGNORECASE), "a sequence: write it as numbers, such as 0 to 3 for A, C, G and T"),
-)  # fmt: skip
+_OTHERS = tuple((re.compile(pattern, flags), what) for pattern, flags, what in (
+    (r"[^|]*\|.*", 0, "cells that | separates: put commas, semicolons or tabs between them"),
+    (r"[-+]?\d{1,3}(\.\d{3})+,\d+", 0, "a decimal comma with groups of digits: write 1234.5 and not 1.234,5"),
+    (r"[-+]?\d+,\d+", 0, "a decimal comma: write 1.5 and not 1,5"),
+    (r"[-+]?\d{1,3}([ ,']\d{3})+(\.\d+)?|[-+]?\d{1,3}(\.\d{3}){2,}", 0,
+     "a number in groups of digits: write 1000 and not 1,000"),
+    (r"[−–]\s*[\d.]+([eE][-+−–]?\d+)?|[-+]?[\d.]+[eE][−–]\d+", 0,
+     "a number with a minus sign that is a dash: write it with the hyphen of the keyboard, as in -1.5"),
+    (r"[-+]?[\d.]+[dD][-+]?\d+", 0, "a number with Fortran's exponent: write 1.0E+02 and not 1.0D+02"),
+    (r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*|\d{1,2}:\d{2}.*", 0, _DATE),
+    (rf"\d{{1,2}}[-/. ]{_MONTH}([-/., ]+\d{{2,4}}.*)?|{_MONTH}[-/. ]+\d{{1,2}}(,? *\d{{4}}.*)?", re.IGNORECASE, _DATE),
+    (r"[-+]?[\d.]+([eE][-+]?\d+)?\s*(±|\+/-|\+-)\s*[\d.]+.*|[-+]?[\d.]+\(\d+\)", 0,
+     "a value with its error: write the value alone, and the error in a column of its own"),
+    (rf"[-+]?\s*[$€£¥]\s*[\d.,]+|[-+]?[\d.,]+\s*[%‰$€£¥]|[-+]?\d+({_UNITS})"
+     r"|[-+]?(\d*\.\d+|\d+\.?\s)([eE][-+]?\d+)?\s*(°|[^\W\d_])[^\d_]{0,11}[-^]?\d?", 0,
+     "a number with its unit: write the number alone"),
+    (r"(<=?|>=?|[~≤≥])\s*[\d.]+", 0, "a bound and not a value: write the value, or leave the row out"),
+    (r"[-+\d.eE]+(\s+[-+\d.eE]+)+", 0, "several numbers: put commas, semicolons or tabs between them"),
+    (r"true|false|yes|no", re.IGNORECASE, "a truth value: write it as 1 or 0"),
+    (r"[ACGTUN-]{4,}", re.IGNORECASE, "a sequence: write it as numbers, such as 0 to 3 for A, C, G and T"),
+    (r"[ACDEFGHIKLMNPQRSTVWYX*-]{10,}", 0, "a sequence: write it as numbers, such as 0 to 19 for the amino acids"),
+))  # fmt: skip
 
 
 def is_number(cell: str) -> bool:
@@ -87,6 +103,7 @@ def _number(path: Path, cell: str, line: int, name: str) -> float:
         known
         or "write its categories as numbers, say that it is the label or the index (--label, --index), or name the "
         "columns to take (--columns)"
+        + (", or that this line holds the names (--names yes)" if line == 1 else "")
     )
     kind = ", " if known else ", where a number was expected: "
     raise DataError(f"{path} holds {cell[:40]!r} in line {line}, column {name!r}{kind}{advice}.")

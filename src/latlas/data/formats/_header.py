@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latlas.core import DataError
+from latlas.data.formats._beneath import FEWEST_ROWS, far_from_beneath, is_spaced
 from latlas.data.formats._cells import is_empty, is_number, is_text, is_whole
 
 # whole numbers that count on, such as years, are names where there are so many
 _FEWEST_COUNTED = 3
 _YEARS = range(1500, 2500)
+# so many columns do not start with equal steps by accident; and rows that must lie apart from what has no equal steps
+_NO_ACCIDENT, _FEWEST_TO_DOUBT = 10, 10
 # a number with a slip of the pen or with its unit
-_NEARLY_A_NUMBER = re.compile(r"[-+]?\s*[$€£¥]?\s*\d[\dOolI]*[.,]?[\dOolI]*\s*[%$€£¥]?")
+_NEARLY_A_NUMBER = re.compile(r"[-+]?\s*([$€£¥]\s*)?\d[\dOolI]*([.,][\dOolI]*)?\s*[%$€£¥]?")
+# what a number becomes by worse: signs and points in excess, bounds, groups of digits, a unit behind a point or a space;
+# names such as 1st, 5HT1A, 24h and 10-19 are none
+_DAMAGED_NUMBER = re.compile(
+    r"[-+−–<>~≤≥=$€£¥\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?(±\s*[\d.]+)?|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+)
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
 
 
 def names_of(
@@ -33,7 +42,7 @@ def names_of(
     if not (_are_names(path, first, below) if stated is None else stated):
         return None
     names = _padded(path, first, below)
-    twice = _second(names)
+    twice = second(names)
     if twice is not None:
         raise DataError(f"{path} names a column {twice!r} for the second time: name each column once.")
     nameless = next((i for i, name in enumerate(names) if i and not name), None)
@@ -46,17 +55,53 @@ def names_of(
 
 def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> bool:
     numbers = [cell for cell in first if is_number(cell)]
-    texts = [cell for cell in first if is_text(cell)]
+    texts = {i: cell for i, cell in enumerate(first) if is_text(cell)}
     if not texts:
-        return bool(numbers) and _count_on(first, below)
+        return bool(numbers) and (_count_on(first, below) or _are_number_names(path, first, below))
+    words = list(texts.values())
     if not numbers:
-        _refuse_slip(path, first, texts, below)
+        _refuse_slip(path, first, words, below)
         return True
-    if _is_run(numbers) and not any(_NEARLY_A_NUMBER.fullmatch(cell) for cell in texts):
-        return True
-    if below and all(_is_text_column(i, below) for i, cell in enumerate(first) if is_text(cell)):
+    over_words = bool(below) and all(_is_text_column(i, below) for i in texts)
+    if over_words and any(row[i].strip() == cell for row in below for i, cell in texts.items()):
         return False
-    raise _unclear(path, texts[0])
+    if not any(_NEARLY_A_NUMBER.fullmatch(cell) or _DAMAGED_NUMBER.fullmatch(cell) for cell in words):
+        far = list(far_from_beneath(first, below))
+        apart = len(far) > 1 and all(far)
+        if _is_run(numbers) or (apart and (is_spaced(numbers) or _are_years(numbers))):
+            return True
+        if apart and len(below) >= _FEWEST_TO_DOUBT:
+            raise _unclear(path, words[0])
+    if over_words:
+        return False
+    raise _unclear(path, words[0])
+
+
+def _are_number_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether numbers that do not count on by one are names, such as wavelengths, or a row of the data.
+
+    Raises:
+        DataError: if it cannot be told.
+    """
+    if len(first) < _FEWEST_COUNTED or not below or not all(map(is_number, first)):
+        return False
+    # R writes one name fewer than there are columns
+    rows = [row[1:] if len(row) == len(first) + 1 else row for row in below]
+    far = far_from_beneath(first, rows)
+    if not is_spaced(first):
+        if len(rows) >= _FEWEST_TO_DOUBT and all(far):
+            raise _unclear_numbers(path, first)
+        return False
+    if sum(map(is_spaced, rows)) >= len(rows) / 2:
+        return False
+    found = list(far)
+    if all(found) and len(rows) >= FEWEST_ROWS:
+        return True
+    years = _are_years(first) and not any(map(_are_years, rows))
+    alone = len(first) >= _NO_ACCIDENT and not any(map(is_spaced, rows))
+    if years or alone or sum(found) >= len(found) / 2:
+        raise _unclear_numbers(path, first)
+    return False
 
 
 def _count_on(first: list[str], below: Sequence[Sequence[str]]) -> bool:
@@ -64,7 +109,7 @@ def _count_on(first: list[str], below: Sequence[Sequence[str]]) -> bool:
     if first[0] == "" and len(first) > 1:  # pandas has no name for its index
         first_column = [row[0] for row in below if row]
         counted = counts_rows(first_column) or any(is_text(cell) for cell in first_column)
-        return counted and _is_run(first[1:], fewest=1)
+        return counted and (_is_run(first[1:], fewest=1) or is_spaced(first[1:]))
     if not _is_run(first, fewest=_FEWEST_COUNTED):
         return False
     if _are_years(first) and not any(_are_years(row) for row in below):
@@ -89,12 +134,27 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
     slip = next((cell for cell in texts if _NEARLY_A_NUMBER.fullmatch(cell)), None)
     if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
         raise _unclear(path, slip)
+    above = [cell for i, cell in enumerate(first) if is_text(cell) and _is_over_numbers(i, below)]
+    dates = [_DATE.fullmatch(cell) is not None for cell in above]
+    if above and (all(map(_DAMAGED_NUMBER.fullmatch, above)) or (dates[0] and not all(dates))):
+        raise _unclear(path, above[0])
+
+
+def _is_over_numbers(i: int, below: Sequence[Sequence[str]]) -> bool:
+    return any(len(row) > i and is_number(row[i]) for row in below[:_FEWEST_TO_DOUBT])
 
 
 def _unclear(path: Path, cell: str) -> DataError:
     return DataError(
         f"{path} holds numbers and {cell[:40]!r} in line 1, which could be a row or the names of the columns: mend that "
         "cell, or say whether the first line holds names (--names yes or no; in Python names=True or False)."
+    )
+
+
+def _unclear_numbers(path: Path, first: Sequence[str]) -> DataError:
+    return DataError(
+        f"{path} holds the numbers {', '.join(first[:4])[:40]}, ... in line 1, which could be a row or the names of the "
+        "columns: say whether the first line holds names (--names yes or no; in Python names=True or False)."
     )
 
 
@@ -118,7 +178,7 @@ def counts_rows(cells: Sequence[str]) -> bool:
     return start in (0, 1) and all(int(cell) == start + i for i, cell in enumerate(cells))
 
 
-def _second(names: Sequence[str]) -> str | None:
+def second(names: Sequence[str]) -> str | None:
     """The first name that stands for the second time."""
     seen: set[str] = set()
     for name in names:

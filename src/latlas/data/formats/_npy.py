@@ -45,7 +45,7 @@ def read_stream(path: Path, file: IO[bytes] | BufferedIOBase, size: int, *, max_
     Raises:
         DataError: if it is damaged, truncated, too large, or holds anything but plain values.
     """
-    shape, fortran, dtype, header_size = _header(path, file)
+    shape, fortran, dtype, header_size = header(path, file)
     if dtype.hasobject or dtype.kind not in "biufUS":
         check_kind(path, dtype)
     num_bytes = math.prod(shape) * dtype.itemsize
@@ -92,7 +92,12 @@ def _check_text(path: Path, text: np.ndarray) -> None:
         )
 
 
-def _header(path: Path, file: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def header(path: Path, file: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """The shape, whether it is in Fortran's order, the type, and how many bytes stand before the values.
+
+    Raises:
+        DataError: if it is damaged, or the values are records.
+    """
     magic = file.read(8)
     version = tuple(magic[6:])
     if magic[:6] != MAGIC or version not in _LENGTH_BYTES:

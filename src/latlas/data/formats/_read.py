@@ -7,19 +7,19 @@ executed.
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from latlas.core import DataError
-from latlas.data._table import Table
+from latlas.data._table import Table, column_places
 from latlas.data.formats import _csv, _json, _npy, _npz
 from latlas.data.formats._check import checked_label, checked_values
 from latlas.data.formats._delimited import Told
 from latlas.data.formats._parts import Parts
-from latlas.data.formats._roles import AUTO, Roles
+from latlas.data.formats._roles import AUTO, Roles, asked_columns, check_numbers
 
 MAX_BYTES = 8 * 2**30
 
@@ -66,10 +66,11 @@ def read(
     *,
     array: str = "x",
     missing: bool = False,
-    columns: Sequence[str] | None = None,
-    label: str = AUTO,
-    index: str = AUTO,
+    columns: Sequence[str | int] | None = None,
+    label: str | int = AUTO,
+    index: str | int = AUTO,
     names: bool | None = None,
+    fitted: Sequence[str] | None = None,
     beside: tuple[str | None, str | None] = (None, None),
     max_bytes: int = MAX_BYTES,
     progress: Told | None = None,
@@ -77,16 +78,19 @@ def read(
     """The data in a file, in their storage type; executes nothing.
 
     Args:
-        path: `.npy`; `.npz` with the data under `x` or as its only array, and labels under `label`, `labels` or `y`;
-            `.csv` or `.csv.gz`, numeric but for its labels and its index.
+        path: `.npy`; `.npz` with the data under `x` or as its only array, labels under `label`, `labels` or `y`, a mask
+            under `observed` or `mask`, and names of the columns under `feature_names` or `columns`; `.csv` or `.csv.gz`,
+            numeric but for its labels and its index.
         array: the name of the array in an `.npz`.
         missing: whether NaN marks what was not observed; otherwise NaN is refused, unless an `.npz` brings a mask.
-        columns: of a text table, the names of those to take as data, in this order; by default all that are left.
-        label: of a text table, the name of the column of labels (its number from 0 where there are no names), or
-            "none"; by default one called `label`, `labels`, `class`, `target`, or `y` where none is called `x` or `z`.
+        columns: the names of those to take as data (their numbers from 0 where there are no names), in this order; by
+            default all that are left.
+        label: of a text table, likewise the column of labels, or "none"; by default one called `label`, `labels`,
+            `class`, `target`, or `y` where none is called `x` or `z`.
         index: likewise of the column that names the rows; by default a first one without a name, and one that is
             called `index`, `id` or `row`, or has no name at all, and counts the rows.
         names: whether the first line of a text table holds names; by default told by what it holds.
+        fitted: names of the columns of a fit: taken as `columns` where it says nothing and the table has names.
         beside: what the label and the index were called in the table of a fit: taken so again where they are there.
         max_bytes: largest size of the arrays; a file that claims more is refused before anything is allocated.
         progress: called with the bytes read and the bytes in all, for a text table.
@@ -106,9 +110,11 @@ def read(
 
     reader = _FORMATS[suffix].table
     assert reader is not None  # such files hold a table
-    roles = Roles(columns, label, index, names, beside)
-    options = {"roles": roles, "told": progress} if _FORMATS[suffix].text else {}
-    if not options and (label, index, names) != (AUTO, AUTO, None):
+    asked = asked_columns(path, columns)
+    roles = Roles(asked, str(label), str(index), names, None if fitted is None else tuple(fitted), beside)
+    is_text = _FORMATS[suffix].text
+    options = {"roles": roles, "told": progress} if is_text else {}
+    if not is_text and (label, index, names) != (AUTO, AUTO, None):
         raise DataError(
             f"{path} has no named columns: only a table of text takes a label, an index and names."
         )
@@ -116,7 +122,8 @@ def read(
     def parts(file: BinaryIO, size: int) -> Parts:
         return reader(path, file, size, array=array, max_bytes=max_bytes, **options)
 
-    return _table(path, _open_checked(path, suffix, parts, _TABLES), missing)
+    found = _open_checked(path, suffix, parts, _TABLES)
+    return _table(path, found if is_text or asked is None else _of_columns(path, found, asked), missing)
 
 
 def read_named(path: str | os.PathLike, *, max_bytes: int = MAX_BYTES) -> Named:
@@ -174,16 +181,30 @@ def _open_checked(
         raise DataError(f"{path} does not fit into the memory: split it, or use a smaller type.") from error
 
 
+def _of_columns(path: Path, parts: Parts, columns: tuple[str, ...]) -> Parts:
+    """The columns of an array that are asked for, by their names or else their numbers."""
+    if parts.x.ndim != 2:
+        raise DataError(
+            f"{path} holds an array of shape {parts.x.shape}, and columns can be chosen in one of two axes: leave out "
+            "--columns (in Python columns)."
+        )
+    width = parts.x.shape[1]
+    if parts.columns is None:
+        check_numbers(path, columns, width)
+    places = column_places(str(path), parts.columns or [str(i) for i in range(width)], columns)
+    observed = (
+        None if parts.observed is None else _checked_mask(path, parts.observed, parts.x.shape)[:, places]
+    )
+    names = None if parts.columns is None else columns
+    return replace(parts, x=parts.x[:, places], observed=observed, columns=names)
+
+
 def _table(path: Path, parts: Parts, missing: bool) -> Table:
     holed = missing or parts.observed is not None
     x, observed = checked_values(path, parts.x, missing=holed, columns=parts.columns)
     if parts.observed is not None:
-        if parts.observed.shape != x.shape or parts.observed.dtype != bool:
-            raise DataError(
-                f"{path} holds a mask of shape {parts.observed.shape} and type {parts.observed.dtype} for data of "
-                f"shape {x.shape}: give one boolean per entry."
-            )
-        observed = parts.observed if observed is None else parts.observed & observed
+        mask = _checked_mask(path, parts.observed, x.shape)
+        observed = mask if observed is None else mask & observed
     return Table(
         x,
         checked_label(path, parts.label, len(x)),
@@ -194,6 +215,15 @@ def _table(path: Path, parts: Parts, missing: bool) -> Table:
         parts.index,
         parts.index_name,
     )
+
+
+def _checked_mask(path: Path, mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if mask.shape != shape or mask.dtype != bool:
+        raise DataError(
+            f"{path} holds a mask of shape {mask.shape} and type {mask.dtype} for data of shape {shape}: give one boolean "
+            "per entry."
+        )
+    return mask
 
 
 def _size(path: Path, suffixes: tuple[str, ...]) -> int:

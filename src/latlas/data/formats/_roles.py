@@ -6,7 +6,7 @@ from pathlib import Path
 
 from latlas.core import DataError
 from latlas.data._table import column_places
-from latlas.data.formats._header import counts_rows
+from latlas.data.formats._header import counts_rows, second
 
 AUTO = "auto"
 NONE = "none"
@@ -20,23 +20,26 @@ _FEWEST_COUNTED = 10
 
 @dataclass(frozen=True)
 class Roles:
-    """What a user says of the columns of a text table; what is left open is told by their names.
+    """What a user says of the columns of a table; what is left open is told by their names.
 
     Attributes:
-        columns: names of the columns to take as data, in this order; `None` for all that are neither label nor index.
-        label: name (or number from 0, in a table without names) of the column of labels; `"none"` for none, `"auto"` for one
-            called `label`, `labels`, `class`, `target`, or `y` where no column is called `x` or `z`.
+        columns: names of the columns to take as data (numbers from 0, in a table without names), in this order; `None` for
+            all that are neither label nor index.
+        label: likewise of the column of labels; `"none"` for none, `"auto"` for one called `label`, `labels`, `class`,
+            `target`, or `y` where no column is called `x` or `z`.
         index: likewise of the column that names the rows; `"auto"` for a first column without a name, and one that is
             called `index`, `id` or `row`, or has no names at all, and counts the rows.
         names: whether the first line holds names; `None` for telling it by what it holds.
+        fitted: names of the columns of a fit: taken where `columns` says nothing and the table has names.
         beside: names that stood beside the data in the table of a fit, as (label, index): they are taken so again where they
             are there.
     """
 
-    columns: Sequence[str] | None = None
+    columns: tuple[str, ...] | None = None
     label: str = AUTO
     index: str = AUTO
     names: bool | None = None
+    fitted: tuple[str, ...] | None = None
     beside: tuple[str | None, str | None] = (None, None)
 
 
@@ -55,6 +58,21 @@ class Places:
     index: int | None
 
 
+def asked_columns(path: Path, columns: Sequence[str | int] | str | int | None) -> tuple[str, ...] | None:
+    """What a user says of the columns to take, as their names.
+
+    Raises:
+        DataError: if one is named twice.
+    """
+    if columns is None:
+        return None
+    names = tuple(str(name) for name in ([columns] if isinstance(columns, str | int) else columns))
+    twice = second(names)
+    if twice is not None:
+        raise DataError(f"{path}: the column {twice!r} is asked for twice: name each column to take once.")
+    return names
+
+
 def places_of(
     path: Path, roles: Roles, names: Sequence[str] | None, width: int, first_cells: Sequence[str]
 ) -> Places:
@@ -71,27 +89,64 @@ def places_of(
         DataError: if a column that is named is not there, or none is left for the data.
     """
     known = list(names) if names is not None else [str(i) for i in range(width)]
-    wanted = set(roles.columns or ()) if names is not None else set()
-    index = _index(path, roles, names, known, wanted, first_cells)
-    label = _label(path, roles, names, known, wanted, index)
+    columns = roles.columns if roles.columns is not None or names is None else roles.fitted
+    _check_roles(path, roles, columns)
+    label = None if roles.label in (AUTO, NONE) else _named(path, known, roles.label, "label")
+    index = None if roles.index in (AUTO, NONE) else _named(path, known, roles.index, "index")
+    taken = {*(columns or ()), *(known[i] for i in (label, index) if i is not None)}
+    if roles.index == AUTO:
+        index = _index(roles, names, known, taken, first_cells)
+    if roles.label == AUTO:
+        taken |= set() if index is None else {known[index]}
+        label = _label(roles, names, known, taken, index)
     rest = [i for i in range(width) if i not in (index, label)]
     if not rest:
         raise DataError(
             f"{path} has no column left for the data beside {_called(known, label, 'labels')}"
             f"{_called(known, index, 'an index')}: say which is which (--label, --index), or add columns."
         )
-    if roles.columns is None or names is None:
+    if columns is None:
         return Places(tuple(rest), label, index)
-    places_in_rest = column_places(str(path), [known[i] for i in rest], roles.columns)
+    if names is None:
+        check_numbers(path, columns, width)
+    places_in_rest = column_places(str(path), [known[i] for i in rest], columns)
     return Places(tuple(rest[place] for place in places_in_rest), label, index)
 
 
-def _label(path, roles, names, known, wanted, index) -> int | None:
-    if roles.label == NONE:
-        return None
-    if roles.label != AUTO:
-        return _named(path, known, roles.label, "label")
-    if roles.beside[0] in known:
+def check_numbers(path: Path, columns: Sequence[str], width: int) -> None:
+    """Refuses columns that are not told by number where there are no names.
+
+    Raises:
+        DataError: if one of them is no number of a column.
+    """
+    known = {str(i) for i in range(width)}
+    other = next((name for name in columns if name not in known), None)
+    if other is not None:
+        told = f"told by their numbers from 0 to {width - 1}" if width > 1 else "told by its number 0"
+        raise DataError(
+            f"{path} has no names of columns, and so no column {other!r}: its columns are {told}; give those, or a table "
+            "whose first line holds the names (--names yes says that it does)."
+        )
+
+
+def _check_roles(path: Path, roles: Roles, columns: Sequence[str] | None) -> None:
+    """Refuses one column in two roles."""
+    told = list(columns or ())
+    for role, name in (("label", roles.label), ("index", roles.index)):
+        if name in (AUTO, NONE):
+            continue
+        if name in told:
+            raise DataError(
+                f"{path}: the column {name!r} is asked for as {role} and as something else: give each column one role "
+                "(--columns, --label, --index)."
+            )
+        told.append(name)
+
+
+def _label(
+    roles: Roles, names: Sequence[str] | None, known: list[str], taken: set[str], index: int | None
+) -> int | None:
+    if roles.beside[0] in known and roles.beside[0] not in taken:
         return known.index(roles.beside[0])
     if names is None or len(names) - (index is not None) < 2:
         return None
@@ -99,19 +154,17 @@ def _label(path, roles, names, known, wanted, index) -> int | None:
     for name in LABELS:
         if name == "y" and any(other in lower for other in _COORDINATES):
             continue
-        if name in lower and names[lower.index(name)] not in wanted:
+        if name in lower and names[lower.index(name)] not in taken:
             return lower.index(name)
     return None
 
 
-def _index(path, roles, names, known, wanted, first_cells) -> int | None:
-    if roles.index == NONE:
-        return None
-    if roles.index != AUTO:
-        return _named(path, known, roles.index, "index")
-    if roles.beside[1] in known:
+def _index(
+    roles: Roles, names: Sequence[str] | None, known: list[str], taken: set[str], first_cells: Sequence[str]
+) -> int | None:
+    if roles.beside[1] in known and roles.beside[1] not in taken:
         return known.index(roles.beside[1])
-    if len(known) < 2 or (names is not None and names[0] in wanted):
+    if len(known) < 2 or known[0] in taken:
         return None
     if names is None:
         return 0 if len(first_cells) >= _FEWEST_COUNTED and counts_rows(first_cells) else None
