@@ -11,6 +11,7 @@ import scipy.sparse
 from latlas import Atlas
 from latlas.core import DataError, Example, num_examples
 from latlas.data import Table, fingerprint
+from latlas.estimators import load
 
 TINY = {"latent_dim": 2, "hidden": (8,), "epochs": 1, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(60, 4)) * [1, 2, 3, 4] + [0, 10, 100, 1000]
@@ -22,6 +23,10 @@ FILLED = np.where(HIDDEN, -999.0, X)
 @pytest.fixture(scope="module")
 def fitted():
     return Atlas(**TINY).fit(X)
+
+
+def frame(columns):
+    return pd.DataFrame(X, columns=columns)
 
 
 # --- masks
@@ -77,6 +82,66 @@ def test_an_example_is_not_masked():
     with pytest.raises(DataError, match=r"masks 1 of its values.*observed"):
         Example({"x": np.ma.array(FILLED, mask=HIDDEN)})
     assert num_examples(Example(np.ma.array(X), ~HIDDEN)) == 60
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ([10, 20, 30, 40], ["10", "20", "30", "40"]),
+        ([3, 2, 1, 0], ["3", "2", "1", "0"]),
+        (["a", 1, "b", 2.5], ["a", "1", "b", "2.5"]),
+        (pd.MultiIndex.from_product([["a", "b"], [1, 2]]), ["a.1", "a.2", "b.1", "b.2"]),
+    ],
+)
+def test_names_of_any_kind_are_kept_and_checked(columns, names, tmp_path):
+    named = frame(columns)
+    atlas = Atlas(**TINY).fit(named)
+    assert atlas.feature_names_in_.tolist() == names
+    atlas.save(tmp_path / "run")
+    for one in (atlas, load(tmp_path / "run")):
+        assert one.score(named) == one.score(frame(names)) == atlas.score(named)
+        moved = named[named.columns[::-1]]
+        with pytest.raises(
+            DataError, match=r"same order as they were in fit\.\nGive it `X\[fitted.columns\]`"
+        ):
+            one.score(moved)
+        assert one.score(moved[named.columns]) == atlas.score(named)
+        with pytest.raises(DataError, match="now missing"):
+            one.score(frame([*names[:3], "other"]))
+
+
+def test_pandas_own_numbers_are_no_names(fitted):
+    numbered = pd.DataFrame(X)
+    atlas = Atlas(**TINY).fit(numbered)
+    assert not hasattr(atlas, "feature_names_in_")
+    assert atlas.score(numbered) == atlas.score(X) == fitted.score(numbered)
+    for moved in (numbered[[3, 2, 1, 0]], frame([4, 5, 6, 7])):
+        with pytest.raises(DataError, match=r"numbered \d, .* which count from 0 to 3: .* `X.to_numpy\(\)`"):
+            atlas.score(moved)
+    assert atlas.score(numbered[[3, 2, 1, 0]][list(range(4))]) == atlas.score(X)
+
+
+def test_pandas_own_numbers_are_names_to_a_fit_that_has_some_of_them():
+    atlas = Atlas(**TINY).fit(pd.DataFrame(X)[[3, 2, 1, 0]])
+    with pytest.raises(DataError, match="same order"):
+        atlas.score(pd.DataFrame(X))
+
+
+def test_text_in_another_order_is_refused_with_the_way_to_order_it():
+    named = frame(list("abcd"))
+    atlas = Atlas(**TINY).fit(named)
+    for other in (named[list("dcba")], named.assign(e=1.0)):
+        with pytest.raises(DataError, match=r"\nGive it `X\[list\(atlas.feature_names_in_\)\]`\."):
+            atlas.score(other)
+        assert atlas.score(other[list(atlas.feature_names_in_)]) == atlas.score(named)
+
+
+def test_names_that_are_the_same_as_text_are_refused():
+    with pytest.raises(DataError, match="unique column names"):
+        Atlas(**TINY).fit(frame(["1", 1, "b", "c"]))
 
 
 # --- what is no array of numbers

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from latlas.core import DataError
 from latlas.data import Table
+from latlas.estimators._column_names import named_as_text, ordering
 from latlas.estimators._given import array_or_frame, holes_sentence
 
 _log = logging.getLogger("latlas")
@@ -37,7 +38,8 @@ def checked_rows(
     table, fitting = (X if isinstance(X, Table) else None), item_shape is None
     if table is not None:
         X = _of_table(estimator, table, fitting=fitting)
-    X = array_or_frame(X)
+    given = X = array_or_frame(X)
+    X = X if table is not None else named_as_text(estimator, X, fitting=fitting)
     shape = tuple(X.shape)
     if item_shape is not None and len(shape) > 2 and shape[1:] != item_shape and len(item_shape) > 1:
         raise DataError(
@@ -58,7 +60,9 @@ def checked_rows(
                 ensure_min_samples=fewest,
             )
     except ValueError as error:
-        raise DataError(_said(error)) from error
+        found = str(error)
+        all_there = found.startswith("The feature names") and "now missing" not in found
+        raise DataError(_said(error) + (ordering(given) if all_there else "")) from error
     if item_shape is None:
         item_shape = shape[1:] if len(shape) > 2 else rows.shape[1:]
     return rows.reshape(len(rows), *item_shape), item_shape
