@@ -60,6 +60,7 @@ from latlas.core._schedule import Piecewise as Piecewise
 from latlas.core._schedule import as_schedule as as_schedule
 from latlas.core._streams import Stream as Stream
 from latlas.core.storage import RunDirectory as RunDirectory
+from latlas.core.storage import checked_path as checked_path
 from latlas.core.storage import read_arrays as read_arrays
 from latlas.core.storage import read_json as read_json
 from latlas.core.storage import strict_json as strict_json

@@ -23,6 +23,7 @@ from latlas.estimators._run import begun, saved
 from latlas.evaluation import refine as refined
 from latlas.latent import encode, posterior_scale
 from latlas.models import VAE
+from latlas.training import checked_callbacks
 
 _ROWS, _SCORED_ROWS = 256, 64
 
@@ -163,6 +164,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_process()
         options = self.get_params(deep=False)
         check_options(options)
+        callbacks = checked_callbacks(callbacks)
         x, item_shape = checked_rows(self, X, None)
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)

@@ -17,6 +17,7 @@ from latlas.estimators._rows import checked_rows
 from latlas.estimators.path._fit import fit_path
 from latlas.estimators.path._store import check_place, read_path, write_path
 from latlas.evaluation.rate import checked_betas
+from latlas.training import checked_callbacks
 
 
 class BetaPath(BaseEstimator):
@@ -87,6 +88,7 @@ class BetaPath(BaseEstimator):
                     f"A path of betas sets the price of information itself, and {name} changes it: leave {name} out, "
                     "or fit a single Atlas."
                 )
+        callbacks = checked_callbacks(callbacks)
         x, item_shape = checked_rows(atlas, X, None)
         names = [str(name) for name in getattr(atlas, "feature_names_in_", ())] or None
         plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)
