@@ -1,13 +1,15 @@
 """Options and arguments of an Atlas that make no sense, and what is said of them."""
 
+import jax
 import jax.random as jr
 import numpy as np
 import pytest
 
 import latlas
 from latlas import Atlas
-from latlas.core import RequestError
+from latlas.core import RequestError, WorkError
 from latlas.estimators import BetaPath
+from latlas.training import Trainer
 
 TINY = {"latent_dim": 2, "hidden": (8,), "epochs": 1, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(60, 4))
@@ -77,3 +79,18 @@ def test_callbacks_that_are_no_list_are_refused(callbacks):
     for fit in (Atlas(**TINY).fit, Atlas(**TINY, cure="auto").fit, BetaPath(Atlas(**TINY), betas=(1, 2)).fit):
         with pytest.raises(RequestError, match=r"callbacks takes a list of callbacks; got .*`\[callback\]`"):
             fit(X, callbacks=callbacks)
+
+
+def test_a_model_too_large_for_memory_is_said_to_be(monkeypatch):
+    # 4 x 10**14 weights into the layer, as many out of it with two latents, and the rest
+    with pytest.raises(
+        WorkError, match=r"hidden=\(100000000000000,\).* makes 1,\d{3},\d{3},\d{3},\d{3},\d{3} weights"
+    ):
+        Atlas(**TINY | {"hidden": 10**14}).fit(X)
+
+    def other(*args, **options):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    monkeypatch.setattr(Trainer, "fit", other)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        Atlas(**TINY).fit(X)

@@ -14,6 +14,7 @@ from latlas.core import CorruptFileError, Example, RunDirectory, check_process, 
 from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
+from latlas.estimators._memory import size_said
 from latlas.estimators._options import check_options, checked_count, jsonable
 from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, config_of, read_record
@@ -171,7 +172,8 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         plan, run, finished = begun(plan, run, resume=resume, overwrite=overwrite)
         if finished is None:
             plan.announce()
-        self._adopt(finished or plan.fit(run, callbacks), item_shape)
+        with size_said(plan.spec):
+            self._adopt(finished or plan.fit(run, callbacks), item_shape)
         return self
 
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from latlas.core import RequestError, in_float32
 from latlas.data import Table
 from latlas.estimators._atlas import Atlas
+from latlas.estimators._memory import size_said
 from latlas.estimators._options import check_options
 from latlas.estimators._plan import Plan
 from latlas.estimators._rows import checked_rows
@@ -93,7 +94,8 @@ class BetaPath(BaseEstimator):
         names = [str(name) for name in getattr(atlas, "feature_names_in_", ())] or None
         plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)
         plan.announce()
-        records, self.curve_ = fit_path(plan, betas, callbacks)
+        with size_said(plan.spec, len(betas)):
+            records, self.curve_ = fit_path(plan, betas, callbacks)
         self.betas_, self.atlases_ = betas, []
         for beta, record in zip(betas, records, strict=True):
             one = _clone(atlas).set_params(beta=float(beta))
