@@ -35,6 +35,7 @@ from latlas.core._map_rows import MAX_ROWS as MAX_ROWS
 from latlas.core._map_rows import Progress as Progress
 from latlas.core._map_rows import map_batches as map_batches
 from latlas.core._map_rows import map_rows as map_rows
+from latlas.core._masked import num_masked as num_masked
 from latlas.core._moved import moved_names as moved_names
 from latlas.core._names import checked_name as checked_name
 from latlas.core._precision import check_key as check_key
@@ -59,6 +60,7 @@ from latlas.core._schedule import Piecewise as Piecewise
 from latlas.core._schedule import as_schedule as as_schedule
 from latlas.core._streams import Stream as Stream
 from latlas.core.storage import RunDirectory as RunDirectory
+from latlas.core.storage import checked_path as checked_path
 from latlas.core.storage import read_arrays as read_arrays
 from latlas.core.storage import read_json as read_json
 from latlas.core.storage import strict_json as strict_json

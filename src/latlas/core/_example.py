@@ -8,6 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
+from latlas.core._errors import DataError
+from latlas.core._masked import num_masked
+
 
 class Example(eqx.Module):
     """One observation, or with a leading axis on every leaf a batch of them.
@@ -28,6 +31,13 @@ class Example(eqx.Module):
     condition: PyTree[Array | np.ndarray] | None = None
     label: PyTree[Array | np.ndarray] | None = None
     index: Int[Array | np.ndarray, "..."] | None = None
+
+    def __check_init__(self):
+        if hidden := sum(map(num_masked, jax.tree.leaves(self.x))):
+            raise DataError(
+                f"An example masks {hidden:,} of its values, which would be read as numbers: give `x.data` and "
+                "`observed=~x.mask`."
+            )
 
 
 def num_examples(batch: PyTree[Any]) -> int:

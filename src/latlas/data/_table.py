@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from latlas.core import DataError
+from latlas.core import DataError, num_masked
 from latlas.data._blocks import row_blocks
 
 _log = logging.getLogger("latlas")
@@ -22,7 +22,8 @@ class Table:
     Attributes:
         x: `(examples, features)` or `(examples, *item_shape)`, real numbers or booleans.
         label: one label per row (numbers or strings), or `None`.
-        observed: `True` where `x` was observed, of its shape; `None` where all of it was.
+        observed: `True` where `x` was observed, of its shape; `None` where all of it was. What a masked array hides
+            counts as not observed.
         columns: names of the features, or `None`.
         name: what to call the data: the file's name.
         label_name: what the labels are called, or `None`.
@@ -38,6 +39,13 @@ class Table:
     label_name: str | None = None
     index: Shaped[np.ndarray, " examples"] | None = None
     index_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.x, np.ma.MaskedArray):
+            seen = ~np.ma.getmaskarray(self.x)
+            seen = seen if self.observed is None else seen & self.observed
+            object.__setattr__(self, "x", np.asarray(self.x))
+            object.__setattr__(self, "observed", None if seen.all() else seen)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -139,6 +147,10 @@ def fingerprint(x: Shaped[np.ndarray, "..."]) -> str:
     >>> fingerprint(np.arange(3, dtype=np.uint8))[:12]
     '0b86b89f9ad2'
     """
+    if hidden := num_masked(x):
+        raise DataError(
+            f"The array masks {hidden:,} of its {np.size(x):,} entries, and a fingerprint is one of all of them: fill them."
+        )
     x = np.asarray(x)
     little = x.dtype.newbyteorder("<")
     state = hashlib.sha256(f"{little.str} {x.shape} ".encode())

@@ -14,6 +14,7 @@ from latlas.core import CorruptFileError, Example, RunDirectory, check_process, 
 from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
+from latlas.estimators._memory import size_said
 from latlas.estimators._options import check_options, checked_count, jsonable
 from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, config_of, read_record
@@ -23,6 +24,7 @@ from latlas.estimators._run import begun, saved
 from latlas.evaluation import refine as refined
 from latlas.latent import encode, posterior_scale
 from latlas.models import VAE
+from latlas.training import checked_callbacks
 
 _ROWS, _SCORED_ROWS = 256, 64
 
@@ -163,13 +165,15 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_process()
         options = self.get_params(deep=False)
         check_options(options)
+        callbacks = checked_callbacks(callbacks)
         x, item_shape = checked_rows(self, X, None)
         names = [str(name) for name in getattr(self, "feature_names_in_", ())] or None
         plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)
         plan, run, finished = begun(plan, run, resume=resume, overwrite=overwrite)
         if finished is None:
             plan.announce()
-        self._adopt(finished or plan.fit(run, callbacks), item_shape)
+        with size_said(plan.spec):
+            self._adopt(finished or plan.fit(run, callbacks), item_shape)
         return self
 
     def _adopt(self, record: FitRecord, item_shape: tuple[int, ...]) -> None:

@@ -3,7 +3,7 @@
 import math
 import numbers
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,8 +73,7 @@ def check_options(options: dict[str, Any]) -> None:
             "of the constraint. Give one of them."
         )
     hidden = options["hidden"]
-    widths = () if hidden is None or isinstance(hidden, str) else _widths(hidden)
-    if isinstance(hidden, str) or not all(isinstance(w, numbers.Integral) and int(w) >= 1 for w in widths):
+    if hidden is not None and not all(_is_width(width) for width in _widths(hidden)):
         raise RequestError(f"The option hidden takes widths from 1, such as (200, 200); got {hidden!r}.")
 
 
@@ -85,7 +84,12 @@ def hidden_of(hidden: Any, network: str) -> tuple[int, ...]:
 
 def _widths(hidden: Any) -> tuple[Any, ...]:
     """One number is one layer."""
-    return tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
+    in_order = isinstance(hidden, Sequence | np.ndarray) and not isinstance(hidden, str | bytes)
+    return tuple(hidden) if in_order and np.ndim(hidden) else (hidden,)
+
+
+def _is_width(width: Any) -> bool:
+    return isinstance(width, numbers.Integral) and not isinstance(width, bool) and int(width) >= 1
 
 
 def checked_count(name: str, value: Any, fewest: int = 1) -> int:
@@ -141,8 +145,21 @@ def shows_progress(verbose: bool | str) -> bool:
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed from what scikit-learn calls a random state: an integer, a `RandomState`, or `None` for any."""
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    """A seed from what scikit-learn calls a random state: an integer, a `RandomState`, or `None` for any.
+
+    Raises:
+        RequestError: if it is something else.
+    """
+    try:
+        state = check_random_state(random_state)
+    except ValueError as error:
+        shown = isinstance(random_state, str | numbers.Number)
+        got = repr(random_state) if shown else f"a {type(random_state).__name__}"
+        raise RequestError(
+            f"random_state takes a whole number from 0 to {2**32 - 1:,}, a numpy.random.RandomState, or None; got {got}. Of "
+            "another generator, or a key of JAX, draw a whole number and give that."
+        ) from error
+    return int(state.randint(2**31 - 1))
 
 
 def jsonable(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a user may hand to an `Atlas`, as a table of rows with the shape that one item had."""
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from latlas.core import DataError
 from latlas.data import Table
+from latlas.estimators._column_names import named_as_text, ordering
+from latlas.estimators._given import array_or_frame, holes_sentence
 
 _log = logging.getLogger("latlas")
 
@@ -32,19 +35,18 @@ def checked_rows(
     Raises:
         DataError: if the data cannot be used.
     """
-    table = X if isinstance(X, Table) else None
+    table, fitting = (X if isinstance(X, Table) else None), item_shape is None
     if table is not None:
-        X = _of_table(estimator, table, fitting=item_shape is None)
-    _check_columns(X)
-    shape = tuple(getattr(X, "shape", ()))
-    X = _plain_numbers(X)
-    flat = np.reshape(np.asarray(X), (len(X), -1)) if len(shape) > 2 and len(X) and 0 not in shape else X
+        X = _of_table(estimator, table, fitting=fitting)
+    given = X = array_or_frame(X)
+    X = X if table is not None else named_as_text(estimator, X, fitting=fitting)
+    shape = tuple(X.shape)
     if item_shape is not None and len(shape) > 2 and shape[1:] != item_shape and len(item_shape) > 1:
         raise DataError(
             f"These items have the shape {shape[1:]}, and the model was fitted on items of shape {item_shape}: "
             "give it data of the same shape."
         )
-    fitting = item_shape is None
+    flat = np.reshape(np.asarray(X), (len(X), math.prod(shape[1:]))) if len(shape) > 2 else X
     fewest = 2 if fitting else 1
     try:
         if table is not None:  # its names are ours to check
@@ -58,7 +60,9 @@ def checked_rows(
                 ensure_min_samples=fewest,
             )
     except ValueError as error:
-        raise DataError(_said(error)) from error
+        found = str(error)
+        all_there = found.startswith("The feature names") and "now missing" not in found
+        raise DataError(_said(error) + (ordering(given) if all_there else "")) from error
     if item_shape is None:
         item_shape = shape[1:] if len(shape) > 2 else rows.shape[1:]
     return rows.reshape(len(rows), *item_shape), item_shape
@@ -80,55 +84,6 @@ def _as_rows(estimator: Any, x: np.ndarray, fewest: int, columns: Any, *, fittin
     return rows
 
 
-def _plain_numbers(X: Any) -> Any:
-    """An array as it is; longer floats than NumPy's other functions take become 64-bit ones.
-
-    Raises:
-        DataError: if it holds dates.
-    """
-    dtype = getattr(X, "dtype", None)
-    if not isinstance(dtype, np.dtype):
-        return X
-    if dtype.kind in "Mm":
-        raise DataError(
-            f"The data hold {'dates' if dtype.kind == 'M' else 'durations'}, where numbers were expected: give their "
-            "distance from a fixed one as a number, such as days since 2000."
-        )
-    return X.astype(np.float64) if dtype.kind == "f" and dtype.itemsize > 8 else X
-
-
-def _check_columns(X: Any) -> None:
-    """Refuses columns of a DataFrame that hold no numbers, each with a way to make them numbers.
-
-    Raises:
-        DataError: naming the first of them.
-    """
-    for name, dtype in zip(getattr(X, "columns", ()), getattr(X, "dtypes", ()), strict=False):
-        kind = str(dtype).lower()
-        known = next((cure for part, cure in _COLUMN_KINDS.items() if kind.startswith(part)), None)
-        if known is not None:
-            raise DataError(
-                f"The column {str(name)!r} holds {known[0]}, where numbers were expected: {known[1]}."
-            )
-
-
-# how the name of a column's type begins -> what it holds, and what to do
-_COLUMN_KINDS = {
-    "category": ("categories", "give their numbers (`.cat.codes` in pandas), or leave the column out"),
-    "enum": ("categories", "give their numbers (`.to_physical()` in polars), or leave the column out"),
-    "str": ("text", "write its categories as numbers, or leave the column out"),
-    "datetime": ("dates", "give their distance from a fixed one as a number, such as days since 2000"),
-    "date": ("dates", "give their distance from a fixed one as a number, such as days since 2000"),
-    "timedelta": ("durations", "give them as a number in a unit (`.dt.total_seconds()` in pandas)"),
-    "duration": ("durations", "give them as a number in a unit (`.dt.total_seconds()` in polars)"),
-    "period": (
-        "periods of time",
-        "give their distance from a fixed one as a number, such as years since 2000",
-    ),
-    "complex": ("complex numbers", "give real and imaginary parts as two columns"),
-}
-
-
 def _of_table(estimator: BaseEstimator, table: Table, *, fitting: bool) -> np.ndarray:
     """The array of a table, its columns in the order of the fit.
 
@@ -136,10 +91,7 @@ def _of_table(estimator: BaseEstimator, table: Table, *, fitting: bool) -> np.nd
         DataError: if it has holes, or columns of other names than those of the fit.
     """
     if table.holes:
-        raise DataError(
-            f"{table.name} marks {table.holes:,} of its {table.x.size:,} entries as not observed, and no model here takes "
-            "holes yet: fill them, or leave those rows out."
-        )
+        raise DataError(holes_sentence(table.name, table.holes, table.x.size))
     names = None if fitting else getattr(estimator, "feature_names_in_", None)
     if not fitting and (names is None) != (table.columns is None) and len(table.shape) == 2:
         whose = "the data" if names is not None else "the fit"
@@ -150,16 +102,15 @@ def _of_table(estimator: BaseEstimator, table: Table, *, fitting: bool) -> np.nd
 
 
 def _said(error: ValueError) -> str:
-    """What scikit-learn found, without the estimators that it recommends instead."""
+    """What scikit-learn found, with what to do instead of the estimators that it recommends."""
     found = str(error)
     if "NaN" in found:
-        found = found.split("\n")[0]
-    if found.startswith("could not convert"):
+        return (
+            found.split("\n")[0] + " Fill the holes, or leave those rows out: no model here takes holes yet."
+        )
+    if found.startswith("could not convert") or "arrays of bytes/strings" in found:
         return f"The data hold text where numbers were expected ({found}): write categories as numbers, or leave them out."
-    cure = (
-        " Fill the holes, or leave those rows out: no model here takes holes yet." if "NaN" in found else ""
-    )
-    return found + cure
+    return found
 
 
 def checked_latents(Z: Any, latent_dim: int) -> Shaped[np.ndarray, "examples latent"]:
@@ -168,10 +119,11 @@ def checked_latents(Z: Any, latent_dim: int) -> Shaped[np.ndarray, "examples lat
     Raises:
         DataError: if they are not, or have another number of dimensions than the model.
     """
+    given = array_or_frame(Z)
     try:
-        z = check_array(Z, dtype=np.float32)  # pyright: ignore[reportArgumentType]  # scikit-learn's default is a string
+        z = check_array(given, dtype=np.float32)  # pyright: ignore[reportArgumentType]  # scikit-learn's default is a string
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise DataError(_said(error)) from error
     if z.shape[1] != latent_dim:
         raise DataError(
             f"These latents have {z.shape[1]} dimensions, and the model has {latent_dim}: "

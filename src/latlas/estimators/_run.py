@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from latlas.core import RequestError, RunDirectory, RunExistsError
+from latlas.core import RequestError, RunDirectory, RunExistsError, checked_path
 from latlas.estimators._plan import Plan
 from latlas.estimators._record import FitRecord, read_record
 from latlas.evaluation.cure import NO_TREATMENTS
@@ -100,7 +100,7 @@ def _directory(
 ) -> RunDirectory:
     if isinstance(run, RunDirectory):
         return run
-    if resume and (Path(run) / "config.json").exists():
+    if resume and (checked_path(run) / "config.json").exists():
         return RunDirectory.open(run)
     return RunDirectory.create(run, plan.config, overwrite=overwrite)
 

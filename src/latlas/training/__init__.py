@@ -2,6 +2,7 @@
 
 from latlas.training._callbacks import FitCallback as FitCallback
 from latlas.training._callbacks import FitContext as FitContext
+from latlas.training._callbacks import checked_callbacks as checked_callbacks
 from latlas.training._control import ControlState as ControlState
 from latlas.training._control import ProportionalIntegral as ProportionalIntegral
 from latlas.training._interleaved import Interleaved as Interleaved

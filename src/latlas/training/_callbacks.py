@@ -1,11 +1,13 @@
 """Callbacks: scikit-learn 1.9's `FitCallback` method names, called at the trainer's reports."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+from latlas.core import RequestError
 
 _log = logging.getLogger("latlas")
 
@@ -69,11 +71,25 @@ def scalars(report: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
+def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
+    """The callbacks of a list.
+
+    Raises:
+        RequestError: if they stand in none.
+    """
+    if isinstance(callbacks, str | bytes) or not isinstance(callbacks, Iterable):
+        got = "None" if callbacks is None else f"a {type(callbacks).__name__}"
+        raise RequestError(
+            f"callbacks takes a list of callbacks; got {got}: give `[callback]` for one, and leave it out for none."
+        )
+    return tuple(callbacks)
+
+
 class Callbacks:
     """Several callbacks as one, none of which can stop a run by failing."""
 
     def __init__(self, estimator: Any, callbacks: Sequence[Any]) -> None:
-        self._estimator, self._callbacks = estimator, list(callbacks)
+        self._estimator, self._callbacks = estimator, list(checked_callbacks(callbacks))
 
     def call(self, name: str, context: FitContext, **arguments: Any) -> bool:
         """Calls the method of every callback that has it; `True` where one asked to stop."""

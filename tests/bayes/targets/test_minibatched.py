@@ -189,3 +189,9 @@ def test_rows_that_index_beyond_the_parameters_are_refused():
         minibatched(
             lambda p: -jnp.sum(p**2), lambda p, rows: p[rows["group"]], jnp.zeros(3), rows, batch_size=2
         )
+
+
+def test_masked_rows_are_refused():
+    hidden = np.ma.array(np.ones(4), mask=[0, 1, 0, 0])
+    with pytest.raises(DataError, match="The data mask 1 entries"):
+        minibatched(lambda p: -(p**2), lambda p, rows: -((rows - p) ** 2), 0.0, hidden, batch_size=2)

@@ -181,7 +181,13 @@ def test_an_index_that_the_model_mends_is_its_own_affair(mend):
 
 
 @pytest.mark.parametrize(
-    "data", [{"y": np.ma.masked_less([1.0, -999.0], 0.0)}, {"y": np.array([2**63], np.uint64)}], ids=str
+    "data",
+    [
+        {"y": np.ma.masked_less([1.0, -999.0], 0.0)},
+        {"y": [np.ma.masked_less([1.0, -999.0], 0.0)]},
+        {"y": np.array([2**63], np.uint64)},
+    ],
+    ids=str,
 )
 def test_hidden_values_and_integers_that_are_too_large_are_refused(data):
     with pytest.raises(

@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, PyTree
 
-from latlas.core import DataError, in_float64
+from latlas.core import DataError, in_float64, num_masked
 
 _OURS = {
     jnp.bool_: np.bool_,
@@ -148,9 +148,9 @@ def _leaf(place, value):
         return _hashable(place, value)
     if isinstance(value, jax.Array):
         return jnp.array(value, _ours(value.dtype), copy=True)
-    if np.ma.is_masked(value):
+    if hidden := num_masked(value):
         raise DataError(
-            f"{place} is a masked array with {int(np.ma.getmaskarray(value).sum())} hidden values, which would be read as "
+            f"{place} is a masked array with {hidden:,} hidden values, which would be read as "
             "numbers. Leave them out, or give the mask as an array of its own and use it with numpyro.handlers.mask."
         )
     try:

@@ -2,6 +2,7 @@
 
 from latlas.core.storage._arrays import read_arrays as read_arrays
 from latlas.core.storage._arrays import write_arrays as write_arrays
+from latlas.core.storage._files import checked_path as checked_path
 from latlas.core.storage._files import write_atomically as write_atomically
 from latlas.core.storage._json import read_json as read_json
 from latlas.core.storage._json import strict_json as strict_json

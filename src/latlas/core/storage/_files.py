@@ -27,6 +27,19 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def checked_path(path: str | os.PathLike) -> Path:
+    """The path.
+
+    Raises:
+        RequestError: if it is none.
+    """
+    try:
+        return Path(path)
+    except TypeError as error:
+        got = "None" if path is None else f"a {type(path).__name__}"
+        raise RequestError(f"Got {got} where a path was expected: give text, or a pathlib.Path.") from error
+
+
 def write_atomically(path: str | os.PathLike, data: bytes, *, again: str = SAME_COMMAND) -> None:
     """Replaces a file by these bytes, so that at every moment the old or the new file is there, whole.
 

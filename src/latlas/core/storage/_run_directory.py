@@ -29,7 +29,7 @@ import numpy as np
 from latlas.core._errors import CorruptFileError, LatlasError, RequestError, RunExistsError, WorkError
 from latlas.core.storage._arrays import not_finite, pack_arrays, read_sealed
 from latlas.core.storage._belonging import carried
-from latlas.core.storage._files import TEMPORARY_SUFFIX, remove_litter, write_atomically
+from latlas.core.storage._files import TEMPORARY_SUFFIX, checked_path, remove_litter, write_atomically
 from latlas.core.storage._history import (
     NO_HISTORY,
     History,
@@ -85,7 +85,7 @@ class RunDirectory:
             RunInUseError: if a process is writing to the run to be overwritten.
             WorkError: if the folder cannot be made.
         """
-        run = cls(Path(path))
+        run = cls(checked_path(path))
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             taken = [name for name in os.listdir(run.path) if not _is_bookkeeping(name)]
@@ -112,7 +112,7 @@ class RunDirectory:
             RequestError: if there is no run, or a newer latlas made it.
             CorruptFileError: if config.json is damaged.
         """
-        run = cls(Path(path))
+        run = cls(checked_path(path))
         if not run.path.is_dir():
             raise RequestError(f"There is no run directory {path}. Check the path, or run `latlas fit`.")
         run._json.read()

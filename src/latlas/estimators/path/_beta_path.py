@@ -11,12 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 from latlas.core import RequestError, in_float32
 from latlas.data import Table
 from latlas.estimators._atlas import Atlas
+from latlas.estimators._memory import size_said
 from latlas.estimators._options import check_options
 from latlas.estimators._plan import Plan
 from latlas.estimators._rows import checked_rows
 from latlas.estimators.path._fit import fit_path
 from latlas.estimators.path._store import check_place, read_path, write_path
 from latlas.evaluation.rate import checked_betas
+from latlas.training import checked_callbacks
 
 
 class BetaPath(BaseEstimator):
@@ -87,11 +89,13 @@ class BetaPath(BaseEstimator):
                     f"A path of betas sets the price of information itself, and {name} changes it: leave {name} out, "
                     "or fit a single Atlas."
                 )
+        callbacks = checked_callbacks(callbacks)
         x, item_shape = checked_rows(atlas, X, None)
         names = [str(name) for name in getattr(atlas, "feature_names_in_", ())] or None
         plan = Plan.of(options, x, names, X if isinstance(X, Table) else None)
         plan.announce()
-        records, self.curve_ = fit_path(plan, betas, callbacks)
+        with size_said(plan.spec, len(betas)):
+            records, self.curve_ = fit_path(plan, betas, callbacks)
         self.betas_, self.atlases_ = betas, []
         for beta, record in zip(betas, records, strict=True):
             one = _clone(atlas).set_params(beta=float(beta))

@@ -20,6 +20,7 @@ from latlas.core import (
     RunDirectory,
     RunExistsError,
     WorkError,
+    checked_path,
     read_json,
     write_json,
 )
@@ -46,7 +47,7 @@ def check_place(path: str | os.PathLike, *, overwrite: bool) -> None:
     Raises:
         RunExistsError: if something else is there, or a path and not `overwrite`.
     """
-    path = Path(path)
+    path = checked_path(path)
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path} is a file, not a folder. Choose another place.")
     if not path.is_dir() or not os.listdir(path):
@@ -78,7 +79,7 @@ def write_path(
         RunExistsError: if something else is there, or a path and not `overwrite`.
         WorkError: if the folder cannot be made.
     """
-    path = Path(path)
+    path = checked_path(path)
     check_place(path, overwrite=overwrite)
     names = [run_name(beta) for beta in curve.betas]
     try:
@@ -106,7 +107,7 @@ def read_path(path: str | os.PathLike) -> tuple[list[Atlas], RateDistortionCurve
         RequestError: if no path is there.
         CorruptFileError: if a file is damaged, or a run is another than the one that the curve was measured on.
     """
-    path = Path(path)
+    path = checked_path(path)
     stored = _stored(path)
     try:
         curve = RateDistortionCurve.from_dict(stored["curve"])

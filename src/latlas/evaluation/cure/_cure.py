@@ -38,7 +38,7 @@ from latlas.evaluation.cure._run_remedies import LowerLearningRate, MoreEncoderS
 from latlas.evaluation.cure._watch import Judge, Watch
 from latlas.evaluation.diagnosis._finding import Diagnosis, Finding
 from latlas.evaluation.diagnosis._support import refused, support_finding
-from latlas.training import FitResult, Trainer
+from latlas.training import FitResult, Trainer, checked_callbacks
 
 REMEDIES: tuple[AbstractRemedy, ...] = (
     SoftenPrior(),
@@ -128,7 +128,7 @@ def fit_with_cure(
     if max_attempts < 1:
         raise RequestError(f"A fit needs at least one attempt; got max_attempts={max_attempts}.")
     with nullcontext() if run is None else run.lock():
-        cure = _Cure(valid, tuple(remedies), max_attempts, Record(run), tuple(callbacks))
+        cure = _Cure(valid, tuple(remedies), max_attempts, Record(run), checked_callbacks(callbacks))
         return cure.finish(FitSetup(key, model, trainer, data))
 
 

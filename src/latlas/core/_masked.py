@@ -1,0 +1,16 @@
+"""NumPy's masked arrays, whose hidden values every other function of NumPy would take for data."""
+
+from typing import Any
+
+import numpy as np
+
+
+def num_masked(x: Any) -> int:
+    """How many entries a mask hides, of an array or of lists of them.
+
+    >>> num_masked(np.ma.array([1.0, -999.0], mask=[False, True]))
+    1
+    """
+    if isinstance(x, list | tuple):
+        return sum(map(num_masked, x))
+    return int(np.ma.getmaskarray(x).sum()) if isinstance(x, np.ma.MaskedArray) else 0
