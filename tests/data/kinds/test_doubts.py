@@ -51,3 +51,14 @@ def test_one_wild_cell_is_named_with_its_row():
     assert said.startswith(
         "1e+06 in row 17, column 1 (rows counted from 0) lies more than 25 interquartile ranges"
     )
+
+
+def test_a_column_that_mostly_holds_one_value_is_named_with_its_tail():
+    rng = np.random.default_rng(0)
+    zeros = rng.random((3000, 2)) < 0.8
+    mostly, tails = doubts(np.where(zeros, 0, rng.standard_cauchy((3000, 2))), "gaussian", ["rain", "b"])
+    assert mostly.startswith("2 of 2 columns hold one value in most rows: 'rain' (")
+    assert "% are 0)" in mostly
+    assert "2 of 2 columns hold tails too heavy for gaussian: 'rain', 'b'" in tails
+    (only,) = doubts(np.where(zeros, 0, rng.normal(size=(3000, 2))), "gaussian")
+    assert "one value in most rows" in only

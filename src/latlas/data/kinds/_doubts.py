@@ -15,6 +15,8 @@ _MOST_LEVELS, _ROWS_A_LEVEL = 20, 4
 _FAR = 25.0
 # cells that are outliers rather than a tail
 _FEW_CELLS = 3
+# of fewer values the interquartile range says little
+_FEWEST_OTHERS = 20
 # rows that are looked at, and columns named in a sentence
 _MOST_ROWS, _NAMED = 10_000, 5
 
@@ -39,7 +41,7 @@ def doubts(
     if likelihood not in DENSITIES:
         return []
     flat = np.asarray(x).reshape(len(x), -1)
-    found = [_few_levels(flat, likelihood, names)]
+    found = [_few_levels(flat, likelihood, names), _mostly_one_value(flat, likelihood, names)]
     if likelihood == "gaussian":
         found.append(_far_values(flat, names))
     return [sentence for sentence in found if sentence]
@@ -61,6 +63,28 @@ def _few_levels(x: np.ndarray, likelihood: str, names: Sequence[str] | None) -> 
     return (
         f"{_count(len(few), x.shape[1])} few distinct values: {named}. {likelihood} is a density, "
         f"which grows without end there: do not compare its scores with probabilities, and {way}."
+    )
+
+
+def _mostly_one_value(x: np.ndarray, likelihood: str, names: Sequence[str] | None) -> str:
+    rows = x[:: max(1, len(x) // _MOST_ROWS)]
+    found = []
+    for columns in column_blocks(rows):
+        ordered = np.sort(rows[:, columns], axis=0)
+        # a value that more than half the rows hold is the middle one of the sorted
+        share = (ordered == ordered[len(rows) // 2]).mean(axis=0)
+        levels = 1 + (np.diff(ordered, axis=0) != 0).sum(axis=0)
+        spread = levels > min(_MOST_LEVELS, len(rows) // _ROWS_A_LEVEL)  # fewer are told of already
+        found += [
+            f"{_name(columns.start + i, names)} ({100 * share[i]:.0f} % are {ordered[len(rows) // 2, i]:.4g})"
+            for i in np.flatnonzero((share > 0.5) & spread).tolist()
+        ]
+    if not found:
+        return ""
+    return (
+        f"{_count(len(found), x.shape[1])} one value in most rows: {_listed(found)}. {likelihood} is a density, which "
+        "grows without end at that value and gives it to no sample: leave these columns out, or fit them by themselves as "
+        "whether they hold that value, with bernoulli."
     )
 
 
@@ -96,8 +120,12 @@ def _far_values(x: np.ndarray, names: Sequence[str] | None) -> str:
 
 
 def _distances(x: np.ndarray) -> np.ndarray:
-    """How far each entry lies from its column's median, in interquartile ranges; 0 where half the column is one value."""
+    """How far each entry lies from its column's median, in interquartile ranges: of the other values where half are one."""
     low, middle, high = np.percentile(x, [25, 50, 75], axis=0)
+    for i in np.flatnonzero(high <= low).tolist():
+        others = x[x[:, i] != middle[i], i]
+        if len(others) >= _FEWEST_OTHERS:
+            low[i], high[i] = np.percentile(others, [25, 75])
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(high > low, np.abs(x - middle) / (high - low), 0.0)
 
