@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from latlas import Atlas
+from latlas.core import DataError
 from latlas.data import Levels, choose_likelihood, summarise
 
 RNG = np.random.default_rng(0)
@@ -81,3 +82,10 @@ def test_flat_pixels_are_levels_as_pixels_in_rows_are():
         flat = images.reshape(60, -1).astype(dtype)
         choice = choose_likelihood(flat)
         assert (choice.name, "256 ordered levels" in choice.reason) == ("discretised_logistic", True)
+
+
+def test_an_unseen_level_is_refused_with_the_option_that_names_all():
+    with pytest.raises(
+        DataError, match=r"levels from 0 to 2: clip the data, or fit with all levels named \(levels="
+    ):
+        Levels(0.0, 1.0, 3).to_model(np.array([[0, 3]]))

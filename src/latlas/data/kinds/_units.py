@@ -117,7 +117,8 @@ class Levels(AbstractUnits):
         if low < 0 or high > self.num_levels - 1:
             raise DataError(
                 f"The data reach from {x.min():g} to {x.max():g}, and the model knows levels from {self.minimum:g} to "
-                f"{self.minimum + self.step * (self.num_levels - 1):g}: clip the data, or fit on data with all levels."
+                f"{self.minimum + self.step * (self.num_levels - 1):g}: clip the data, or fit "
+                "with all levels named (levels=, or --levels on the command line)."
             )
         tolerance = 0.1 if x.dtype == np.float16 else 1e-2  # of a step: float16 keeps k/255 to 0.06 of one
         levels = np.empty(x.shape, np.uint8 if self.num_levels <= 256 else np.int32)
