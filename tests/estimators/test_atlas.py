@@ -290,7 +290,7 @@ def test_a_resumed_run_must_ask_for_the_same(tmp_path):
     assert finished.n_iter_ == 3
     with pytest.raises(RequestError, match="begun with latent_dim=2, and now 3"):
         Atlas(**TINY | {"latent_dim": 3}).fit(X, run=run, resume=True)
-    with pytest.raises(RequestError, match="other data"):
+    with pytest.raises(RequestError, match=r"other data .the same shape .60, 5., but other values"):
         Atlas(**TINY).fit(X + 1, run=run, resume=True)
     with pytest.raises(RequestError, match="another seed"):
         Atlas(**TINY | {"random_state": 3}).fit(X, run=run, resume=True)

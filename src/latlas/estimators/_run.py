@@ -113,8 +113,8 @@ def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any], *, fu
     """
     if stored.get("data", {}).get("fingerprint") != asked["data"]["fingerprint"]:
         raise RequestError(
-            f"The run {path} was begun with other data (shape {stored.get('data', {}).get('shape')}, here "
-            f"{asked['data']['shape']}): give it the same data, or start another run."
+            f"The run {path} was begun with other data ({_other(stored.get('data', {}), asked['data'])}): give it the same "
+            "data, or start another run."
         )
     before, now = stored.get("parameters", {}), asked["parameters"]
     for name in sorted(set(before) | set(now)):
@@ -130,3 +130,11 @@ def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any], *, fu
                 f"The run {path} was begun with another {name}, so resuming would not give the same result: "
                 "resume it with the same options and version, or start another run."
             )
+
+
+def _other(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """In what data differ whose fingerprints do."""
+    for name, word in (("shape", "shape"), ("dtype", "type")):
+        if before.get(name) != now[name]:
+            return f"{word} {before.get(name)}, here {now[name]}"
+    return f"the same shape {now['shape']}, but other values or another order of them"
