@@ -99,8 +99,7 @@ class _Frame:
         rows_of: arguments that are one row of something outside, as in a scan.
         made_by: results -> the equation.
         inside: results of a call -> what they are in it.
-        knowable: results of what is known.
-        computed: values of those that were asked for.
+        computed: results of what is known -> their values, None until one asks for them.
     """
 
     known: Mapping[Any, Any]
@@ -110,7 +109,6 @@ class _Frame:
     rows_of: dict[Any, _Node] = field(default_factory=dict)
     made_by: dict[Any, JaxprEqn] = field(default_factory=dict)
     inside: dict[Any, _Node] = field(default_factory=dict)
-    knowable: set[Any] = field(default_factory=set)
     computed: dict[Any, Any] = field(default_factory=dict)
 
 
@@ -131,7 +129,7 @@ def _indices(frame: _Frame, program: Jaxpr) -> Iterator[_Index]:
             continue
         frame.made_by |= dict.fromkeys(equation.outvars, equation)
         if not equation.effects and all(_is_known(_Node(frame, atom)) for atom in equation.invars):
-            frame.knowable |= set(equation.outvars)
+            frame.computed |= dict.fromkeys(equation.outvars)
         if name == "cond":
             yield from _indices_of_branches(frame, equation)
         elif name in ("scan", "while"):
@@ -257,7 +255,7 @@ def _is_data(node):
 def _is_known(node):
     """Whether it is data, constant, or computed from nothing else."""
     node = _resolved(node)
-    return isinstance(node.atom, Literal) or node.atom in node.frame.known or node.atom in node.frame.knowable
+    return isinstance(node.atom, Literal) or node.atom in node.frame.known or node.atom in node.frame.computed
 
 
 def _exact(node) -> np.ndarray:
@@ -280,12 +278,17 @@ def _exact(node) -> np.ndarray:
 
 def _has_value(node):
     frame = node.frame
-    return isinstance(node.atom, Literal) or node.atom in frame.known or node.atom in frame.computed
+    return (
+        isinstance(node.atom, Literal)
+        or node.atom in frame.known
+        or frame.computed.get(node.atom) is not None
+    )
 
 
 def _value(node):
     if isinstance(node.atom, Literal):
-        return np.asarray(node.atom.val, node.atom.aval.dtype)
+        aval: Any = node.atom.aval
+        return np.asarray(node.atom.val, aval.dtype)
     frame = node.frame
     return frame.known[node.atom] if node.atom in frame.known else frame.computed[node.atom]
 
