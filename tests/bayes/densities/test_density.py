@@ -4,11 +4,14 @@ import contextlib
 
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 from tests.bayes.posteriors import density_of, log_gammas, nearby_normal, normal
 
-from latlas.bayes import from_log_density
+from latlas.bayes import fit, from_log_density
 from latlas.bayes.densities import Density
 from latlas.distributions.families import Affine, Composed, Diagonal, Triangular
 
@@ -191,3 +194,15 @@ def test_what_can_be_differentiated_in_one_direction_alone(cube):
     along = np.array([[1.0, 2.0], [0.0, 0.0]])
     expected = np.einsum("bij,bj->bi", hessian, along)
     np.testing.assert_allclose(density.hessian_product(u, along), expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("arrays", [("y",), ("x", "y")])
+def test_data_without_rows_leave_the_prior(arrays):
+    def model(y, x=1.0):
+        a = numpyro.sample("a", dist.Normal(2, 3))
+        numpyro.sample("y", dist.Normal(a * x, 1), obs=y)
+
+    found = fit(model, {name: np.zeros(0) for name in arrays}, key=jr.key(0), engine="laplace")
+    draws = found.sample(jr.key(1), 4000)["a"]
+    assert draws.mean() == pytest.approx(2.0, abs=0.2)
+    assert draws.std() == pytest.approx(3.0, rel=0.05)

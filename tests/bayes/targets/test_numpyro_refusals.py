@@ -7,10 +7,11 @@ import jax.random as jr
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+import pandas
 import pytest
 from numpyro.distributions import constraints
 
-from latlas.bayes import from_numpyro
+from latlas.bayes import fit, from_numpyro
 from latlas.core import DataError, RequestError
 
 
@@ -130,11 +131,44 @@ def test_data_that_the_model_does_not_take(data, message):
         (np.array(["a", "b"]), r"data\['y'\] holds text"),
         ([[1.0], [1.0, 2.0]], r"data\['y'\] is no array of numbers.*equally long"),
         ({1, 2}, r"data\['y'\] is a set, which is neither"),
+        (np.array(["a", "b"], object), r"data\['y'\] holds text"),
+        (np.array([1, None], object), r"data\['y'\] is an array of the type object"),
+        (np.array(["2020-01-01"], "M8[D]"), r"data\['y'\] holds dates or spans of time"),
+        (np.array([1, 2], "m8[D]"), r"data\['y'\] holds dates or spans of time"),
+        (np.timedelta64(1, "D"), r"data\['y'\] holds dates or spans of time"),
+        (jr.split(jr.key(0)), r"data\['y'\] is a random key"),
+        (np.ma.masked_less([1.0, -9.0], 0.0), r"data\['y'\] is a masked array.*rows out.*`obs_mask`"),
+        (pandas.Categorical(["a", "b"]), r"data\['y'\] is categorical.*`\.codes`"),
+        (pandas.Series(["a", "b"], dtype="category"), r"data\['y'\] is categorical.*`\.cat\.codes`"),
+        (pandas.Series(["a", "b"]), r"data\['y'\] holds text"),
     ],
 )
 def test_data_that_are_no_numbers(y, message):
     with pytest.raises(DataError, match=message):
         from_numpyro(jr.key(0), normal, {"y": y})
+    with pytest.raises(DataError, match=message):
+        fit(normal, {"y": y}, key=jr.key(0), engine="laplace")
+
+
+def test_a_model_may_compute_with_complex_numbers():
+    def spectrum(y):
+        level = numpyro.sample("level", dist.Normal(0, 1))
+        numpyro.factor("power", -(jnp.abs(jnp.fft.fft(y) - level) ** 2).sum())
+
+    def of_complex_data(y):
+        level = numpyro.sample("level", dist.Normal(0, 1))
+        for part in ("real", "imag"):
+            numpyro.sample(part, dist.Normal(level, 1), obs=getattr(y, part))
+
+    assert from_numpyro(jr.key(0), spectrum, {"y": np.ones(4)}).dim == 1
+    assert from_numpyro(jr.key(0), spectrum, {"y": 1j * np.ones(4)}).dim == 1
+    assert from_numpyro(jr.key(0), of_complex_data, {"y": 1j * np.ones(4)}).dim == 1
+
+
+@pytest.mark.parametrize("y", [1j * np.ones(2), 1j * jnp.ones(2), [1j, 2.0]])
+def test_a_density_of_complex_numbers_is_none(y):
+    with pytest.raises(RequestError, match="complex128; it must be a real number"):
+        fit(normal, {"y": y}, key=jr.key(0), engine="laplace")
 
 
 def grouped(group, num_groups):

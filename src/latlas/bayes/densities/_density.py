@@ -161,7 +161,7 @@ def _rows_a_call(target, rows):
     if rows <= _MIN_ROWS:
         return _MIN_ROWS
     longest = max((leaf.shape[0] for leaf in jax.tree.leaves(target) if getattr(leaf, "ndim", 0)), default=1)
-    return min(max(1 << max(_IN_CACHE // longest, 1).bit_length() - 1, _MIN_ROWS), MAX_ROWS)
+    return min(max(1 << max(_IN_CACHE // max(longest, 1), 1).bit_length() - 1, _MIN_ROWS), MAX_ROWS)
 
 
 def _log_prob(parts, v):

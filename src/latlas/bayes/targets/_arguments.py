@@ -142,23 +142,25 @@ def is_array(value: Any) -> bool:
 
 
 def _leaf(place, value):
-    if isinstance(value, np.bool_ | np.integer):
+    if isinstance(value, np.bool_ | np.integer) and not isinstance(value, np.timedelta64):
         return value.item()
     if isinstance(value, bool | int | str) or callable(value):
         return _hashable(place, value)
     if isinstance(value, jax.Array):
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            raise DataError(f"{place} is a random key, which is no data; a fit takes its own one as `key`.")
         return jnp.array(value, _ours(value.dtype), copy=True)
     if hidden := num_masked(value):
         raise DataError(
             f"{place} is a masked array with {hidden:,} hidden values, which would be read as "
-            "numbers. Leave them out, or give the mask as an array of its own and use it with numpyro.handlers.mask."
+            "numbers. Leave these rows out, or give the mask as an array of its own and use it as `obs_mask` of "
+            "numpyro.sample or with numpyro.handlers.mask."
         )
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{place} is no array of numbers: {error}. Make its rows equally long.") from error
-    if array.dtype.kind in "US":
-        raise DataError(f"{place} holds text; give integer codes instead, such as those of numpy.unique.")
+    _refuse_what_is_no_number(place, value, array)
     if _ours(array.dtype) is None:
         return _hashable(place, value)
     if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
@@ -166,6 +168,29 @@ def _leaf(place, value):
             f"{place} holds {array.max()}, which is no integer of 64 bits; give it as a float, or recode it."
         )
     return np.array(array, _ours(array.dtype))
+
+
+def _refuse_what_is_no_number(place, value, array):
+    """Refuses categories, text, dates and arrays of anything else, each with what to give instead."""
+    if hasattr(value, "categories") or hasattr(value, "cat"):  # of pandas; a Series of them has `cat`
+        codes = ".codes" if hasattr(value, "categories") else ".cat.codes"
+        raise DataError(
+            f"{place} is categorical; give the integer codes of its categories, `{codes}`. Leave rows out where it is -1: "
+            "there the category is missing."
+        )
+    if array.dtype.kind in "US" or (
+        array.dtype.kind == "O" and array.ndim and all(isinstance(entry, str) for entry in array.flat)
+    ):
+        raise DataError(f"{place} holds text; give integer codes instead, such as those of numpy.unique.")
+    if array.dtype.kind in "mM":
+        raise DataError(
+            f"{place} holds dates or spans of time; give numbers instead, such as the days since the first one."
+        )
+    if array.dtype.kind in "OV" and array.ndim and hasattr(value, "dtype"):
+        raise DataError(
+            f"{place} is an array of the type {value.dtype}, whose entries need not be numbers; give arrays of numbers, "
+            "such as with `.astype(float)`."
+        )
 
 
 def _ours(dtype):

@@ -1,6 +1,7 @@
 """Whether data index beyond an axis of a model: JAX would take its last entry instead, without a word.
 
-Read from the traced program, of which nothing runs: each gather, and the values that its indices can have.
+Read from the traced program: each gather, and the values that its indices can have. Of the program only what indices are
+computed from runs, and that only where it needs no parameter. An index that depends on a parameter is left to the model.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,12 +20,6 @@ _KEEP = {
     "squeeze", "stop_gradient", "transpose",
 }  # fmt: skip
 _REARRANGE = _KEEP - {"dynamic_slice", "gather", "slice"}
-# cheap ones of one result, computed where all their arguments are known
-_COMPUTE = {
-    "abs", "add", "and", "clamp", "concatenate", "cumsum", "div", "eq", "floor", "ge", "gt", "iota", "le", "lt", "max",
-    "min", "mul", "ne", "neg", "not", "or", "rem", "round", "select_n", "sign", "sub",
-}  # fmt: skip
-_DEEP = 100  # operations one after another
 
 
 def refuse_indices_beyond(program: ClosedJaxpr, data: Arguments) -> None:
@@ -41,10 +36,11 @@ def refuse_indices_beyond(program: ClosedJaxpr, data: Arguments) -> None:
     given = dict(zip(program.jaxpr.invars, map(np.asarray, data.leaves), strict=False))
     frame = _Frame(given | _constants(program.jaxpr, program.consts), data=frozenset(given))
     for index in _indices(frame, program.jaxpr):
-        values = _possible(index.given)
+        possible = _possible(index.given)
+        values = _exact(index.given) if _is_known(index.given) else possible
         if values is None or not values.size:
             continue
-        name = _name(values, arrays)
+        name = _name(possible, arrays)
         if values.max() >= index.size:
             raise DataError(_beyond(name, int(values.max()), index.size))
         # in the code an index from the end is meant; in data it is a code for what is missing
@@ -97,21 +93,23 @@ class _Frame:
 
     Attributes:
         known: values of what is data or constant.
-        data: those of them that are data.
+        data: arguments that are data, or carried by a loop, where data may have entered.
+        is_whole: whether every row is reached; a `while` may stop before.
         given: arguments -> what they are outside.
         rows_of: arguments that are one row of something outside, as in a scan.
         made_by: results -> the equation.
         inside: results of a call -> what they are in it.
-        computed: values that were worked out from known ones.
+        computed: results of what is known -> their values, None until one asks for them.
     """
 
-    known: Mapping[Any, np.ndarray | None]
+    known: Mapping[Any, Any]
     data: frozenset = frozenset()
+    is_whole: bool = True
     given: dict[Any, _Node] = field(default_factory=dict)
     rows_of: dict[Any, _Node] = field(default_factory=dict)
     made_by: dict[Any, JaxprEqn] = field(default_factory=dict)
     inside: dict[Any, _Node] = field(default_factory=dict)
-    computed: dict[Any, np.ndarray | None] = field(default_factory=dict)
+    computed: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,14 +123,20 @@ class _Index:
 
 def _indices(frame: _Frame, program: Jaxpr) -> Iterator[_Index]:
     for equation in program.eqns:
-        found = _inner(equation)
+        name, found = equation.primitive.name, _inner(equation)
         if found is not None:
-            yield from _indices_inside(frame, equation, *found)
+            yield from _indices_of_call(frame, equation.invars, *found, equation.outvars)
             continue
         frame.made_by |= dict.fromkeys(equation.outvars, equation)
-        if equation.primitive.name == "gather":
+        if not equation.effects and all(_is_known(_Node(frame, atom)) for atom in equation.invars):
+            frame.computed |= dict.fromkeys(equation.outvars)
+        if name == "cond":
+            yield from _indices_of_branches(frame, equation)
+        elif name in ("scan", "while"):
+            yield from _indices_of_loop(frame, equation)
+        elif name == "gather":
             yield from _of_gather(frame, equation)
-        elif equation.primitive.name == "dynamic_slice":
+        elif name == "dynamic_slice":
             shape, taken = _shape(equation.invars[0]), equation.params["slice_sizes"]
             for start, length, size in zip(equation.invars[1:], shape, taken, strict=False):
                 yield _index(_Node(frame, start), length, size)
@@ -221,12 +225,14 @@ def _source(node):
 def _possible(node) -> np.ndarray | None:
     """Values among which those of the node are, in no order; None where they are not known before it runs."""
     node = _resolved(node)
+    if not node.frame.is_whole:
+        return _exact(node) if _is_known(node) else None
     if not isinstance(node.atom, Literal) and (outer := node.frame.rows_of.get(node.atom)) is not None:
         return _possible(outer)
     equation = None if isinstance(node.atom, Literal) else node.frame.made_by.get(node.atom)
     if equation is not None and equation.primitive.name in _KEEP:
         return _possible(_Node(node.frame, equation.invars[0]))
-    return _exact(node)
+    return _exact(node) if _is_known(node) else None
 
 
 def _is_data(node):
@@ -246,46 +252,97 @@ def _is_data(node):
     return False
 
 
-def _exact(node, depth=0) -> np.ndarray | None:
-    """The values of the node; None where they are not known, or take more than some cheap operations."""
+def _is_known(node):
+    """Whether it is data, constant, or computed from nothing else."""
     node = _resolved(node)
+    return isinstance(node.atom, Literal) or node.atom in node.frame.known or node.atom in node.frame.computed
+
+
+def _exact(node) -> np.ndarray:
+    """The values of a node that is known."""
+    todo = [_resolved(node)]
+    while todo:
+        if _has_value(todo[-1]):
+            todo.pop()
+            continue
+        frame, equation = todo[-1].frame, todo[-1].frame.made_by[todo[-1].atom]
+        arguments = [_resolved(_Node(frame, atom)) for atom in equation.invars]
+        if missing := [argument for argument in arguments if not _has_value(argument)]:
+            todo += missing
+            continue
+        results = equation.primitive.bind(*map(_value, arguments), **equation.params)
+        results = results if equation.primitive.multiple_results else [results]
+        frame.computed |= dict(zip(equation.outvars, results, strict=True))
+    return np.asarray(_value(_resolved(node)))
+
+
+def _has_value(node):
+    frame = node.frame
+    return (
+        isinstance(node.atom, Literal)
+        or node.atom in frame.known
+        or frame.computed.get(node.atom) is not None
+    )
+
+
+def _value(node):
     if isinstance(node.atom, Literal):
-        return np.asarray(node.atom.val)
-    frame, equation = node.frame, node.frame.made_by.get(node.atom)
-    if equation is None:
-        return frame.known.get(node.atom)
-    if equation.primitive.name not in _COMPUTE | _KEEP or depth > _DEEP:
-        return None
-    if node.atom not in frame.computed:
-        arguments = [_exact(_Node(frame, atom), depth + 1) for atom in equation.invars]
-        unknown = any(argument is None for argument in arguments)
-        value = None if unknown else np.asarray(equation.primitive.bind(*arguments, **equation.params))
-        frame.computed[node.atom] = value
-    return frame.computed[node.atom]
+        aval: Any = node.atom.aval
+        return np.asarray(node.atom.val, aval.dtype)
+    frame = node.frame
+    return frame.known[node.atom] if node.atom in frame.known else frame.computed[node.atom]
 
 
-def _indices_inside(frame, equation, program, consts):
-    """Those of a program that the equation calls, once or for each row of a scan."""
-    called = _Frame(_constants(program, consts))
-    outside = [_Node(frame, atom) for atom in equation.invars]
-    if equation.primitive.name == "scan":
-        shared, carried = equation.params["num_consts"], equation.params["num_carry"]
-        called.given |= dict(zip(program.invars[:shared], outside[:shared], strict=True))
-        rows = slice(shared + carried, None)
-        called.rows_of |= dict(zip(program.invars[rows], outside[rows], strict=True))
-    else:
-        called.given |= dict(zip(program.invars, outside, strict=True))
+def _indices_of_call(frame, arguments, program, consts, results=()):
+    """Those of a program that is run once; `results` are what its own ones are called outside."""
+    called = _Frame(_constants(program, consts), is_whole=frame.is_whole)
+    called.given |= dict(zip(program.invars, (_Node(frame, atom) for atom in arguments), strict=True))
+    if results:
         frame.inside |= {
-            outer: _Node(called, inner)
-            for outer, inner in zip(equation.outvars, program.outvars, strict=True)
+            outer: _Node(called, inner) for outer, inner in zip(results, program.outvars, strict=True)
         }
     yield from _indices(called, program)
 
 
+def _indices_of_branches(frame, equation):
+    """Those of the branch that is taken, or of all where the parameters decide: each is taken somewhere.
+
+    Where data or a loop have a say in what is not known, the branch may be there to keep an index within bounds.
+    """
+    which, branches = _Node(frame, equation.invars[0]), equation.params["branches"]
+    arguments = equation.invars[1:]
+    if _is_known(which):
+        taken = branches[int(np.clip(_exact(which), 0, len(branches) - 1))]
+        yield from _indices_of_call(frame, arguments, taken.jaxpr, taken.consts, equation.outvars)
+    elif not _is_data(which):
+        for branch in branches:
+            yield from _indices_of_call(frame, arguments, branch.jaxpr, branch.consts)
+
+
+def _indices_of_loop(frame, equation):
+    """Those of what is run for each row of a scan, or again and again."""
+    params, outside = equation.params, [_Node(frame, atom) for atom in equation.invars]
+    if equation.primitive.name == "scan":
+        body, shared, carried, is_whole = params["jaxpr"], params["num_consts"], params["num_carry"], True
+    else:
+        body, shared, is_whole = params["body_jaxpr"], params["body_nconsts"], False
+        outside = outside[params["cond_nconsts"] :]
+        carried = len(outside) - shared
+    inner, rows = body.jaxpr.invars, slice(shared + carried, None)
+    called = _Frame(
+        _constants(body.jaxpr, body.consts),
+        data=frozenset(inner[shared : shared + carried]),
+        is_whole=is_whole and frame.is_whole,
+    )
+    called.given |= dict(zip(inner[:shared], outside[:shared], strict=True))
+    called.rows_of |= dict(zip(inner[rows], outside[rows], strict=True))
+    yield from _indices(called, body.jaxpr)
+
+
 def _inner(equation):
-    """The program that an equation runs as it stands, and the values of its constants; None: there is none."""
-    if equation.primitive.name in ("while", "cond"):
-        return None  # what a branch takes may never be taken
+    """The program that an equation runs once, as it stands, and the values of its constants; None: there is none."""
+    if equation.primitive.name in ("cond", "scan", "while"):
+        return None
     for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
         program = equation.params.get(name)
         if isinstance(program, ClosedJaxpr):
@@ -296,10 +353,4 @@ def _inner(equation):
 
 
 def _constants(program, consts):
-    return dict(zip(program.constvars, map(_whole, consts), strict=True)) if consts else {}
-
-
-def _whole(const):
-    """Whole numbers and truth values; other constants are no indices."""
-    array = np.asarray(const) if isinstance(getattr(const, "dtype", None), np.dtype) else None
-    return array if array is not None and array.dtype.kind in "iub" else None
+    return dict(zip(program.constvars, consts, strict=True)) if consts else {}

@@ -101,6 +101,7 @@ def as_target(
 @in_float64
 def _is_numpyro(function, given):
     """Whether a run of it meets a NumPyro primitive; what fails before one is a model where it is called as one."""
+    Arguments.of(given)  # refuses what is no data under the name that it has there, and not as an argument
     as_model: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     if given is None or isinstance(given, tuple):
         as_model = [(tuple(given or ()), {})]

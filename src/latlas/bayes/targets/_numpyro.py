@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
 from numpyro import handlers
@@ -204,3 +205,8 @@ def _refuse_what_does_not_run(target, start):
         raise RequestError(f"{what}: {str(error).strip().splitlines()[0]}") from error
     if value.shape:
         raise RequestError(f"The model's log density has shape {value.shape}; it must be one number.")
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        raise RequestError(
+            f"The model's log density is of type {value.dtype}; it must be a real number. Observe the real and the "
+            "imaginary part of complex data as two sites."
+        )
