@@ -196,13 +196,12 @@ def test_what_can_be_differentiated_in_one_direction_alone(cube):
     np.testing.assert_allclose(density.hessian_product(u, along), expected, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("arrays", [("y",), ("x", "y")])
-def test_data_without_rows_leave_the_prior(arrays):
-    def model(y, x=1.0):
+def test_data_without_rows_leave_the_prior():
+    def model(x, y):
         a = numpyro.sample("a", dist.Normal(2, 3))
         numpyro.sample("y", dist.Normal(a * x, 1), obs=y)
 
-    found = fit(model, {name: np.zeros(0) for name in arrays}, key=jr.key(0), engine="laplace")
+    found = fit(model, {"x": np.zeros(0), "y": np.zeros(0)}, key=jr.key(0), engine="laplace")
     draws = found.sample(jr.key(1), 4000)["a"]
     assert draws.mean() == pytest.approx(2.0, abs=0.2)
     assert draws.std() == pytest.approx(3.0, rel=0.05)
