@@ -128,7 +128,7 @@ def test_stated_levels_give_a_level_that_was_not_fitted_its_probability():
     x = np.random.default_rng(0).integers(0, 3, (60, 2))
     rare = np.array([[4, 1]])
     options = TINY | {"likelihood": "categorical"}
-    with pytest.raises(DataError, match="fit on data with all levels"):
+    with pytest.raises(DataError, match="fit with all levels named"):
         Atlas(**options).fit(x).score_samples(rare)
     atlas = Atlas(**options, levels=5).fit(x)
     assert np.isfinite(atlas.score_samples(rare)).all()
