@@ -128,6 +128,19 @@ def test_a_column_that_stops_counting_is_none_of_the_index(tmp_path):
     assert (found.index.tolist(), found.shape, found.columns) == ([*range(12)], (12, 2), None)
 
 
+def test_a_column_that_stops_counting_is_taken_only_where_no_others_are_asked_for(tmp_path):
+    numbers = [*range(1200), *range(1201, 1500)]
+    text = "id,a,b\n" + "".join(f"{i},{i % 7}.5,{i % 5}.25\n" for i in numbers)
+    assert table(tmp_path, text).columns == ("id", "a", "b")
+    for options in ({"columns": ["a", "b"]}, {"fitted": ["a", "b"]}):
+        found = table(tmp_path, text, **options)
+        assert (found.columns, found.shape, found.index) == (("a", "b"), (1499, 2), None)
+    found = table(tmp_path, text, fitted=["a", "b"], beside=(None, "id"))
+    assert (found.columns, found.index.tolist()) == (("a", "b"), numbers)
+    with pytest.raises(DataError, match="'x1300' in line 1301, column 'id'"):
+        table(tmp_path, text.replace("\n1300,", "\nx1300,"))
+
+
 def test_a_table_says_what_was_read(tmp_path):
     found = table(tmp_path, "id,a,species,b\n1,2.5,set,3\n2,,vir,5\n", label="species", missing=True)
     assert found.describe() == (
