@@ -119,6 +119,24 @@ def test_columns_are_taken_by_their_names(tmp_path):
         table(tmp_path, text, columns=["a", "c"], beside=("kind", None))
 
 
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [('a\n1.0\n2.0\n""\n', [1, 2, np.nan]), ('""\n1.0\n2.0\n', [np.nan, 1, 2]), ('a\n""\n1\n""\n\n', [np.nan, 1, np.nan]),
+     ("a\n1\n  \n3\n \n", [1, np.nan, 3])],
+)  # fmt: skip
+def test_an_empty_cell_in_quotes_is_a_hole_of_one_column(tmp_path, text, x):
+    np.testing.assert_array_equal(table(tmp_path, text, missing=True).x[:, 0], x)
+    with pytest.raises(DataError, match=r"NaNs?, the first in row"):
+        table(tmp_path, text)
+    with pytest.raises(DataError, match=r"has nothing in line|no line of names"):
+        read_named(tmp_path / "a.csv")
+
+
+def test_an_empty_cell_in_quotes_is_no_row_of_several_columns(tmp_path):
+    with pytest.raises(DataError, match="has 1 columns in line 3 and 2 in the first"):
+        table(tmp_path, 'a,b\n1,2\n""\n')
+
+
 def test_a_column_that_stops_counting_is_none_of_the_index(tmp_path):
     numbers = [*range(1500), 7]
     found = table(tmp_path, "\n".join(f"{i},{i / 2}" for i in numbers))

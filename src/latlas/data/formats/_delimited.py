@@ -30,7 +30,8 @@ def rows_of(
     """Each row as the number of its line and its cells, read as they are asked for.
 
     Blank lines before the first row and after the last are left out. In a table of one column a blank line is an empty
-    cell; among rows of several columns it is refused, since the rows after it would be counted wrongly.
+    cell; among rows of several columns it is refused, since the rows after it would be counted wrongly. An empty cell in
+    quotes is no blank line.
 
     Args:
         path: for messages.
@@ -51,9 +52,9 @@ def rows_of(
         first = list(itertools.islice(text, _FIRST_LINES))
         if first:
             first[0] = first[0].lstrip("\ufeff")  # some programs mark their text by it, some twice
-        reader = csv.reader(
-            itertools.chain(first, text), delimiter=_delimiter(first), strict=True, skipinitialspace=True
-        )
+        # the reader takes spaces alone for a cell, and nothing for a blank line
+        lines = (line if line.strip(" \r\n") else line.lstrip(" ") for line in itertools.chain(first, text))
+        reader = csv.reader(lines, delimiter=_delimiter(first), strict=True, skipinitialspace=True)
         yield from _without_blank_lines(path, reader)
     except UnicodeDecodeError as error:
         raise DataError(
@@ -74,7 +75,7 @@ def _without_blank_lines(path: Path, reader: Any) -> Iterator[Row]:
                 f"{path} is no readable table ({error} in line {reader.line_num}): mend that line."
             ) from error
         line = reader.line_num
-        if not row or (len(row) == 1 and not row[0].strip()):
+        if not row:
             if begun:
                 blank.append(line)
             continue
