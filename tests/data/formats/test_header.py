@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latlas.core import DataError
-from latlas.data import read
+from latlas.data import read, read_named
 
 RNG = np.random.default_rng(0)
 
@@ -132,3 +132,26 @@ def test_a_long_cell_is_judged_at_once(tmp_path, cell):
     started = time.monotonic()
     assert beneath(f"a,{cell}", normal(2), tmp_path).columns == ("a", cell)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("name", ["Na", "NA", "None", "null", "?"])
+def test_a_first_column_called_by_a_word_for_a_hole_keeps_its_name(tmp_path, name):
+    rows = [[140, 4.1, 101], [138, 3.9, 99]]
+    for options in ({}, {"index": "none"}):
+        found = beneath(f"{name},K,Cl", rows, tmp_path, **options)
+        assert (found.columns, found.index) == ((name, "K", "Cl"), None)
+        np.testing.assert_array_equal(found.x, rows)
+    assert read_named(tmp_path / "a.csv")[name].tolist() == [140, 138]
+
+
+@pytest.mark.parametrize("first", ["Na", "NA", "null", "None", "NA,NA", ",Na"])
+def test_a_line_of_words_for_holes_is_asked_for(tmp_path, first):
+    rows = normal(len(first.split(",")))
+    with pytest.raises(DataError, match=r"in line 1, which could be a row or the names.*--names yes or no"):
+        beneath(first, rows, tmp_path)
+    assert beneath(first, rows, tmp_path, names=False, missing=True).holes == len(first.split(","))
+    assert beneath("Na", normal(1), tmp_path, names=True).columns == ("Na",)
+
+
+def test_a_line_of_nan_is_a_row(tmp_path):
+    assert beneath("nan,nan", normal(2), tmp_path, missing=True).holes == 2

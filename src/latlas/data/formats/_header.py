@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latlas.core import DataError
 from latlas.data.formats._beneath import FEWEST_ROWS, far_from_beneath, is_spaced
-from latlas.data.formats._cells import is_empty, is_number, is_text, is_whole
+from latlas.data.formats._cells import is_number, is_text, is_whole
 
 # whole numbers that count on, such as years, are names where there are so many
 _FEWEST_COUNTED = 3
@@ -57,6 +57,7 @@ def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> 
     numbers = [cell for cell in first if is_number(cell)]
     texts = {i: cell for i, cell in enumerate(first) if is_text(cell)}
     if not texts:
+        _refuse_holes(path, first, below)
         return bool(numbers) and (_count_on(first, below) or _are_number_names(path, first, below))
     words = list(texts.values())
     if not numbers:
@@ -140,6 +141,17 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
         raise _unclear(path, above[0])
 
 
+def _refuse_holes(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> None:
+    """A first line of nothing but words for a hole is a row or a line of names, such as of sodium."""
+    words = [cell for cell in first if cell.isalpha() and cell.lower() not in ("nan", "nat")]
+    if (
+        words
+        and not any(map(is_number, first))
+        and any(_is_over_numbers(i, below) for i in range(len(first)))
+    ):
+        raise _unclear(path, words[0])
+
+
 def _is_over_numbers(i: int, below: Sequence[Sequence[str]]) -> bool:
     return any(len(row) > i and is_number(row[i]) for row in below[:_FEWEST_TO_DOUBT])
 
@@ -167,7 +179,7 @@ def _padded(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> lis
     short = len(first) >= 2 and below and all(len(row) == len(first) + 1 for row in below)
     if short and (all(is_text(row[0]) for row in below) or counts_rows([row[0] for row in below])):
         return ["", *first]
-    return ["" if i == 0 and is_empty(name) else name for i, name in enumerate(first)]
+    return list(first)
 
 
 def counts_rows(cells: Sequence[str]) -> bool:
