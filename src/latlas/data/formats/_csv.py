@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from latlas.core import DataError
-from latlas.data.formats._cells import are_whole, is_whole, labels, numbers
+from latlas.data.formats._cells import labels, numbers, whole_numbers
 from latlas.data.formats._delimited import GZIP_MAGIC as GZIP_MAGIC
 from latlas.data.formats._delimited import Row, Told, rows_of
 from latlas.data.formats._header import counts_rows, names_of
@@ -70,15 +70,16 @@ def read_columns(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> di
     lines = [line for line, _ in body]
     found = {}
     for name, cells in zip(names, zip(*(row for _, row in body), strict=True), strict=True):
-        values = numbers(path, cells, lines, name)
+        values = whole_numbers(cells)
+        if values is None:
+            values = numbers(path, cells, lines, name)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             what = "nothing" if np.isnan(values[bad[0]]) else "an infinity"
             raise DataError(
                 f"{path} has {what} in line {lines[bad[0]]}, column {name!r}: write a number, or leave the row out."
             )
-        whole = all(map(is_whole, cells)) and are_whole(values)
-        found[name] = values.astype(np.int64) if whole else values
+        found[name] = values
     return found
 
 
