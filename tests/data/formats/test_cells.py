@@ -87,7 +87,7 @@ def read_named_column(tmp_path, cells):
     return read_named(tmp_path / "a.csv")["a"]
 
 
-@pytest.mark.parametrize("text", ["id,a\n{},1\n2,3\n", "a,2,3\n{},4,5\n", "{},2,3\n1,2,3\n4,5,9\n"])
+@pytest.mark.parametrize("text", ["id,a\n{},1\n2,3\n", "1,2,3\n{},4,5\n", "{},2,3\n1,2,3\n4,5,9\n"])
 def test_a_number_of_thousands_of_digits_is_an_infinity(tmp_path, text):
     (tmp_path / "a.csv").write_text(text.format("1" * 5000))
     with pytest.raises(DataError, match="one infinity, the first in row 0"):

@@ -102,7 +102,8 @@ def test_an_outlier_beneath_does_not_hide_the_names(tmp_path):
 @pytest.mark.parametrize(
     "first",
     ["1.0kg,2.0kg", "1.5 kg,2 kg", "1.2.3,4.5.6", "--1.0,2.0.1", "1 000,2 000", "<5,<7", "2020-01-01,x", "−1.5,−2",
-     "1.0D+02,2.0D+01", "1.5±0.2,2.5±0.1", "1.2.3,nan"],
+     "1.0D+02,2.0D+01", "1.5±0.2,2.5±0.1", "1.2.3,nan", "0x1F,0x20", "O.5,1.5*", "1.2e,+-5", "'5,'6", "(5),(6)",
+     "1'000,2'000"],
 )  # fmt: skip
 def test_damaged_numbers_above_numbers_are_asked_for(tmp_path, first):
     with pytest.raises(DataError, match=r"in line 1, which could be a row or the names.*--names yes or no"):
@@ -125,6 +126,42 @@ def test_names_that_begin_like_numbers_are_names(tmp_path, first):
 def test_a_damaged_number_behind_numbers_that_count_on_is_asked_for(tmp_path):
     with pytest.raises(DataError, match=r"'3\.5 kg' in line 1, which could be a row or the names"):
         beneath("1,2,3.5 kg", normal(3), tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["O", "n.d.", "missing", "<5"])
+@pytest.mark.parametrize("numbers", ["1,2", "3,4", "1,2,3"])
+def test_a_text_behind_few_numbers_that_count_on_is_asked_for(tmp_path, numbers, cell):
+    first = f"{numbers},{cell}"
+    with pytest.raises(DataError, match="in line 1, which could be a row or the names"):
+        beneath(first, normal(len(first.split(","))), tmp_path)
+
+
+def test_many_numbers_that_count_on_before_a_text_are_names(tmp_path):
+    names = (*map(str, range(16)), "digit")
+    found = beneath(",".join(names), normal(17), tmp_path, label="digit")
+    assert found.columns == names[:-1]
+
+
+@pytest.mark.parametrize("cell", ["12:30", "0x1F", "O.5", "<0.5", "1.5*", "(5)"])
+def test_a_lone_cell_that_is_nearly_a_number_is_asked_for(tmp_path, cell):
+    with pytest.raises(DataError, match="in line 1, which could be a row or the names"):
+        beneath(cell, normal(1), tmp_path)
+
+
+def test_a_first_row_with_a_label_of_its_own_is_asked_for(tmp_path):
+    rows = [[3, 9, "virg"], [6, 7, "virg"]]
+    for options in ({}, {"label": 2}):
+        with pytest.raises(DataError, match=r"'setosa' in line 1, which could be a row.*names=True or False"):
+            beneath("3,4,setosa", rows, tmp_path, **options)
+    assert beneath("3,4,setosa", rows, tmp_path, label=2, names=False).label.tolist() == [
+        "setosa",
+        "virg",
+        "virg",
+    ]
+    with pytest.raises(
+        DataError, match=r"no column '2' to take as label.*\(--names no; in Python names=False\)"
+    ):
+        beneath("3,4,setosa", rows, tmp_path, label=2, names=True)
 
 
 @pytest.mark.parametrize("cell", ["1" * 50_000 + "x", "-" + " " * 50_000 + "x"])

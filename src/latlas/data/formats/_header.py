@@ -19,9 +19,11 @@ _NEARLY_A_NUMBER = re.compile(r"[-+]?\s*([$€£¥]\s*)?\d[\dOolI]*([.,][\dOolI]
 # what a number becomes by worse: signs and points in excess, bounds, groups of digits, a unit behind a point or a space;
 # names such as 1st, 5HT1A, 24h and 10-19 are none
 _DAMAGED_NUMBER = re.compile(
-    r"[-+−–<>~≤≥=$€£¥\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?(±\s*[\d.]+)?|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+    r"[-+−–<>~≤≥=$€£¥'(\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?(±\s*[\d.]+)?[)*†]*|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+    r"|[-+]?[oOlI][.,]\d+|0[xX][\da-fA-F]+"
 )
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
+_TIME = re.compile(r"\d{1,2}:\d{2}.*")
 
 
 def names_of(
@@ -69,9 +71,10 @@ def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> 
     if not any(_NEARLY_A_NUMBER.fullmatch(cell) or _DAMAGED_NUMBER.fullmatch(cell) for cell in words):
         far = list(far_from_beneath(first, below))
         apart = len(far) > 1 and all(far)
-        if _is_run(numbers) or (apart and (is_spaced(numbers) or _are_years(numbers))):
+        run = _is_run(numbers, fewest=_FEWEST_COUNTED if over_words else _NO_ACCIDENT)
+        if run or (apart and (_is_run(numbers) or is_spaced(numbers) or _are_years(numbers))):
             return True
-        if apart and len(below) >= _FEWEST_TO_DOUBT:
+        if _is_run(numbers) or (apart and len(below) >= _FEWEST_TO_DOUBT):
             raise _unclear(path, words[0])
     if over_words:
         return False
@@ -136,6 +139,8 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
     if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
         raise _unclear(path, slip)
     above = [cell for i, cell in enumerate(first) if is_text(cell) and _is_over_numbers(i, below)]
+    if above == first[:1] == first and _TIME.fullmatch(first[0]):  # times of several columns are names
+        raise _unclear(path, first[0])
     dates = [_DATE.fullmatch(cell) is not None for cell in above]
     if above and (all(map(_DAMAGED_NUMBER.fullmatch, above)) or (dates[0] and not all(dates))):
         raise _unclear(path, above[0])

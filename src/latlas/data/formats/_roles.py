@@ -181,8 +181,11 @@ def _index(
 def _named(path: Path, known: list[str], name: str, role: str) -> int:
     if name in known:
         return known.index(name)
+    row = ""
+    if name.isdecimal() and int(name[:9]) < len(known):
+        row = "; if the first line is a row, say so (--names no; in Python names=False)"
     raise DataError(
-        f"{path} has no column {name!r} to take as {role}; its columns are {_list(known)}: name one of them, or 'none'."
+        f"{path} has no column {name!r} to take as {role}; its columns are {_list(known)}: name one of them, or 'none'{row}."
     )
 
 
