@@ -9,7 +9,7 @@ import numpy as np
 
 from latlas.core import DataError
 
-_EMPTY = {"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", ".", "-", "--"}
+_EMPTY = {"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "+nan", "nat", "null", "none", "?", ".", "-", "--"}
 # no more digits than 64 bits have
 _WHOLE = re.compile(r"[-+]?\d{1,19}", re.ASCII)
 _DIGITS = re.compile(r"[-+]?\d+", re.ASCII)
@@ -78,7 +78,7 @@ def numbers(path: Path, cells: Sequence[str], lines: Sequence[int], name: str) -
     values = _plain(cells)
     if values is None:
         values = np.array([_number(path, cell.strip(), lines[i], name) for i, cell in enumerate(cells)])
-    for i in np.flatnonzero(np.isfinite(values) & (abs(values) >= _FLOATS_END)):
+    for i in np.flatnonzero(np.isfinite(values) & (abs(values) >= _FLOATS_END)).tolist():
         if _DIGITS.fullmatch(cells[i].strip()) and Decimal(cells[i].strip()) != Decimal(values[i]):
             raise DataError(
                 f"{path} holds {cells[i].strip()[:40]!r} in line {lines[i]}, column {name!r}, a whole number beyond 2**53, "

@@ -95,17 +95,20 @@ def _opened(
     if not body:
         raise DataError(f"{path} holds a line of names and no rows: give it at least one row of numbers.")
     width = len(names) if names else len(first[0][1])
-    checked = _of_width(path, itertools.chain(body, rows), width)
+    remark = first[0][1][0].startswith("#")
+    checked = _of_width(path, itertools.chain(body, rows), width, remark=remark)
     return names, checked, width, [row[0] for _, row in body if row]
 
 
-def _of_width(path: Path, rows: Iterable[Row], width: int) -> Iterator[Row]:
+def _of_width(path: Path, rows: Iterable[Row], width: int, *, remark: bool) -> Iterator[Row]:
     for line, row in rows:
         if len(row) != width:
-            decimal = " (if its commas are decimal, write points)" if len(row) > width else ""
-            raise DataError(
-                f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line{decimal}."
-            )
+            what = "mend that line"
+            if remark:
+                what = "take out the lines above the table that begin with #, since comments are not read"
+            elif len(row) > width:
+                what += " (if its commas are decimal, write points)"
+            raise DataError(f"{path} has {len(row)} columns in line {line} and {width} in the first: {what}.")
         yield line, row
 
 
