@@ -136,9 +136,9 @@ def column_places(source: str, columns: Sequence[str], names: Sequence[str]) -> 
 
 
 def some_of(names: Sequence[str], most: int = 8) -> str:
-    """The names, the first of many."""
+    """The names, the first of many, in one line whatever they hold."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(" ".join(name.split()) for name in names[:most]) + more
 
 
 def fingerprint(x: Shaped[np.ndarray, "..."]) -> str:

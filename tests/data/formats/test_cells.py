@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latlas.core import DataError
-from latlas.data import read
+from latlas.data import read, read_named
 
 SAID = {
     "a decimal comma: write": ["1,5", "-12,25"],
@@ -45,3 +45,50 @@ def test_a_hole_is_called_a_hole(tmp_path, cell):
     with pytest.raises(DataError, match=r"one NaN, the first in row 1, column 'a'.*fill the holes"):
         table(tmp_path, cell)
     np.testing.assert_array_equal(table(tmp_path, cell, missing=True).observed, [[True, True], [False, True]])
+
+
+BEYOND = ["9007199254740993", "9007199254740992"]
+# cells of a label or an index -> what they become
+NAMES = {
+    "whole numbers beyond 2**53": (BEYOND, [int(cell) for cell in BEYOND]),
+    "beyond 64 bits": (["9" * 20, "9" * 19 + "8"], ["9" * 20, "9" * 19 + "8"]),
+    "zeros in front": (["007", "7"], ["007", "7"]),
+    "infinities": (["inf", "1e400"], ["inf", "1e400"]),
+    "of thousands of digits": (["1" * 5000, "1" * 4999], ["1" * 5000, "1" * 4999]),
+    "points": (["1.0", "2.0", "1.0"], [1, 2, 1]),
+    "versions": (["1.1", "1.10"], ["1.1", "1.10"]),
+    "floats": (["0.5", "2.5"], [0.5, 2.5]),
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_labels_and_an_index_stay_apart_as_they_are_written(tmp_path, kind):
+    cells, values = NAMES[kind]
+    (tmp_path / "a.csv").write_text("a,c,id\n" + "".join(f"{i}.5,3,{cell}\n" for i, cell in enumerate(cells)))
+    assert read(tmp_path / "a.csv", label="id").label.tolist() == values
+    assert read(tmp_path / "a.csv", index="id").index.tolist() == values
+
+
+def test_whole_numbers_that_floats_round_are_no_data(tmp_path):
+    with pytest.raises(
+        DataError, match=r"'9007199254740993' in line 3, column 'a', a whole number beyond 2\*\*53"
+    ):
+        table(tmp_path, BEYOND[0])
+    assert table(tmp_path, BEYOND[1]).x[1, 0] == 2**53
+    assert table(tmp_path, "1e300").x[1, 0] == 1e300
+    named = read_named_column(tmp_path, BEYOND)
+    assert (named.dtype, named.tolist()) == (np.int64, [int(cell) for cell in BEYOND])
+    with pytest.raises(DataError, match="which 64-bit floats round"):
+        read_named_column(tmp_path, ["9" * 20, "1"])
+
+
+def read_named_column(tmp_path, cells):
+    (tmp_path / "a.csv").write_text("\n".join(["a", *cells]) + "\n")
+    return read_named(tmp_path / "a.csv")["a"]
+
+
+@pytest.mark.parametrize("text", ["id,a\n{},1\n2,3\n", "1,2,3\n{},4,5\n", "{},2,3\n1,2,3\n4,5,9\n"])
+def test_a_number_of_thousands_of_digits_is_an_infinity(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text.format("1" * 5000))
+    with pytest.raises(DataError, match="one infinity, the first in row 0"):
+        read(tmp_path / "a.csv")

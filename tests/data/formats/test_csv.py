@@ -38,6 +38,8 @@ READ = {
     "semicolons": ("a;b\n1.5;2\n", ("a", "b"), [[1.5, 2]], None, None),
     "a comma within quotes": ('"a,1";b\n1;2\n', ("a,1", "b"), [[1, 2]], None, None),
     "two marks of Unicode": ("\ufeff\ufeffa,b\n1,2\n", ("a", "b"), [[1, 2]], None, None),
+    "Excel's first line": ("sep=;\na;b\n1;2\n", ("a", "b"), [[1, 2]], None, None),
+    "a separator of one's own": ("sep=|\r\na|b\r\n1|2\r\n", ("a", "b"), [[1, 2]], None, None),
     "blank lines around": ("\n\na,b\n1,2\n3,4\n\n\n", ("a", "b"), [[1, 2], [3, 4]], None, None),
 }  # fmt: skip
 
@@ -61,6 +63,9 @@ REFUSED = {
     "a blank line": ("a,b\n1,2\n\n3,4\n", "a blank line 3 between its rows"),
     "a row of nothing": ("a,b\n1,2\n,\n3,4\n", "2 NaNs, the first in row 1, column 'a'"),
     "a hole of one column": ("a\n1\n\n3\n", "one NaN, the first in row 1"),
+    "a comment": ("# a comment\na,b\n1,2\n", "take out the lines above the table that begin with #"),
+    "a hole with a sign": ("a,b\n-nan,NA\n1,2\n", "2 NaNs, the first in row 0"),
+    "behind Excel's first line": ("sep=;\na;b\n1;x\n", "'x' in line 3, column 'b'"),
     "decimal commas": ("x\n1,5\n2,7\n", "if its commas are decimal, write points"),
     "decimal commas beside semicolons": ("a;b\n1,5;2,7\n", "a decimal comma: write 1.5"),
     "two columns of one name": ("a,a\n1,2\n", "names a column 'a' for the second time"),
@@ -119,6 +124,24 @@ def test_columns_are_taken_by_their_names(tmp_path):
         table(tmp_path, text, columns=["a", "c"], beside=("kind", None))
 
 
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [('a\n1.0\n2.0\n""\n', [1, 2, np.nan]), ('""\n1.0\n2.0\n', [np.nan, 1, 2]), ('a\n""\n1\n""\n\n', [np.nan, 1, np.nan]),
+     ("a\n1\n  \n3\n \n", [1, np.nan, 3])],
+)  # fmt: skip
+def test_an_empty_cell_in_quotes_is_a_hole_of_one_column(tmp_path, text, x):
+    np.testing.assert_array_equal(table(tmp_path, text, missing=True).x[:, 0], x)
+    with pytest.raises(DataError, match=r"NaNs?, the first in row"):
+        table(tmp_path, text)
+    with pytest.raises(DataError, match=r"has nothing in line|no line of names"):
+        read_named(tmp_path / "a.csv")
+
+
+def test_an_empty_cell_in_quotes_is_no_row_of_several_columns(tmp_path):
+    with pytest.raises(DataError, match="has 1 columns in line 3 and 2 in the first"):
+        table(tmp_path, 'a,b\n1,2\n""\n')
+
+
 def test_a_column_that_stops_counting_is_none_of_the_index(tmp_path):
     numbers = [*range(1500), 7]
     found = table(tmp_path, "\n".join(f"{i},{i / 2}" for i in numbers))
@@ -128,12 +151,51 @@ def test_a_column_that_stops_counting_is_none_of_the_index(tmp_path):
     assert (found.index.tolist(), found.shape, found.columns) == ([*range(12)], (12, 2), None)
 
 
+def test_a_column_that_stops_counting_is_taken_only_where_no_others_are_asked_for(tmp_path):
+    numbers = [*range(1200), *range(1201, 1500)]
+    text = "id,a,b\n" + "".join(f"{i},{i % 7}.5,{i % 5}.25\n" for i in numbers)
+    assert table(tmp_path, text).columns == ("id", "a", "b")
+    for options in ({"columns": ["a", "b"]}, {"fitted": ["a", "b"]}):
+        found = table(tmp_path, text, **options)
+        assert (found.columns, found.shape, found.index) == (("a", "b"), (1499, 2), None)
+    found = table(tmp_path, text, fitted=["a", "b"], beside=(None, "id"))
+    assert (found.columns, found.index.tolist()) == (("a", "b"), numbers)
+    with pytest.raises(DataError, match="'x1300' in line 1301, column 'id'"):
+        table(tmp_path, text.replace("\n1300,", "\nx1300,"))
+
+
 def test_a_table_says_what_was_read(tmp_path):
     found = table(tmp_path, "id,a,species,b\n1,2.5,set,3\n2,,vir,5\n", label="species", missing=True)
     assert found.describe() == (
         "a.csv: 2 rows x 2 columns (a, b); labels from 'species' (2 values), not part of the data; 'id' taken as the index, "
         "not part of the data; 1 hole."
     )
+
+
+def test_a_name_of_two_lines_is_said_in_one(tmp_path):
+    found = table(tmp_path, '"a\nb",c\n1,2\n')
+    assert found.columns == ("a\nb", "c")
+    assert found.describe() == "a.csv: 1 row x 2 columns (a b, c); no holes."
+
+
+@pytest.mark.parametrize("text", ["1,5\n2,5\n3,7\n", "12,5\n9,75\n101,2\n"])
+def test_commas_that_may_be_decimal_are_said(tmp_path, caplog, text):
+    with caplog.at_level("WARNING", "latlas"):
+        assert table(tmp_path, text).shape == (3, 2)
+    first = text.split()[0]
+    assert (
+        f"line such as {first} for two whole numbers; if its comma is decimal, write {first.replace(',', '.')}."
+        in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,5\n2,5\n", "1.5,5\n2,5\n", "1;5\n2;5\n", "1,5,2\n2,5,1\n", "1,-5\n2,5\n"]
+)
+def test_commas_that_are_not_decimal_are_not_spoken_of(tmp_path, caplog, text):
+    with caplog.at_level("WARNING", "latlas"):
+        table(tmp_path, text)
+    assert "decimal" not in caplog.text
 
 
 def test_names_are_written_and_read_back(tmp_path):

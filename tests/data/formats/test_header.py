@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latlas.core import DataError
-from latlas.data import read
+from latlas.data import read, read_named
 
 RNG = np.random.default_rng(0)
 
@@ -102,7 +102,8 @@ def test_an_outlier_beneath_does_not_hide_the_names(tmp_path):
 @pytest.mark.parametrize(
     "first",
     ["1.0kg,2.0kg", "1.5 kg,2 kg", "1.2.3,4.5.6", "--1.0,2.0.1", "1 000,2 000", "<5,<7", "2020-01-01,x", "−1.5,−2",
-     "1.0D+02,2.0D+01", "1.5±0.2,2.5±0.1", "1.2.3,nan"],
+     "1.0D+02,2.0D+01", "1.5±0.2,2.5±0.1", "1.2.3,nan", "0x1F,0x20", "O.5,1.5*", "1.2e,+-5", "'5,'6", "(5),(6)",
+     "1'000,2'000"],
 )  # fmt: skip
 def test_damaged_numbers_above_numbers_are_asked_for(tmp_path, first):
     with pytest.raises(DataError, match=r"in line 1, which could be a row or the names.*--names yes or no"):
@@ -127,8 +128,67 @@ def test_a_damaged_number_behind_numbers_that_count_on_is_asked_for(tmp_path):
         beneath("1,2,3.5 kg", normal(3), tmp_path)
 
 
+@pytest.mark.parametrize("cell", ["O", "n.d.", "missing", "<5"])
+@pytest.mark.parametrize("numbers", ["1,2", "3,4", "1,2,3"])
+def test_a_text_behind_few_numbers_that_count_on_is_asked_for(tmp_path, numbers, cell):
+    first = f"{numbers},{cell}"
+    with pytest.raises(DataError, match="in line 1, which could be a row or the names"):
+        beneath(first, normal(len(first.split(","))), tmp_path)
+
+
+def test_many_numbers_that_count_on_before_a_text_are_names(tmp_path):
+    names = (*map(str, range(16)), "digit")
+    found = beneath(",".join(names), normal(17), tmp_path, label="digit")
+    assert found.columns == names[:-1]
+
+
+@pytest.mark.parametrize("cell", ["12:30", "0x1F", "O.5", "<0.5", "1.5*", "(5)"])
+def test_a_lone_cell_that_is_nearly_a_number_is_asked_for(tmp_path, cell):
+    with pytest.raises(DataError, match="in line 1, which could be a row or the names"):
+        beneath(cell, normal(1), tmp_path)
+
+
+def test_a_first_row_with_a_label_of_its_own_is_asked_for(tmp_path):
+    rows = [[3, 9, "virg"], [6, 7, "virg"]]
+    for options in ({}, {"label": 2}):
+        with pytest.raises(DataError, match=r"'setosa' in line 1, which could be a row.*names=True or False"):
+            beneath("3,4,setosa", rows, tmp_path, **options)
+    assert beneath("3,4,setosa", rows, tmp_path, label=2, names=False).label.tolist() == [
+        "setosa",
+        "virg",
+        "virg",
+    ]
+    with pytest.raises(
+        DataError, match=r"no column '2' to take as label.*\(--names no; in Python names=False\)"
+    ):
+        beneath("3,4,setosa", rows, tmp_path, label=2, names=True)
+
+
 @pytest.mark.parametrize("cell", ["1" * 50_000 + "x", "-" + " " * 50_000 + "x"])
 def test_a_long_cell_is_judged_at_once(tmp_path, cell):
     started = time.monotonic()
     assert beneath(f"a,{cell}", normal(2), tmp_path).columns == ("a", cell)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("name", ["Na", "NA", "None", "null", "?"])
+def test_a_first_column_called_by_a_word_for_a_hole_keeps_its_name(tmp_path, name):
+    rows = [[140, 4.1, 101], [138, 3.9, 99]]
+    for options in ({}, {"index": "none"}):
+        found = beneath(f"{name},K,Cl", rows, tmp_path, **options)
+        assert (found.columns, found.index) == ((name, "K", "Cl"), None)
+        np.testing.assert_array_equal(found.x, rows)
+    assert read_named(tmp_path / "a.csv")[name].tolist() == [140, 138]
+
+
+@pytest.mark.parametrize("first", ["Na", "NA", "null", "None", "NA,NA", ",Na"])
+def test_a_line_of_words_for_holes_is_asked_for(tmp_path, first):
+    rows = normal(len(first.split(",")))
+    with pytest.raises(DataError, match=r"in line 1, which could be a row or the names.*--names yes or no"):
+        beneath(first, rows, tmp_path)
+    assert beneath(first, rows, tmp_path, names=False, missing=True).holes == len(first.split(","))
+    assert beneath("Na", normal(1), tmp_path, names=True).columns == ("Na",)
+
+
+def test_a_line_of_nan_is_a_row(tmp_path):
+    assert beneath("nan,nan", normal(2), tmp_path, missing=True).holes == 2

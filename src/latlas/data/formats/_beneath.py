@@ -18,7 +18,10 @@ def is_spaced(cells: Sequence[str], fewest: int = 3) -> bool:
     """Whether they are numbers with the same step from each to the next."""
     if len(cells) < fewest or not all(map(is_number, cells)):
         return False
-    steps = np.diff([float(cell) for cell in cells])
+    values = np.array([float(cell) for cell in cells])
+    if not np.isfinite(values).all():
+        return False
+    steps = np.diff(values)
     step = np.mean(steps)
     return bool(np.isfinite(steps).all() and step != 0 and (abs(steps - step) <= _ROUNDING * abs(step)).all())
 

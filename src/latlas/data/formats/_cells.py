@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
 from latlas.core import DataError
 
-_EMPTY = {"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", ".", "-", "--"}
-_WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_EMPTY = {"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "+nan", "nat", "null", "none", "?", ".", "-", "--"}
+# no more digits than 64 bits have
+_WHOLE = re.compile(r"[-+]?\d{1,19}", re.ASCII)
+_DIGITS = re.compile(r"[-+]?\d+", re.ASCII)
+_64_BITS = range(-(2**63), 2**63)
+# from here on, 64-bit floats leave out whole numbers
+_FLOATS_END = 2**53
 _NUMBER = re.compile(
     r"[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf(inity)?)", re.IGNORECASE | re.ASCII
 )
@@ -48,8 +54,9 @@ def is_number(cell: str) -> bool:
 
 
 def is_whole(cell: str) -> bool:
-    """Whether it is written as a whole number, without a point."""
-    return _WHOLE.fullmatch(cell.strip()) is not None
+    """Whether it is written as a whole number of 64 bits, without a point."""
+    cell = cell.strip()
+    return _WHOLE.fullmatch(cell) is not None and int(cell) in _64_BITS
 
 
 def is_empty(cell: str) -> bool:
@@ -68,28 +75,55 @@ def numbers(path: Path, cells: Sequence[str], lines: Sequence[int], name: str) -
     Raises:
         DataError: naming the line, the column and what to do, if a cell is neither.
     """
+    values = _plain(cells)
+    if values is None:
+        values = np.array([_number(path, cell.strip(), lines[i], name) for i, cell in enumerate(cells)])
+    for i in np.flatnonzero(np.isfinite(values) & (abs(values) >= _FLOATS_END)).tolist():
+        if _DIGITS.fullmatch(cells[i].strip()) and Decimal(cells[i].strip()) != Decimal(values[i]):
+            raise DataError(
+                f"{path} holds {cells[i].strip()[:40]!r} in line {lines[i]}, column {name!r}, a whole number beyond 2**53, "
+                "which 64-bit floats round: say that it is the label or the index (--label, --index), leave the column out "
+                "(--columns), or write it with fewer digits."
+            )
+    return values
+
+
+def _plain(cells: Sequence[str]) -> np.ndarray | None:
+    """The cells as Python reads them, or `None` where one of them is to be looked at."""
     try:
         # what Python's float takes beside what we take is written with an underscore or in other digits
         if all(cell.isascii() and "_" not in cell for cell in cells):
             return np.fromiter(map(float, cells), float, len(cells))
     except ValueError:
         pass
-    return np.array([_number(path, cell.strip(), lines[i], name) for i, cell in enumerate(cells)])
+    return None
+
+
+def whole_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """The cells as 64-bit integers, or `None` where one of them is written otherwise."""
+    return np.array([int(cell) for cell in cells], dtype=np.int64) if all(map(is_whole, cells)) else None
 
 
 def labels(cells: Sequence[str]) -> np.ndarray:
-    """The cells as integers or floats where all of them are numbers, else as strings."""
+    """The cells as integers or floats where these tell them apart as they are written, else as strings."""
     cells = [cell.strip() for cell in cells]
-    if not all(is_number(cell) for cell in cells):
-        return np.array(cells, dtype=np.str_)
-    values = np.array([float(cell) for cell in cells])
-    return values.astype(np.int64) if are_whole(values) else values
+    text = np.array(cells, dtype=np.str_)
+    if not all(map(is_number, cells)):
+        return text
+    values = whole_numbers(cells)
+    if values is None:
+        values = np.array([float(cell) for cell in cells])
+        values = values.astype(np.int64) if are_whole(values) else values
+    apart = len(set(values.tolist())) == len(set(cells))
+    return values if apart and np.isfinite(values).all() else text
 
 
 def are_whole(values: np.ndarray) -> bool:
     """Whether they are whole numbers that 64-bit floats tell apart."""
     return bool(
-        np.isfinite(values).all() and (np.abs(values) < 2**53).all() and (values == np.round(values)).all()
+        np.isfinite(values).all()
+        and (np.abs(values) < _FLOATS_END).all()
+        and (values == np.round(values)).all()
     )
 
 

@@ -1,19 +1,23 @@
 """Tables of text: numbers, with or without a line of names, beside labels and an index."""
 
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from latlas.core import DataError
-from latlas.data.formats._cells import are_whole, is_whole, labels, numbers
+from latlas.data.formats._cells import labels, numbers, whole_numbers
 from latlas.data.formats._delimited import GZIP_MAGIC as GZIP_MAGIC
 from latlas.data.formats._delimited import Row, Told, rows_of
 from latlas.data.formats._header import counts_rows, names_of
 from latlas.data.formats._parts import Parts
-from latlas.data.formats._roles import AUTO, Places, Roles, places_of
+from latlas.data.formats._roles import AUTO, Places, Roles, asked_of, places_of
+
+_log = logging.getLogger("latlas")
 
 # rows that say what the columns are, and rows that become numbers at once
 _FIRST_ROWS, _BLOCK_ROWS = 1000, 1000
@@ -39,8 +43,8 @@ def read_csv(
         path, rows_of(path, file, size, max_bytes=max_bytes, told=told), roles.names
     )
     places = places_of(path, roles, names, width, first)
-    x, beside = _columns(path, rows, names, width, places)
-    x, places = _not_an_index_after_all(path, x, beside, places, names, roles)
+    x, beside, lines = _columns(path, rows, names, width, places)
+    x, places = _not_an_index_after_all(path, x, beside, lines, places, names, roles)
     return Parts(
         x,
         label=None if places.label is None else labels(beside[places.label]),
@@ -66,15 +70,16 @@ def read_columns(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> di
     lines = [line for line, _ in body]
     found = {}
     for name, cells in zip(names, zip(*(row for _, row in body), strict=True), strict=True):
-        values = numbers(path, cells, lines, name)
+        values = whole_numbers(cells)
+        if values is None:
+            values = numbers(path, cells, lines, name)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             what = "nothing" if np.isnan(values[bad[0]]) else "an infinity"
             raise DataError(
                 f"{path} has {what} in line {lines[bad[0]]}, column {name!r}: write a number, or leave the row out."
             )
-        whole = all(map(is_whole, cells)) and are_whole(values)
-        found[name] = values.astype(np.int64) if whole else values
+        found[name] = values
     return found
 
 
@@ -90,26 +95,30 @@ def _opened(
     if not body:
         raise DataError(f"{path} holds a line of names and no rows: give it at least one row of numbers.")
     width = len(names) if names else len(first[0][1])
-    checked = _of_width(path, itertools.chain(body, rows), width)
+    remark = first[0][1][0].startswith("#")
+    checked = _of_width(path, itertools.chain(body, rows), width, remark=remark)
     return names, checked, width, [row[0] for _, row in body if row]
 
 
-def _of_width(path: Path, rows: Iterable[Row], width: int) -> Iterator[Row]:
+def _of_width(path: Path, rows: Iterable[Row], width: int, *, remark: bool) -> Iterator[Row]:
     for line, row in rows:
         if len(row) != width:
-            decimal = " (if its commas are decimal, write points)" if len(row) > width else ""
-            raise DataError(
-                f"{path} has {len(row)} columns in line {line} and {width} in the first: mend that line{decimal}."
-            )
+            what = "mend that line"
+            if remark:
+                what = "take out the lines above the table that begin with #, since comments are not read"
+            elif len(row) > width:
+                what += " (if its commas are decimal, write points)"
+            raise DataError(f"{path} has {len(row)} columns in line {line} and {width} in the first: {what}.")
         yield line, row
 
 
 def _columns(
     path: Path, rows: Iterable[Row], names: Sequence[str] | None, width: int, places: Places
-) -> tuple[np.ndarray, dict[int, list[str]]]:
-    """The data, and the cells of the other columns; a block of rows at a time, so that no text is kept."""
+) -> tuple[np.ndarray, dict[int, list[str]], list[int]]:
+    """The data, the cells of the other columns, and their lines; a block of rows at a time, so that no text is kept."""
     called = names or [str(i) for i in range(width)]
     beside: dict[int, list[str]] = {i: [] for i in (places.label, places.index) if i is not None}
+    beside_lines: list[int] = []
     x, count = np.empty((_BLOCK_ROWS, len(places.data))), 0
     rows = iter(rows)
     while block := list(itertools.islice(rows, _BLOCK_ROWS)):
@@ -121,24 +130,31 @@ def _columns(
             x[count : count + len(block), column] = numbers(path, cells[i], lines, called[i])
         for i, kept in beside.items():
             kept.extend(cells[i])
+        if beside:
+            beside_lines.extend(lines)
         count += len(block)
     x.resize((count, x.shape[1]), refcheck=False)
-    return x, beside
+    return x, beside, beside_lines
 
 
 def _not_an_index_after_all(
     path: Path,
     x: np.ndarray,
     beside: dict[int, list[str]],
+    lines: Sequence[int],
     places: Places,
     names: Sequence[str] | None,
     roles: Roles,
 ) -> tuple[np.ndarray, Places]:
-    """A first column that counted the first rows and not the others is one of the data."""
-    chosen_by_counting = places.index == 0 and roles.index == AUTO and (names is None or names[0] != "")
+    """A first column that counted the first rows and not the others is one of the data, unless others were asked for."""
+    called = names[0] if names else "0"
+    chosen_by_counting = places.index == 0 and roles.index == AUTO and called not in ("", roles.beside[1])
     if not chosen_by_counting or counts_rows(beside[0]):
         return x, places
-    column = numbers(path, beside[0], range(1, len(x) + 1), names[0] if names else "0")
+    if asked_of(roles, names) is not None:
+        _log.warning("%s: left out the columns %s.", path, called)
+        return x, replace(places, index=None)
+    column = numbers(path, beside[0], lines, called)
     return np.column_stack([column, x]), Places((0, *places.data), places.label, None)
 
 

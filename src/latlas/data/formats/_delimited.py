@@ -5,11 +5,15 @@ import csv
 import gzip
 import io
 import itertools
+import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from latlas.core import DataError
+
+_log = logging.getLogger("latlas")
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -22,6 +26,9 @@ _BUFFER_BYTES = 2**20
 # lines that say what separates the cells
 _FIRST_LINES = 20
 _DELIMITERS = ("\t", ";", ",")
+# what Excel writes in front, for the cells that follow
+_STATED = re.compile(r"sep=([\t;,|])[\r\n]*")
+_WHOLE_PAIR = re.compile(r"[-+]?\d+,\d+", re.ASCII)
 
 
 def rows_of(
@@ -30,7 +37,8 @@ def rows_of(
     """Each row as the number of its line and its cells, read as they are asked for.
 
     Blank lines before the first row and after the last are left out. In a table of one column a blank line is an empty
-    cell; among rows of several columns it is refused, since the rows after it would be counted wrongly.
+    cell; among rows of several columns it is refused, since the rows after it would be counted wrongly. An empty cell in
+    quotes is no blank line.
 
     Args:
         path: for messages.
@@ -51,9 +59,15 @@ def rows_of(
         first = list(itertools.islice(text, _FIRST_LINES))
         if first:
             first[0] = first[0].lstrip("\ufeff")  # some programs mark their text by it, some twice
-        reader = csv.reader(
-            itertools.chain(first, text), delimiter=_delimiter(first), strict=True, skipinitialspace=True
-        )
+        stated = _STATED.fullmatch(first[0]) if first else None
+        if stated:
+            first[0] = "\n"  # blank, so that the lines keep their numbers
+        delimiter = stated[1] if stated else _delimiter(first)
+        # the reader takes spaces alone for a cell, and nothing for a blank line
+        lines = (line if line.strip(" \r\n") else line.lstrip(" ") for line in itertools.chain(first, text))
+        reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+        if delimiter == "," and not stated:
+            _say_if_decimal(path, first)
         yield from _without_blank_lines(path, reader)
     except UnicodeDecodeError as error:
         raise DataError(
@@ -74,7 +88,7 @@ def _without_blank_lines(path: Path, reader: Any) -> Iterator[Row]:
                 f"{path} is no readable table ({error} in line {reader.line_num}): mend that line."
             ) from error
         line = reader.line_num
-        if not row or (len(row) == 1 and not row[0].strip()):
+        if not row:
             if begun:
                 blank.append(line)
             continue
@@ -85,6 +99,18 @@ def _without_blank_lines(path: Path, reader: Any) -> Iterator[Row]:
         yield from ((number, [""]) for number in blank)
         blank, begun = [], True
         yield line, row
+
+
+def _say_if_decimal(path: Path, lines: list[str]) -> None:
+    """Two columns of whole numbers, and one of numbers with decimal commas, are the same text."""
+    filled = [line.strip() for line in lines if line.strip()]
+    if filled and all(map(_WHOLE_PAIR.fullmatch, filled)):
+        _log.warning(
+            "%s: took each line such as %s for two whole numbers; if its comma is decimal, write %s.",
+            path,
+            filled[0][:40],
+            filled[0][:40].replace(",", "."),
+        )
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latlas.core import DataError
 from latlas.data.formats._beneath import FEWEST_ROWS, far_from_beneath, is_spaced
-from latlas.data.formats._cells import is_empty, is_number, is_text, is_whole
+from latlas.data.formats._cells import is_number, is_text, is_whole
 
 # whole numbers that count on, such as years, are names where there are so many
 _FEWEST_COUNTED = 3
@@ -19,9 +19,11 @@ _NEARLY_A_NUMBER = re.compile(r"[-+]?\s*([$€£¥]\s*)?\d[\dOolI]*([.,][\dOolI]
 # what a number becomes by worse: signs and points in excess, bounds, groups of digits, a unit behind a point or a space;
 # names such as 1st, 5HT1A, 24h and 10-19 are none
 _DAMAGED_NUMBER = re.compile(
-    r"[-+−–<>~≤≥=$€£¥\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?(±\s*[\d.]+)?|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+    r"[-+−–<>~≤≥=$€£¥'(\s]*[.,]?\d[\d.,'\s]*([eEdD][-+]?\d+)?(±\s*[\d.]+)?[)*†]*|[-+]?\d+(\.\d*\s*|\s+)[^\W\d]{1,5}"
+    r"|[-+]?[oOlI][.,]\d+|0[xX][\da-fA-F]+"
 )
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
+_TIME = re.compile(r"\d{1,2}:\d{2}.*")
 
 
 def names_of(
@@ -57,6 +59,7 @@ def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> 
     numbers = [cell for cell in first if is_number(cell)]
     texts = {i: cell for i, cell in enumerate(first) if is_text(cell)}
     if not texts:
+        _refuse_holes(path, first, below)
         return bool(numbers) and (_count_on(first, below) or _are_number_names(path, first, below))
     words = list(texts.values())
     if not numbers:
@@ -68,9 +71,10 @@ def _are_names(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> 
     if not any(_NEARLY_A_NUMBER.fullmatch(cell) or _DAMAGED_NUMBER.fullmatch(cell) for cell in words):
         far = list(far_from_beneath(first, below))
         apart = len(far) > 1 and all(far)
-        if _is_run(numbers) or (apart and (is_spaced(numbers) or _are_years(numbers))):
+        run = _is_run(numbers, fewest=_FEWEST_COUNTED if over_words else _NO_ACCIDENT)
+        if run or (apart and (_is_run(numbers) or is_spaced(numbers) or _are_years(numbers))):
             return True
-        if apart and len(below) >= _FEWEST_TO_DOUBT:
+        if _is_run(numbers) or (apart and len(below) >= _FEWEST_TO_DOUBT):
             raise _unclear(path, words[0])
     if over_words:
         return False
@@ -135,9 +139,22 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
     if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
         raise _unclear(path, slip)
     above = [cell for i, cell in enumerate(first) if is_text(cell) and _is_over_numbers(i, below)]
+    if above == first[:1] == first and _TIME.fullmatch(first[0]):  # times of several columns are names
+        raise _unclear(path, first[0])
     dates = [_DATE.fullmatch(cell) is not None for cell in above]
     if above and (all(map(_DAMAGED_NUMBER.fullmatch, above)) or (dates[0] and not all(dates))):
         raise _unclear(path, above[0])
+
+
+def _refuse_holes(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> None:
+    """A first line of nothing but words for a hole is a row or a line of names, such as of sodium."""
+    words = [cell for cell in first if cell.isalpha() and cell.lower() not in ("nan", "nat")]
+    if (
+        words
+        and not any(map(is_number, first))
+        and any(_is_over_numbers(i, below) for i in range(len(first)))
+    ):
+        raise _unclear(path, words[0])
 
 
 def _is_over_numbers(i: int, below: Sequence[Sequence[str]]) -> bool:
@@ -167,7 +184,7 @@ def _padded(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> lis
     short = len(first) >= 2 and below and all(len(row) == len(first) + 1 for row in below)
     if short and (all(is_text(row[0]) for row in below) or counts_rows([row[0] for row in below])):
         return ["", *first]
-    return ["" if i == 0 and is_empty(name) else name for i, name in enumerate(first)]
+    return list(first)
 
 
 def counts_rows(cells: Sequence[str]) -> bool:

@@ -89,7 +89,7 @@ def places_of(
         DataError: if a column that is named is not there, or none is left for the data.
     """
     known = list(names) if names is not None else [str(i) for i in range(width)]
-    columns = roles.columns if roles.columns is not None or names is None else roles.fitted
+    columns = asked_of(roles, names)
     _check_roles(path, roles, columns)
     label = None if roles.label in (AUTO, NONE) else _named(path, known, roles.label, "label")
     index = None if roles.index in (AUTO, NONE) else _named(path, known, roles.index, "index")
@@ -111,6 +111,11 @@ def places_of(
         check_numbers(path, columns, width)
     places_in_rest = column_places(str(path), [known[i] for i in rest], columns)
     return Places(tuple(rest[place] for place in places_in_rest), label, index)
+
+
+def asked_of(roles: Roles, names: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The columns to take as data: those that the user names, else those of a fit, by name."""
+    return roles.columns if roles.columns is not None or names is None else roles.fitted
 
 
 def check_numbers(path: Path, columns: Sequence[str], width: int) -> None:
@@ -176,8 +181,11 @@ def _index(
 def _named(path: Path, known: list[str], name: str, role: str) -> int:
     if name in known:
         return known.index(name)
+    row = ""
+    if name.isdecimal() and int(name[:9]) < len(known):
+        row = "; if the first line is a row, say so (--names no; in Python names=False)"
     raise DataError(
-        f"{path} has no column {name!r} to take as {role}; its columns are {_list(known)}: name one of them, or 'none'."
+        f"{path} has no column {name!r} to take as {role}; its columns are {_list(known)}: name one of them, or 'none'{row}."
     )
 
 
