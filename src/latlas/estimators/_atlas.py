@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import CorruptFileError, Example, RunDirectory, check_process, in_float32, map_batches
+from latlas.core import CorruptFileError, Example, RunDirectory, built_in_float32, in_float32, map_batches
 from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
@@ -160,7 +160,6 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             NonFiniteError: if the loss stays not finite.
             InterruptedRunError: on SIGTERM, SIGINT or SIGUSR1; a run directory then holds the state to resume.
         """
-        check_process()
         options = self.get_params(deep=False)
         check_options(options)
         x, item_shape = checked_rows(self, X, None)
@@ -191,7 +190,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         state: dict[str, Any] = super().__getstate__()  # pyright: ignore[reportAssignmentType]
         return {name: value for name, value in state.items() if name != "_model"}
 
-    @in_float32
+    @built_in_float32
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "record_" in state:
@@ -216,7 +215,6 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def _model_rows(self, X: Any) -> tuple[Shaped[np.ndarray, "examples ..."], np.dtype]:
         check_is_fitted(self)
-        check_process()
         x, _ = checked_rows(self, X, self.item_shape_)
         dtype = np.dtype(np.float32 if x.dtype == np.float32 else np.float64)
         return self.record_.units.to_model(x), dtype
@@ -351,7 +349,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self.record_.summary() | {"epochs": self.n_iter_}
 
 
-@in_float32
+@built_in_float32
 def load(path: str | os.PathLike | RunDirectory) -> Atlas:
     """The fitted `Atlas` in a run directory; nothing that stands there is executed.
 
