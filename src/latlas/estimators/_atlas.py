@@ -1,5 +1,6 @@
 """The estimator: a variational autoencoder of a table or of images, with scikit-learn's verbs."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from latlas.estimators._compute import draws, likelihood_means, log_evidence, po
 from latlas.estimators._measures import MeasuresMixin
 from latlas.estimators._options import check_options, checked_count, jsonable
 from latlas.estimators._plan import Plan
-from latlas.estimators._record import FitRecord, config_of, read_record
+from latlas.estimators._record import FitRecord, config_of, read_config, read_record
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
 from latlas.estimators._run import begun, saved
@@ -361,25 +362,19 @@ def load(path: str | os.PathLike | RunDirectory) -> Atlas:
         CorruptFileError: if a file is damaged.
     """
     run = path if isinstance(path, RunDirectory) else RunDirectory.open(path)
-    record = read_record(run)
-    config = run.config
+    record, config = read_record(run), read_config(run)
+    parameters, names = dict(config["parameters"]), config["feature_names"]
+    for name in ("hidden", "levels"):
+        if isinstance(parameters.get(name), list):
+            parameters[name] = tuple(parameters[name])
     try:
-        parameters = dict(config["parameters"])
-        for name in ("hidden", "levels"):
-            if isinstance(parameters.get(name), list):
-                parameters[name] = tuple(parameters[name])
         atlas = Atlas(**parameters)
-        names = config["feature_names"]
-    except (KeyError, TypeError, ValueError) as error:
+        check_options(atlas.get_params(deep=False))
+    except (TypeError, ValueError) as error:
         raise CorruptFileError(
-            f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
+            f"{run.path}/config.json does not describe an Atlas (parameters: {error}): restore it from a copy, or fit again."
         ) from error
-    atlas.n_features_in_ = int(np.prod(record.spec.item_shape))
-    if names is not None and len(names) != atlas.n_features_in_:
-        raise CorruptFileError(
-            f"{run.path}/config.json names {len(names)} features of {atlas.n_features_in_}: restore it from a copy, or fit "
-            "again."
-        )
+    atlas.n_features_in_ = math.prod(record.spec.item_shape)
     if names is not None:
         atlas.feature_names_in_ = np.array(names, dtype=object)
     atlas._adopt(record, record.spec.item_shape)
