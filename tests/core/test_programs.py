@@ -2,21 +2,26 @@
 
 import gc
 import os
-import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.forked import in_fork
 
 from latlas.core import (
     RequestError,
     _fork,
     _programs,
+    built_in_float32,
     check_process,
     drop_old_programs,
+    in_float32,
+    in_float64,
+    in_precision_of_model,
     map_batches,
     map_rows,
+    numpy_in_float64,
 )
 
 
@@ -81,33 +86,16 @@ def test_nothing_is_dropped_where_maps_are_not_counted(look, monkeypatch, tmp_pa
 # --- forks
 
 
-def in_fork(work):
-    """What a forked process says of this work: the name of its error, or nothing."""
-    read, write = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # JAX and Python warn of such forks as well
-        child = os.fork()
-    if child == 0:
-        try:
-            work()
-            said = b""
-        except BaseException as error:
-            said = type(error).__name__.encode()
-        os.write(write, said)
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with os.fdopen(read, "rb") as file:
-        return file.read().decode()
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_process_that_was_forked_after_jax_refuses_to_compute(monkeypatch):
     jnp.zeros(2).block_until_ready()
-    rows = np.zeros((2, 1))
+    rows, one = np.zeros((2, 1)), jnp.ones(1)
     assert in_fork(check_process) == "RequestError"
     assert in_fork(lambda: map_rows(lambda scale, row: row, 1.0, rows)) == "RequestError"
     assert in_fork(lambda: map_batches(lambda x: x, rows)) == "RequestError"
+    for border in (in_float32, in_float64, in_precision_of_model, numpy_in_float64):
+        assert in_fork(lambda border=border: border(lambda model: None)(one)) == "RequestError"
+    assert in_fork(lambda: built_in_float32(lambda: None)()) == ""
     check_process()  # this process goes on
     monkeypatch.setattr(_fork.xla_bridge, "backends_are_initialized", lambda: False)
     assert in_fork(check_process) == ""

@@ -16,7 +16,18 @@ from latlas.bayes.fitting import record_of
 from latlas.cli._model_file import blamed, load_model, split_name
 from latlas.cli._session import verb
 from latlas.cli._words_bayes import fitted
-from latlas.core import RequestError, RunDirectory, RunExistsError
+from latlas.core import (
+    CorruptFileError,
+    RequestError,
+    RunDirectory,
+    RunExistsError,
+    checked_fields,
+    mapping,
+    mapping_of,
+    optional,
+    text,
+    whole_number,
+)
 from latlas.data import read_named
 from latlas.report import RunDetails, collect_bayes, predictive_checks, render_bayes
 
@@ -70,19 +81,44 @@ def fit(
 
 def write_page(run: RunDirectory) -> Path:
     """The page of a stored fit; it is what the run holds that is shown."""
-    stored = bayes.load(run)
-    options = stored.config.get("parameters", {})
-    model, sources = stored.config.get("model"), ", ".join(stored.config.get("sources", {}))
-    about = {name: value for name, value in {"model": model, "files": sources}.items() if value}
+    stored, config = bayes.load(run), checked_config(run)
+    options, model = config["parameters"], config["model"]
+    about = {
+        name: value
+        for name, value in {"model": model, "files": ", ".join(config["sources"])}.items()
+        if value
+    }
     page = collect_bayes(
         jr.key(options.get("seed", 0)),
         stored,
-        title=str(model or run.path.name).rpartition(":")[2],
-        run=RunDetails(str(run.path), options=about | options, versions=stored.config.get("versions", {})),
+        title=(model or run.path.name).rpartition(":")[2],
+        run=RunDetails(str(run.path), options=about | options, versions=config["versions"]),
         predictive=(run.read_evaluation() or {}).get("predictive", {}),
     )
     with run.lock():
         return run.write_report(render_bayes(page))
+
+
+# what `fit` writes of a run; `bayes.save` in Python may leave all of it out
+_NOTHING = {"model": None, "parameters": {}, "sources": {}, "versions": {}}
+_FIELDS = {"model": optional(text), "parameters": mapping, "sources": mapping, "versions": mapping_of(text)}
+_SEED = {"parameters.seed": whole_number(-(2**63), 2**63 - 1)}
+
+
+def checked_config(run: RunDirectory) -> dict[str, Any]:
+    """What was asked for in a run of `latlas bayes`, each field of its kind.
+
+    Raises:
+        CorruptFileError: naming the field that is wrong.
+    """
+    try:
+        config = checked_fields(_NOTHING | run.config, _FIELDS)
+        checked_fields({"parameters.seed": config["parameters"].get("seed", 0)}, _SEED)
+    except ValueError as error:
+        raise CorruptFileError(
+            f"{run.path}/config.json does not describe a Bayesian fit ({error}): restore it from a copy, or fit again."
+        ) from error
+    return config
 
 
 def _check_place(out: Path, *, overwrite: bool) -> None:

@@ -55,7 +55,7 @@ def begun_with(out: str | None) -> dict[str, Any]:
         options = {name: stored[name] for name in _STORED if stored.get(name) is not None}
         never = {"patience": 0} if stored["patience"] is None else {}
         return options | never | {"seed": stored["random_state"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from latlas import bayes
+from latlas.cli._bayes import checked_config
 from latlas.core import LatlasError, RunDirectory
-from latlas.estimators import load
+from latlas.estimators import load, read_config
 
-_BAYES = "bayes"  # the kind of run that `latlas bayes` writes
+_BAYES, _ATLAS = "bayes", "Atlas"  # whose run it is
 
 
 def inspected(run: RunDirectory) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def inspected(run: RunDirectory) -> dict[str, Any]:
     """
     config = run.config
     problems = run.verify()
-    if not problems and run.finished:
+    if not problems:
         problems = _not_loaded(run)
     found = {
         "run": str(run.path),
@@ -37,8 +38,15 @@ def inspected(run: RunDirectory) -> dict[str, Any]:
 
 
 def _not_loaded(run: RunDirectory) -> list[str]:
+    config = run.config
     try:
-        bayes.load(run) if run.config.get("kind") == _BAYES else load(run)
+        if config.get("kind") == _BAYES:
+            checked_config(run)
+            bayes.load(run)
+        elif run.finished:
+            load(run)
+        elif config.get("estimator") == _ATLAS:
+            read_config(run)
     except LatlasError as error:
         return [str(error)]
     return []

@@ -17,7 +17,7 @@ from latlas.cli._inspection import inspected
 from latlas.cli._progress import rows_done
 from latlas.cli._session import check_free, checking_verb, verb
 from latlas.core import RequestError, RunDirectory
-from latlas.estimators import Atlas, is_of_fit, load, report_data
+from latlas.estimators import Atlas, is_of_fit, load, read_config, report_data
 from latlas.report import render, save_image_grid
 from latlas.training import progress
 
@@ -68,7 +68,7 @@ def fit(
         raise RequestError("--resume goes on with a run and --overwrite removes it. Give one of them.")
     if resume and not (out / "config.json").exists():
         raise RequestError(f"There is no run {out} to resume. Leave --resume out to start one.")
-    table = read_table(data, columns, RunDirectory.open(out).config if resume else None)
+    table = read_table(data, columns, read_config(RunDirectory.open(out)) if resume else None)
     atlas = Atlas(**options)
     started = time.monotonic()
     atlas.fit(table, run=out, resume=resume, overwrite=overwrite, callbacks=[progress()])

@@ -1,6 +1,7 @@
 """Results in plain words."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,16 +106,13 @@ def demo(atlas: Any, found: dict[str, Any], out: Path, picture: Path, seconds: f
 
 def inspection(found: dict[str, Any]) -> str:
     """What a run directory holds."""
-    config = found["config"]
+    data, options = (_entries(found["config"].get(name)) for name in ("data", "parameters"))
     lines = [f"{found['run']}: {'finished' if found['finished'] else 'unfinished'} run"]
-    if "data" in config:
-        lines.append(
-            f"data: shape {config['data'].get('shape')}, SHA-256 {str(config['data'].get('fingerprint'))[:16]}"
-        )
+    if data:
+        lines.append(f"data: shape {data.get('shape')}, SHA-256 {str(data.get('fingerprint'))[:16]}")
     if found.get("likelihood"):
         reason = found.get("likelihood_reason") or ""
         lines.append(f"likelihood: {found['likelihood'].replace('_', ' ')}. {reason}".rstrip())
-    options = config.get("parameters", {})
     lines += [f"  {name} = {value}" for name, value in sorted(options.items())]
     arrays = found.get("arrays", {})
     if arrays:
@@ -122,6 +120,11 @@ def inspection(found: dict[str, Any]) -> str:
         lines.append(f"model: {len(arrays)} arrays, {numbers:,} numbers")
     lines += [f"problem: {problem}" for problem in found["problems"]] or ["Every file is sound."]
     return "\n".join(lines)
+
+
+def _entries(value: Any) -> Mapping[str, Any]:
+    """Those of an object; none of what another program wrote in its place."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _with_error(estimate: dict[str, Any]) -> str:

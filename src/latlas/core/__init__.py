@@ -38,6 +38,7 @@ from latlas.core._map_rows import map_rows as map_rows
 from latlas.core._masked import num_masked as num_masked
 from latlas.core._moved import moved_names as moved_names
 from latlas.core._names import checked_name as checked_name
+from latlas.core._precision import built_in_float32 as built_in_float32
 from latlas.core._precision import check_key as check_key
 from latlas.core._precision import host_rng as host_rng
 from latlas.core._precision import in_float32 as in_float32

@@ -1,4 +1,7 @@
-"""Which precision is computed in, whatever the global flags: those of the process are the user's, not ours."""
+"""Which precision is computed in, whatever the global flags: those of the process are the user's, not ours.
+
+What computes with JAX passes here, so that it is here that a process refuses in which JAX would never answer.
+"""
 
 import functools
 import inspect
@@ -11,6 +14,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 from threadpoolctl import threadpool_limits
 
 from latlas.core._errors import RequestError
+from latlas.core._fork import check_process
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +25,7 @@ def in_float64(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        check_process()
         with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
             return function(*args, **kwargs)
 
@@ -29,6 +34,18 @@ def in_float64(function: Callable[P, T]) -> Callable[P, T]:
 
 def in_float32(function: Callable[P, T]) -> Callable[P, T]:
     """The function, computing in float32 and by JAX's standard promotion of types, whatever the user has switched on."""
+    narrow = built_in_float32(function)
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        check_process()
+        return narrow(*args, **kwargs)
+
+    return inside
+
+
+def built_in_float32(function: Callable[P, T]) -> Callable[P, T]:
+    """As `in_float32`, for a function that builds a model and computes nothing: in a forked process it ends as well."""
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -53,6 +70,7 @@ def in_precision_of_model(function: Callable[P, T]) -> Callable[P, T]:
         model = kwargs["model"] if "model" in kwargs else args[place]
         if not any(_is_array(leaf, jax.numpy.float64) for leaf in jax.tree.leaves(model)):
             return narrow(*args, **kwargs)
+        check_process()
         with jax.numpy_dtype_promotion("standard"):
             return function(*args, **kwargs)
 

@@ -1,5 +1,6 @@
 """The estimator: a variational autoencoder of a table or of images, with scikit-learn's verbs."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,14 +11,14 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latlas.core import CorruptFileError, Example, RunDirectory, check_process, in_float32, map_batches
+from latlas.core import CorruptFileError, Example, RunDirectory, built_in_float32, in_float32, map_batches
 from latlas.data import Table
 from latlas.estimators._compute import draws, likelihood_means, log_evidence, posterior_moments
 from latlas.estimators._measures import MeasuresMixin
 from latlas.estimators._memory import size_said
 from latlas.estimators._options import check_options, checked_count, jsonable
 from latlas.estimators._plan import Plan
-from latlas.estimators._record import FitRecord, config_of, read_record
+from latlas.estimators._record import FitRecord, config_of, read_config, read_record
 from latlas.estimators._resolve import LIKELIHOODS
 from latlas.estimators._rows import checked_latents, checked_rows
 from latlas.estimators._run import begun, saved
@@ -162,7 +163,6 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             NonFiniteError: if the loss stays not finite.
             InterruptedRunError: on SIGTERM, SIGINT or SIGUSR1; a run directory then holds the state to resume.
         """
-        check_process()
         options = self.get_params(deep=False)
         check_options(options)
         callbacks = checked_callbacks(callbacks)
@@ -195,7 +195,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         state: dict[str, Any] = super().__getstate__()  # pyright: ignore[reportAssignmentType]
         return {name: value for name, value in state.items() if name != "_model"}
 
-    @in_float32
+    @built_in_float32
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "record_" in state:
@@ -220,7 +220,6 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def _model_rows(self, X: Any) -> tuple[Shaped[np.ndarray, "examples ..."], np.dtype]:
         check_is_fitted(self)
-        check_process()
         x, _ = checked_rows(self, X, self.item_shape_)
         dtype = np.dtype(np.float32 if x.dtype == np.float32 else np.float64)
         return self.record_.units.to_model(x), dtype
@@ -355,7 +354,7 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self.record_.summary() | {"epochs": self.n_iter_}
 
 
-@in_float32
+@built_in_float32
 def load(path: str | os.PathLike | RunDirectory) -> Atlas:
     """The fitted `Atlas` in a run directory; nothing that stands there is executed.
 
@@ -367,25 +366,19 @@ def load(path: str | os.PathLike | RunDirectory) -> Atlas:
         CorruptFileError: if a file is damaged.
     """
     run = path if isinstance(path, RunDirectory) else RunDirectory.open(path)
-    record = read_record(run)
-    config = run.config
+    record, config = read_record(run), read_config(run)
+    parameters, names = dict(config["parameters"]), config["feature_names"]
+    for name in ("hidden", "levels"):
+        if isinstance(parameters.get(name), list):
+            parameters[name] = tuple(parameters[name])
     try:
-        parameters = dict(config["parameters"])
-        for name in ("hidden", "levels"):
-            if isinstance(parameters.get(name), list):
-                parameters[name] = tuple(parameters[name])
         atlas = Atlas(**parameters)
-        names = config["feature_names"]
-    except (KeyError, TypeError, ValueError) as error:
+        check_options(atlas.get_params(deep=False))
+    except (TypeError, ValueError) as error:
         raise CorruptFileError(
-            f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
+            f"{run.path}/config.json does not describe an Atlas (parameters: {error}): restore it from a copy, or fit again."
         ) from error
-    atlas.n_features_in_ = int(np.prod(record.spec.item_shape))
-    if names is not None and len(names) != atlas.n_features_in_:
-        raise CorruptFileError(
-            f"{run.path}/config.json names {len(names)} features of {atlas.n_features_in_}: restore it from a copy, or fit "
-            "again."
-        )
+    atlas.n_features_in_ = math.prod(record.spec.item_shape)
     if names is not None:
         atlas.feature_names_in_ = np.array(names, dtype=object)
     atlas._adopt(record, record.spec.item_shape)

@@ -1,5 +1,6 @@
 """What a fit leaves: JSON and arrays, from which the model is built again; nothing that could be executed."""
 
+import math
 import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -36,12 +37,21 @@ RECONSTRUCTION_ERROR = "reconstruction_error"
 # what stands in config.json, before anything is built from it
 _FIELDS = {
     "parameters": mapping,
+    "model": mapping,
+    "units": mapping,
+    "data": mapping,
     "seed": whole_number(0, 2**63),
     "likelihood_reason": text,
     "feature_names": optional(list_of(text)),
     "versions": mapping_of(text),
 }
-_DATA_FIELDS = {"shape": list_of(whole_number(0), fewest=1), "dtype": text, "fingerprint": text}
+_DATA_FIELDS = {
+    "data.shape": list_of(whole_number(0), fewest=1),
+    "data.dtype": text,
+    "data.fingerprint": text,
+    "data.label": optional(text),
+    "data.index": optional(text),
+}
 
 
 @dataclass(frozen=True)
@@ -137,12 +147,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: _version(name) for name in names}
 
 
-def read_record(run: RunDirectory) -> FitRecord:
-    """The fitted model of a run directory.
+def read_config(run: RunDirectory) -> dict[str, Any]:
+    """What was asked of an Atlas, each field of its kind, and those that depend on one another in agreement.
 
     Raises:
-        RequestError: if the run is not an Atlas's, or has no model yet.
-        CorruptFileError: if a file is damaged.
+        RequestError: if the run is not an Atlas's.
+        CorruptFileError: naming the field that is wrong.
     """
     config = run.config
     if config.get("estimator") != "Atlas":
@@ -152,26 +162,65 @@ def read_record(run: RunDirectory) -> FitRecord:
             f"The run {run.path} is not one of an Atlas; it {bayes if config.get('kind') == 'bayes' else other}. A run of "
             "`latlas fit` is expected here."
         )
+    try:
+        _check(config)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _no_atlas(run, error) from error
+    return config
+
+
+def _check(config: dict[str, Any]) -> None:
+    checked_fields(config, _FIELDS)
+    data = {"label": None, "index": None} | config[
+        "data"
+    ]  # the two are there where the file had such a column
+    checked_fields({f"data.{name}": value for name, value in data.items()}, _DATA_FIELDS)
+    np.dtype(data["dtype"])
+    spec, names = ModelSpec.from_dict(config["model"]), config["feature_names"]
+    if tuple(data["shape"][1:]) != spec.item_shape:
+        raise ValueError(
+            f"data.shape is {data['shape']}, where rows of the shape {list(spec.item_shape)} in model.item_shape were "
+            "expected"
+        )
+    if names is not None and len(set(names)) != math.prod(spec.item_shape):
+        raise ValueError(
+            f"feature_names holds {len(names)} names, {len(set(names))} of them different, where "
+            f"{math.prod(spec.item_shape)} were expected"
+        )
+
+
+def _no_atlas(run: RunDirectory, error: Exception) -> CorruptFileError:
+    return CorruptFileError(
+        f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
+    )
+
+
+def read_record(run: RunDirectory) -> FitRecord:
+    """The fitted model of a run directory.
+
+    Raises:
+        RequestError: if the run is not an Atlas's, or has no model yet.
+        CorruptFileError: if a file is damaged.
+    """
+    config = read_config(run)
     arrays, stored = run.load_model(), run.read_treatments()
     units_arrays = {name.removeprefix(_UNITS): a for name, a in arrays.items() if name.startswith(_UNITS)}
     model_arrays = {name: a for name, a in arrays.items() if not name.startswith(_UNITS)}
     try:
-        checked_fields(config, _FIELDS)
-        checked_fields(config["data"], _DATA_FIELDS)
-        np.dtype(config["data"]["dtype"])
-        spec = ModelSpec.from_dict(config["model"])
         units = units_from(config["units"], units_arrays)
-        rest = {
-            "seed": config["seed"],
-            "reason": config["likelihood_reason"],
-            "data": config["data"],
-            "treatments": None if stored is None else list(stored["treatments"]),
-        }
+        treatments = None if stored is None else list(stored["treatments"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CorruptFileError(
-            f"{run.path}/config.json does not describe an Atlas ({error}): restore it from a copy, or fit again."
-        ) from error
-    return FitRecord(spec, units, model_arrays, **rest, history=kept_run(run).read_metrics())
+        raise _no_atlas(run, error) from error
+    return FitRecord(
+        spec=ModelSpec.from_dict(config["model"]),
+        units=units,
+        arrays=model_arrays,
+        seed=config["seed"],
+        reason=config["likelihood_reason"],
+        data=config["data"],
+        history=kept_run(run).read_metrics(),
+        treatments=treatments,
+    )
 
 
 def arrays_of(model: VAE) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from latlas.core import RequestError, RunDirectory, RunExistsError, checked_path
 from latlas.estimators._plan import Plan
-from latlas.estimators._record import FitRecord, read_record
+from latlas.estimators._record import FitRecord, read_config, read_record
 from latlas.evaluation.cure import NO_TREATMENTS
 
 Place = RunDirectory | str | os.PathLike | None
@@ -28,6 +28,7 @@ def begun(
     Raises:
         RunExistsError: if a run is there and not `resume`.
         RequestError: if the run to be resumed asked for something else.
+        CorruptFileError: if what it asked for is damaged.
     """
     if run is None:
         if resume:
@@ -52,8 +53,9 @@ def _taken(
         if directory.read_treatments() is not None:  # of another fit, killed before its first checkpoint
             directory.write_treatments(NO_TREATMENTS)
         return plan, directory, None
+    stored = read_config(directory)
     if plan.options["random_state"] is None:
-        plan = replace(plan, seed=int(stored["seed"]))
+        plan = replace(plan, seed=stored["seed"])
     further = _goes_further(plan, directory, stored)
     _check_same(directory.path, stored, plan.config, further=further)
     if further:
@@ -68,7 +70,7 @@ def _goes_further(plan: Plan, directory: RunDirectory, stored: dict[str, Any]) -
     Raises:
         RequestError: if what it did cannot be gone on with.
     """
-    before, epochs = stored.get("parameters", {}), plan.options["epochs"]
+    before, epochs = stored["parameters"], plan.options["epochs"]
     if not directory.finished or epochs is None or epochs == before.get("epochs"):
         return False
     if before.get("cure") or before.get("max_error"):
@@ -111,12 +113,12 @@ def _check_same(path: Path, stored: dict[str, Any], asked: dict[str, Any], *, fu
     Raises:
         RequestError: naming the first difference.
     """
-    if stored.get("data", {}).get("fingerprint") != asked["data"]["fingerprint"]:
+    if stored["data"]["fingerprint"] != asked["data"]["fingerprint"]:
         raise RequestError(
-            f"The run {path} was begun with other data ({_other(stored.get('data', {}), asked['data'])}): give it the same "
+            f"The run {path} was begun with other data ({_other(stored['data'], asked['data'])}): give it the same "
             "data, or start another run."
         )
-    before, now = stored.get("parameters", {}), asked["parameters"]
+    before, now = stored["parameters"], asked["parameters"]
     for name in sorted(set(before) | set(now)):
         free = (*_FREE_OPTIONS, *_OF_LENGTH) if further else _FREE_OPTIONS
         if name not in free and before.get(name) != now.get(name):

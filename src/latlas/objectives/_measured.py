@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from latlas.core import Estimate, num_examples
+from latlas.core import Estimate, check_process, num_examples
 from latlas.objectives._constrained import Constrained
 from latlas.objectives._quantity import AbstractQuantity
 
@@ -39,6 +39,7 @@ def measured(
     Returns:
         Name of a constraint -> estimate.
     """
+    check_process()
     rows = jax.tree.map(jnp.asarray, rows)
     found, terms = {}, None
     for number, constraint in enumerate(constrained.constraints):

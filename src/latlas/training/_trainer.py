@@ -14,7 +14,6 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree, Scalar
 from latlas.core import (
     RequestError,
     RunDirectory,
-    check_process,
     drop_old_programs,
     in_float32,
     in_precision_of_model,
@@ -121,7 +120,6 @@ class Trainer(eqx.Module):
                 waited for.
             WorkError: if the disk is full; what was saved before is intact.
         """
-        check_process()
         drop_old_programs()
         data, valid = _rows(data, "data"), _rows(valid, "valid")
         plan = self._plan(trainable(model, self.frozen), data)
@@ -162,7 +160,6 @@ class Trainer(eqx.Module):
         Raises:
             RequestError: if the data have no rows, or keys and objectives do not say how many runs there are.
         """
-        check_process()
         drop_old_programs()
         checked_runs(keys, objectives)
         data = _rows(data, "data")

@@ -16,7 +16,7 @@ from latlas.bayes.targets._numpyro import AbstractNumPyroTarget
 from latlas.bayes.targets._predictive import log_likelihood, observed_values, posterior_predictive
 from latlas.bayes.verdict._posterior import constrained
 from latlas.bayes.verdict._verdict import Check, Verdict
-from latlas.core import Estimate, Evidence, RequestError, in_float64, keys_from
+from latlas.core import Estimate, Evidence, RequestError, check_process, in_float64, keys_from
 
 _EXPORTED = 1000  # draws, unless another number is asked for
 MOST_NUMBERS, MOST_DRAWS, FEWEST_DRAWS = (
@@ -213,6 +213,7 @@ class Stored:
         Raises:
             RequestError: if fewer are stored: what was kept cannot draw new ones.
         """
+        check_process()
         stored = len(next(iter(self.draws.values())))
         if num_draws > stored:
             raise RequestError(

@@ -34,7 +34,6 @@ from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._posterior import constrained
 from latlas.core import (
     RequestError,
-    check_process,
     drop_old_programs,
     in_float64,
     keys_from,
@@ -99,7 +98,6 @@ def fit(
         WorkError: where nothing usable comes out.
     """
     began = time.perf_counter()
-    check_process()
     drop_old_programs()
     chosen, kind = _checked(engine, family, tolerance, reference, num_starts)
     keys = _Keys(*itertools.islice(keys_from(key), len(_Keys._fields)))
