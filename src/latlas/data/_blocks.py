@@ -36,5 +36,5 @@ def moments(
 
 def _slices(length: int, size: int) -> Iterator[slice]:
     """Slices of an axis of this length, of an array of this size."""
-    step = max(1, _BLOCK_BYTES * length // max(1, 8 * size))
+    step = max(1, min(length, _BLOCK_BYTES * length // max(1, 8 * size)))
     return (slice(start, start + step) for start in range(0, length, step))
