@@ -86,6 +86,7 @@ def tried(latlas, run, *commands):
     return found["problems"]
 
 
+@pytest.mark.slow
 def test_any_value_in_any_field_of_an_atlas_is_read_or_refused(latlas, files, atlas, tmp_path):
     whole = (atlas / "config.json").read_bytes()
     sample = ("sample", atlas, "--num", 2, "--out", tmp_path / "x.npy", "--overwrite")
@@ -100,6 +101,7 @@ def test_any_value_in_any_field_of_an_atlas_is_read_or_refused(latlas, files, at
             (atlas / "config.json").write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_any_value_in_any_field_of_a_posterior_is_read_or_refused(latlas, posterior):
     whole = (posterior / "config.json").read_bytes()
     for place in places(json.loads(whole)["config"]):

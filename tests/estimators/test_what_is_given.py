@@ -54,12 +54,11 @@ def test_a_fit_that_diverged_fails(x, rate):
         Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=30, learning_rate=rate).fit(x)
 
 
-@pytest.mark.parametrize("scale", [1e-15, 1.0, 1e15])
 @pytest.mark.parametrize("options", [{}, {"beta": 4.0}, {"warm_up": 0.9}, {"max_error": 0.01}])
-def test_a_fit_of_noise_did_not_diverge(options, scale):
-    x = scale * np.random.default_rng(1).normal(size=(200, 4))
-    Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=2, **options).fit(x)
-    Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=2, **options).fit(BITS)
+def test_a_fit_of_noise_did_not_diverge(options):
+    noise = np.random.default_rng(1).normal(size=(200, 4))
+    for x in (noise, BITS) if options else (1e-15 * noise, 1e15 * noise):
+        Atlas(latent_dim=2, hidden=(8,), random_state=0, epochs=2, **options).fit(x)
 
 
 def test_a_fit_that_ends_in_no_number_fails():
