@@ -41,7 +41,7 @@ def check(name, passed):
     return Check(name, 0.0, 1.0, passed, f"{name} is {'fine' if passed else 'wrong'}.")
 
 
-LESSER = ("sd_error", "sd_tails", "sd_noise", "left_out_sd", "quantile_error")
+LESSER = ("sd_error", "sd_tails", "far_tails", "sd_noise", "left_out_sd", "quantile_error")
 ALL_FINE = [check(name, True) for name in (*INFORM, *FATAL, *LESSER, "evidence")]
 
 
@@ -70,6 +70,7 @@ ALL = ("means", "standard deviations", "quantiles", "log evidence")
         ((), ALL),
         (("evidence",), ALL[:3]),
         (("sd_tails",), ("means", "quantiles", "log evidence")),
+        (("far_tails",), ("means", "quantiles", "log evidence")),
         (("sd_error", "quantile_error"), ("means", "log evidence")),
         (("tails",), ("quantiles", "log evidence")),  # of a Cauchy law
         (("max_mean_error",), ("quantiles", "log evidence")),

@@ -1,17 +1,15 @@
 """Mass and tails that a fit's own draws do not show: a wide component that no chain entered, a mean that does not exist."""
 
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Bool, Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size
-from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.densities._modes import Search
 from latlas.bayes.targets._coordinates import judged_names, judged_parameters
-from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
 from latlas.bayes.verdict._posterior import Posterior
 from latlas.bayes.verdict._verdict import MAX_SD_ERROR, Check
+from latlas.bayes.verdict._wide_draws import SMALL_SHAPE, wide_draws
 from latlas.core import PARETO_K_LIMIT, host_rng
 from latlas.sampling import Chains
 
@@ -23,9 +21,6 @@ _TAIL = 0.1  # of the draws: the part that shapes are read off
 _LOOKED_AT = 20  # parameters with the heaviest tails
 _DRAWS_OF_MODE = 256
 _QUANTILE = 0.99  # of the radii of the draws: what lies beyond is far
-_SCALES = (1.0, 2.0, 5.0, 10.0)
-_DRAWS_OF_EACH = NUM_DRAWS // len(_SCALES)
-_MIN_EFFECTIVE = 100.0
 
 
 def far_checks(
@@ -37,7 +32,7 @@ def far_checks(
 ) -> tuple[Check, ...]:
     """Checks of the draws that a fit is held against: chains that agree, else its own.
 
-    `tails`, `sd_tails`, `sd_noise`, `left_out_sd`, `far_mass`.
+    `tails`, `sd_tails`, `sd_noise`, `left_out_sd`, `far_mass`, `far_tails`.
 
     A fit that is merely narrower than the chains is a matter of `sd_error`; these ask what the chains themselves missed.
 
@@ -49,10 +44,13 @@ def far_checks(
     `left_out_sd`: what the modes that were found and that no draw is near would add to the sd. One in a hundred thirty sds
     away moves a mean by a third of an sd and makes the sd three times as large.
 
-    `far_mass`: normals once, twice, five and ten times as wide as those draws are drawn from and weighted, and the mass
-    beyond the radius that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth of its mass
-    in another one ten times as wide looks like a normal to every chain that begins within. The check is left out where
-    the weights cannot be averaged, and in non-centred coordinates.
+    `far_mass`: normals once to a hundred times as wide as those draws are drawn from and weighted, and the mass beyond the
+    radius that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth of its mass in another
+    one ten times as wide looks like a normal to every chain that begins within. The check is left out where the weights
+    cannot be averaged, and in non-centred coordinates.
+
+    `far_tails`: the shape of each parameter's tail by the same draws, beyond what chains reach. Short chains on a Student t
+    law of two degrees of freedom have tails of shape 0.25. It stands in for `sd_tails` where it tells a parameter's tail.
     """
     rng, num_chains = host_rng(key), None
     draws = posterior.draws
@@ -62,12 +60,18 @@ def far_checks(
         draws = draws[rng.choice(len(draws), len(draws), p=posterior.weights)]
     flat = judged_parameters(posterior.target, draws)
     names = judged_names(posterior.target)
-    checks = list(tail_checks(flat, min(posterior.num_effective, len(draws)), num_chains, names))
+    wide = None
+    if density.bijection is None:
+        wide = wide_draws(rng, Density(density.target, None, None, density.count), draws)
+    shapes, errors = (np.full(flat.shape[1], np.nan),) * 2 if wide is None else wide.tail_shapes(flat)
+    size = min(posterior.num_effective, len(draws))
+    checks = list(tail_checks(flat, size, num_chains, names, told=np.isfinite(shapes)))
     if search is not None and len(search.modes) > 1:
         checks.append(_left_out_sd(rng, posterior.target, search, draws, flat, names))
-    if density.bijection is None:
-        found = _far_mass(rng, Density(density.target, None, None, density.count), draws)
-        checks += [] if found is None else [found]
+    if np.isfinite(shapes).any():
+        checks.append(_far_tails(shapes, errors, names))
+    if wide is not None and wide.usable:
+        checks.append(_far_mass(wide))
     return tuple(checks)
 
 
@@ -76,12 +80,24 @@ def tail_checks(
     num_effective: float,
     num_chains: int | None = None,
     names: tuple[str, ...] = (),
+    told: Bool[np.ndarray, " m"] | None = None,
 ) -> tuple[Check, Check, Check]:
-    """Whether these draws tell means, and whether they tell standard deviations: see `heavy_tails` and `sd_noise`."""
+    """Whether these draws tell means, and whether they tell standard deviations: see `heavy_tails` and `sd_noise`.
+
+    Args:
+        values: of each parameter.
+        num_effective: see `heavy_tails`.
+        num_chains: see `heavy_tails`.
+        names: of the parameters.
+        told: whose tails the density itself told; `sd_tails` leaves these out.
+    """
     shapes, errors, places = heavy_tails(values, num_effective, num_chains)
-    k, worst = float(shapes[0]), int(np.argmax(shapes + 2.0 * errors))
+    uppers = shapes + 2.0 * errors
+    if told is not None and places:
+        uppers = np.where(told[places], 0.0, uppers)
+    k, worst = float(shapes[0]), int(np.argmax(uppers))
     heaviest, doubtful = (_whose(names, places, i) for i in (0, worst))
-    upper = float(shapes[worst] + 2.0 * errors[worst])
+    upper = float(uppers[worst])
     mean = f"The heaviest tail of a parameter{heaviest} has shape {k:.2f}"
     mean += "." if k < MAX_TAIL else ": draws do not tell its mean, if it has one; look at quantiles."
     sd = f"The tail of a parameter{doubtful} has shape {shapes[worst]:.2f} +- {errors[worst]:.2f}"
@@ -214,34 +230,21 @@ def _left_out_sd(rng, target, search, draws, values, names):
     return Check("left_out_sd", excess, MAX_SD_ERROR, excess < MAX_SD_ERROR, sentence)
 
 
-def _far_mass(rng, density, draws):
-    loc, covariance = draws.mean(0), np.atleast_2d(np.cov(draws.T))
-    dim = len(loc)
-    try:
-        factor = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        return None
-    limit = np.quantile(_radii(factor, draws - loc), _QUANTILE)
-    noise = rng.standard_normal((len(_SCALES), _DRAWS_OF_EACH, dim))
-    z = (np.array(_SCALES)[:, None, None] * noise).reshape(-1, dim)
-    squared = np.sum(z**2, axis=1)
-    normals = [-0.5 * squared / s**2 - dim * np.log(s) for s in _SCALES]
-    log_ratios = density.value(loc + z @ factor.T) - logsumexp(normals, axis=0)
-    log_ratios = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
-    if not np.isfinite(log_ratios).any():
-        return None
-    weights = np.exp(log_ratios - logsumexp(log_ratios))
-    if 1.0 / np.sum(weights**2) < _MIN_EFFECTIVE or smoothed(log_ratios)[1] >= PARETO_K_LIMIT:
-        return None
-    beyond = np.sqrt(squared) > limit
-    mass = weights @ beyond
-    error = np.sqrt(np.sum(weights**2 * (beyond - mass) ** 2))
+def _far_tails(shapes, errors, names):
+    worst = int(np.nanargmax(shapes))
+    k, whose = float(shapes[worst]), _whose(names, [worst], 0)
+    sentence = f"Beyond the draws the tail of a parameter{whose} has shape {k:.2f} +- {errors[worst]:.2f}"
+    sentence += (
+        "." if k < SMALL_SHAPE else ": draws do not tell its sd, which may be larger; look at quantiles."
+    )
+    return Check("far_tails", k, SMALL_SHAPE, k < SMALL_SHAPE, sentence)
+
+
+def _far_mass(wide):
+    """The mass beyond the radius that holds 99 % of the draws, against the 1 % there."""
+    mass, error = wide.mass(wide.radii > np.quantile(wide.own_radii, _QUANTILE))
     excess = mass - (1.0 - _QUANTILE)
     sentence = (
         f"About {100 * max(excess, 0.0):.2g} % of the posterior's mass lies farther out than the draws say."
     )
-    return Check("far_mass", float(excess), MAX_FAR_MASS, bool(excess - 3.0 * error < MAX_FAR_MASS), sentence)
-
-
-def _radii(factor, centred):
-    return np.linalg.norm(solve_triangular(factor, centred.T, lower=True), axis=0)
+    return Check("far_mass", excess, MAX_FAR_MASS, excess - 3.0 * error < MAX_FAR_MASS, sentence)

@@ -18,7 +18,7 @@ MAX_QUANTILE_ERROR = (
 
 # What a fit is believed in, one by one, and the checks that each of them asks for beside those of the place.
 _PLACE = ("modes", "far_mass", "evidence_agreement", "reference")
-_OF_SDS = ("sd_error", "sd_tails", "sd_noise", "left_out_sd")
+_OF_SDS = ("sd_error", "sd_tails", "far_tails", "sd_noise", "left_out_sd")
 _NEEDS = {
     "means": ("tails", "mean_error", "max_mean_error", "spread"),
     "standard deviations": ("tails", "mean_error", "max_mean_error", "spread", *_OF_SDS),
@@ -97,7 +97,7 @@ def judge(checks: Sequence[Check], note: str = "", advice: str = ADVICE) -> Verd
     - A failed `tails`: "do not trust". There may be no mean; quantiles may be right, and then `covers` says so.
     - A failed `mean_error` or `max_mean_error`: "do not trust".
     - A failed `spread`: "do not trust". Errors of means are told in sds, which then say nothing.
-    - A failed `sd_error`, `sd_tails`, `sd_noise`, `left_out_sd` or `quantile_error`: "means only".
+    - A failed `sd_error`, `sd_tails`, `far_tails`, `sd_noise`, `left_out_sd` or `quantile_error`: "means only".
     - Else "trust". All other checks inform; Pareto k among them, since it fails on fits that are right, and passes on
       fits whose draws all lie in the wrong place. `evidence` decides whether log p(data) is among what is covered.
 
