@@ -57,6 +57,7 @@ def test_a_plain_density_is_fitted_exactly():
     assert abs(gap) < 1e-3
 
 
+@pytest.mark.slow
 def test_eight_schools_are_fitted_and_trusted():
     fit = run("eight_schools", 0)
     assert fit.verdict.kind == "trust"

@@ -343,6 +343,7 @@ def faults(number, tmp_path, reports):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_killed_and_signalled_processes_resume_to_the_same_bits(tmp_path):
     found = faults(6, tmp_path, reports=15)
     assert found["kills"] == 6
