@@ -39,9 +39,21 @@ def test_the_density_tells_a_tail_that_no_draw_reached(freedom, dim):
     for seed in KEYS:
         checks = checks_of(target, near_draws(freedom, dim, seed), seed)
         found = checks["far_tails"]
-        assert found.value == pytest.approx(1.0 / freedom, abs=0.05), (seed, found)
+        assert found.value == pytest.approx(1.0 / freedom, abs=0.08), (
+            seed,
+            found,
+        )  # four errors of the largest
         assert found.passed == (freedom > 2.5)
         assert checks["sd_tails"].passed  # which would have said that all was well
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_a_law_without_a_mean_is_told_from_draws_that_look_as_if_it_had_one(dim):
+    target = from_log_density(student(1.0, dim).log_density, np.zeros(dim))
+    for seed in KEYS:
+        checks = checks_of(target, near_draws(1.0, dim, seed), seed)
+        assert not checks["tails"].passed
+        assert checks["tails"].value == pytest.approx(1.0, abs=0.2)
 
 
 def test_a_shape_has_the_stated_error():
@@ -68,7 +80,7 @@ def test_a_positive_parameter_is_measured_on_its_own_scale(shape):
     for seed in KEYS:
         found = checks_of(target, draws, seed)["far_tails"]
         # short of its limit the shape of distances from the median is larger
-        assert -0.04 < found.value - 1.0 / shape < 0.08, found
+        assert -0.08 < found.value - 1.0 / shape < 0.12, found
         assert found.passed == (shape > 2.5)
 
 

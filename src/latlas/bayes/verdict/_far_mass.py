@@ -1,7 +1,7 @@
 """Mass and tails that a fit's own draws do not show: a wide component that no chain entered, a mean that does not exist."""
 
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 from numpyro.diagnostics import effective_sample_size
 
 from latlas.bayes.densities._density import Density
@@ -44,13 +44,14 @@ def far_checks(
     `left_out_sd`: what the modes that were found and that no draw is near would add to the sd. One in a hundred thirty sds
     away moves a mean by a third of an sd and makes the sd three times as large.
 
-    `far_mass`: normals once to a hundred times as wide as those draws are drawn from and weighted, and the mass beyond the
-    radius that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth of its mass in another
+    `far_mass`: normals once to 300 times as wide as those draws are drawn from and weighted, and the mass beyond the radius
+    that holds 99 % of those draws is compared with the 1 % there. A unit normal with a tenth of its mass in another
     one ten times as wide looks like a normal to every chain that begins within. The check is left out where the weights
     cannot be averaged, and in non-centred coordinates.
 
     `far_tails`: the shape of each parameter's tail by the same draws, beyond what chains reach. Short chains on a Student t
-    law of two degrees of freedom have tails of shape 0.25. It stands in for `sd_tails` where it tells a parameter's tail.
+    law of two degrees of freedom have tails of shape 0.25. Where it tells a parameter's tail, it stands in for `sd_tails`
+    and its shape in `tails` for that of the draws.
     """
     rng, num_chains = host_rng(key), None
     draws = posterior.draws
@@ -65,7 +66,7 @@ def far_checks(
         wide = wide_draws(rng, Density(density.target, None, None, density.count), draws)
     shapes, errors = (np.full(flat.shape[1], np.nan),) * 2 if wide is None else wide.tail_shapes(flat)
     size = min(posterior.num_effective, len(draws))
-    checks = list(tail_checks(flat, size, num_chains, names, told=np.isfinite(shapes)))
+    checks = list(tail_checks(flat, size, num_chains, names, far=shapes))
     if search is not None and len(search.modes) > 1:
         checks.append(_left_out_sd(rng, posterior.target, search, draws, flat, names))
     if np.isfinite(shapes).any():
@@ -80,7 +81,7 @@ def tail_checks(
     num_effective: float,
     num_chains: int | None = None,
     names: tuple[str, ...] = (),
-    told: Bool[np.ndarray, " m"] | None = None,
+    far: Float[np.ndarray, " m"] | None = None,
 ) -> tuple[Check, Check, Check]:
     """Whether these draws tell means, and whether they tell standard deviations: see `heavy_tails` and `sd_noise`.
 
@@ -89,15 +90,19 @@ def tail_checks(
         num_effective: see `heavy_tails`.
         num_chains: see `heavy_tails`.
         names: of the parameters.
-        told: whose tails the density itself told; `sd_tails` leaves these out.
+        far: shapes of tails that the density itself told, nan where it did not. They stand in for the draws' own, and
+            `sd_tails` leaves such parameters out.
     """
     shapes, errors, places = heavy_tails(values, num_effective, num_chains)
-    uppers = shapes + 2.0 * errors
-    if told is not None and places:
+    uppers, of_mean = shapes + 2.0 * errors, shapes
+    if far is not None and places:
+        told = np.isfinite(far)
         uppers = np.where(told[places], 0.0, uppers)
-    k, worst = float(shapes[0]), int(np.argmax(uppers))
-    heaviest, doubtful = (_whose(names, places, i) for i in (0, worst))
-    upper = float(uppers[worst])
+        of_mean = np.concatenate([np.where(told[places], 0.0, shapes), far[told]])
+        places = [*places, *np.flatnonzero(told).tolist()]
+    first, worst = int(np.argmax(of_mean)), int(np.argmax(uppers))
+    k, upper = float(of_mean[first]), float(uppers[worst])
+    heaviest, doubtful = (_whose(names, places, i) for i in (first, worst))
     mean = f"The heaviest tail of a parameter{heaviest} has shape {k:.2f}"
     mean += "." if k < MAX_TAIL else ": draws do not tell its mean, if it has one; look at quantiles."
     sd = f"The tail of a parameter{doubtful} has shape {shapes[worst]:.2f} +- {errors[worst]:.2f}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import solve_triangular
-from scipy.special import gammainc, logsumexp
+from scipy.special import gammainc, gammaln, logsumexp
 from scipy.stats import chi2
 
 from latlas.bayes.densities._density import Density
@@ -14,17 +14,19 @@ from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
 from latlas.core import PARETO_K_LIMIT
 
 SMALL_SHAPE = 0.4  # of the tail beyond all draws: at 0.5 there is no sd, and from here on 4,000 draws often miss a fifth
-_WIDEST = 100.0  # times the width of the fit's draws
+_WIDEST = 300.0  # times the width of the fit's draws
+_NARROW = 0.25  # of the draws: those as wide as the fit's
 _MIN_EFFECTIVE = 100.0
 _BEYOND = 0.1  # of the fit's draws: the distance that holds the others is stepped outwards from
 _STEP = 3.0
 _SEEN = 1e-4  # of the mass beyond one step: less is in none of 4,000 draws, and no matter of theirs
 _MAX_ERROR = 0.04  # of a shape
+_REACH = 0.15  # of the draws: so many are farther out, or most of the tail is beyond them all
 
 
 @dataclass(frozen=True)
 class WideDraws:
-    """Draws of normals once to a hundred times as wide as the middle of a fit's draws, weighted.
+    """Draws of normals once to three hundred times as wide as the middle of a fit's draws, weighted.
 
     Attributes:
         values: of the parameters that are judged.
@@ -76,7 +78,9 @@ class WideDraws:
             for i in range(len(masses) - 1):
                 shape = np.log(_STEP) / np.log(masses[i] / masses[i + 1])
                 error = shape**2 / np.log(_STEP) * np.hypot(noise[i], noise[i + 1])
-                known = (masses[i] > _SEEN) & (error < _MAX_ERROR)
+                # a heavy tail is told by fewer draws: it need not be told how heavy
+                told = (error < _MAX_ERROR) | (shape - 3.0 * error > SMALL_SHAPE)
+                known = (masses[i] > _SEEN) & told & (beyond[i + 1].mean(axis=0) > _REACH)
                 shapes, errors = np.where(known, shape, shapes), np.where(known, error, errors)
         return shapes, errors
 
@@ -86,9 +90,9 @@ def wide_draws(
 ) -> WideDraws | None:
     """Draws around those given, at every scale; None where these span no volume or no draw has a density.
 
-    z = s eps with log s uniform between 0 and log 100 and eps normal, whose density falls as |z|^-n: weights of a posterior
-    with heavy tails are bounded. The unit of z is that of the middle of the draws, since a far draw makes a covariance as
-    wide as it likes.
+    z = s eps with eps normal. s is 1 for a quarter of them, so that a normal posterior is met in any dimension, and log s is
+    uniform between 0 and log 300 for the others, whose density falls as |z|^-n: weights of a posterior with heavy tails are
+    bounded. The unit of z is that of the middle of the draws, since a far draw makes a covariance as wide as it likes.
     """
     loc, covariance = draws.mean(0), np.atleast_2d(np.cov(draws.T))
     dim = len(loc)
@@ -98,15 +102,21 @@ def wide_draws(
         return None
     own = np.linalg.norm(solve_triangular(factor, (draws - loc).T, lower=True), axis=0)
     middle = np.median(own) / np.sqrt(chi2.median(dim))
-    factor = factor * middle
     scales = np.exp(rng.uniform(0.0, np.log(_WIDEST), NUM_DRAWS))
+    scales[: int(_NARROW * NUM_DRAWS)] = 1.0
     z = scales[:, None] * rng.standard_normal((NUM_DRAWS, dim))
-    w = loc + z @ factor.T
+    w = loc + middle * z @ factor.T
     half = 0.5 * np.sum(z**2, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_q = np.log(gammainc(0.5 * dim, half) - gammainc(0.5 * dim, half / _WIDEST**2))
-        log_ratios = density.value(w) - (log_q - 0.5 * dim * np.log(half))
+        log_ratios = density.value(w) - _log_density(half, dim)
     log_ratios = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
     if not np.isfinite(log_ratios).any():
         return None
     return WideDraws(judged_parameters(density.target, w), np.sqrt(2.0 * half), own / middle, log_ratios)
+
+
+def _log_density(half, dim):
+    """Of z, by half its squared norm, in nats up to a constant: the integral over s is a difference of two gamma laws."""
+    within = gammainc(0.5 * dim, half) - gammainc(0.5 * dim, half / _WIDEST**2)
+    wide = gammaln(0.5 * dim) - np.log(2.0 * np.log(_WIDEST)) + np.log(within) - 0.5 * dim * np.log(half)
+    return np.logaddexp(np.log(_NARROW) - half, np.log1p(-_NARROW) + wide)
