@@ -11,8 +11,9 @@ from scipy import stats
 from latlas.bayes import from_log_density
 from latlas.bayes.densities import Density
 from latlas.bayes.densities._modes import Mode, Search
-from latlas.bayes.verdict._far_mass import MAX_TAIL, far_checks, tail_checks
+from latlas.bayes.verdict._far_mass import far_checks
 from latlas.bayes.verdict._posterior import Posterior
+from latlas.bayes.verdict._tails import MAX_TAIL, tail_checks
 
 QUICK = [
     ("normal", "laplace", "trust"),

@@ -56,6 +56,22 @@ def test_a_law_without_a_mean_is_told_from_draws_that_look_as_if_it_had_one(dim)
         assert checks["tails"].value == pytest.approx(1.0, abs=0.2)
 
 
+@pytest.mark.parametrize(("heavy", "num_light"), [(2.0, 2), (3.0, 2)])
+def test_one_heavy_parameter_among_light_ones_is_told(heavy, num_light):
+    freedom = np.array([heavy] + [30.0] * num_light)
+
+    def log_density(x):
+        return -jnp.sum((freedom + 1.0) / 2.0 * jnp.log1p(x**2 / freedom))
+
+    target = from_log_density(log_density, np.zeros(len(freedom)))
+    for seed in KEYS:
+        draws = np.random.default_rng(seed).standard_t(freedom, (4000, len(freedom)))
+        draws = draws[np.abs(draws[:, 0]) < stats.t(heavy).ppf(0.995)]
+        checks = checks_of(target, draws, seed)
+        assert checks["far_tails"].value == pytest.approx(1.0 / heavy, abs=0.12)  # three errors
+        assert checks["far_tails"].passed == (heavy > 2.5)
+
+
 def test_a_shape_has_the_stated_error():
     target = from_log_density(student(3.0, 3).log_density, np.zeros(3))
     draws = near_draws(3.0, 3, 0)

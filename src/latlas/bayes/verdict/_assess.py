@@ -12,9 +12,9 @@ from latlas.bayes.densities._modes import MAX_NEWTON_DIM, MIN_WEIGHT, Search
 from latlas.bayes.targets._coordinates import judged_parameters
 from latlas.bayes.targets._target import AbstractTarget
 from latlas.bayes.verdict._bridge import bridge_between
-from latlas.bayes.verdict._far_mass import sd_in_doubt
 from latlas.bayes.verdict._importance import ImportanceDraws, importance_draws, log_density_of
 from latlas.bayes.verdict._moments import QUANTILES, Moments, deviations, misplaced
+from latlas.bayes.verdict._tails import sd_in_doubt
 from latlas.bayes.verdict._verdict import (
     ADVICE,
     MAX_MEAN_ERROR,

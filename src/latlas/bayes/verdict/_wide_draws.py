@@ -10,18 +10,24 @@ from scipy.stats import chi2
 
 from latlas.bayes.densities._density import Density
 from latlas.bayes.targets._coordinates import judged_parameters
-from latlas.bayes.verdict._importance import NUM_DRAWS, smoothed
+from latlas.bayes.verdict._importance import smoothed
+from latlas.bayes.verdict._tails import tail_shapes
 from latlas.core import PARETO_K_LIMIT
 
 SMALL_SHAPE = 0.4  # of the tail beyond all draws: at 0.5 there is no sd, and from here on 4,000 draws often miss a fifth
+_NUM_DRAWS = 8192
 _WIDEST = 300.0  # times the width of the fit's draws
-_NARROW = 0.25  # of the draws: those as wide as the fit's
+_NARROW, _WIDE = (
+    0.25,
+    0.375,
+)  # of the draws: as wide as the fit's, and wide in all directions; the others in one
+_ONE_BY_ONE = 4  # coordinates that are widened alone
 _MIN_EFFECTIVE = 100.0
 _BEYOND = 0.1  # of the fit's draws: the distance that holds the others is stepped outwards from
 _STEP = 3.0
 _SEEN = 1e-4  # of the mass beyond one step: less is in none of 4,000 draws, and no matter of theirs
 _MAX_ERROR = 0.04  # of a shape
-_REACH = 0.15  # of the draws: so many are farther out, or most of the tail is beyond them all
+_REACH = 20  # draws that are three times as far out, or too much of the tail is beyond them all
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,11 @@ class WideDraws:
                 error = shape**2 / np.log(_STEP) * np.hypot(noise[i], noise[i + 1])
                 # a heavy tail is told by fewer draws: it need not be told how heavy
                 told = (error < _MAX_ERROR) | (shape - 3.0 * error > SMALL_SHAPE)
-                known = (masses[i] > _SEEN) & told & (beyond[i + 1].mean(axis=0) > _REACH)
+                known = (
+                    (masses[i] > _SEEN)
+                    & told
+                    & (np.sum(distances > _STEP ** (i + 3) * near, axis=0) > _REACH)
+                )
                 shapes, errors = np.where(known, shape, shapes), np.where(known, error, errors)
         return shapes, errors
 
@@ -90,9 +100,11 @@ def wide_draws(
 ) -> WideDraws | None:
     """Draws around those given, at every scale; None where these span no volume or no draw has a density.
 
-    z = s eps with eps normal. s is 1 for a quarter of them, so that a normal posterior is met in any dimension, and log s is
-    uniform between 0 and log 300 for the others, whose density falls as |z|^-n: weights of a posterior with heavy tails are
-    bounded. The unit of z is that of the middle of the draws, since a far draw makes a covariance as wide as it likes.
+    z = eps, normal, for a quarter of them, so that a normal posterior is met in any dimension. z = s eps with log s uniform
+    between 0 and log 300 for three eighths, whose density falls as |z|^-n: weights of a posterior that is heavy in all
+    directions at once are bounded. For the others only the direction of one coordinate is widened so, one of those with the
+    heaviest tails: they are for a heavy coordinate among light ones. Weights are by the density of the mixture. The unit of
+    z is that of the middle of the draws, since a far draw makes a covariance as wide as it likes.
     """
     loc, covariance = draws.mean(0), np.atleast_2d(np.cov(draws.T))
     dim = len(loc)
@@ -102,21 +114,49 @@ def wide_draws(
         return None
     own = np.linalg.norm(solve_triangular(factor, (draws - loc).T, lower=True), axis=0)
     middle = np.median(own) / np.sqrt(chi2.median(dim))
-    scales = np.exp(rng.uniform(0.0, np.log(_WIDEST), NUM_DRAWS))
-    scales[: int(_NARROW * NUM_DRAWS)] = 1.0
-    z = scales[:, None] * rng.standard_normal((NUM_DRAWS, dim))
+    heaviest = np.argsort(-tail_shapes(np.abs(draws - loc)))[:_ONE_BY_ONE]
+    # row i of the factor is the direction in which coordinate i varies and the others follow by regression
+    directions = factor[heaviest] / np.linalg.norm(factor[heaviest], axis=1, keepdims=True)
+    z = _mixture(rng, directions, dim)
     w = loc + middle * z @ factor.T
-    half = 0.5 * np.sum(z**2, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratios = density.value(w) - _log_density(half, dim)
+        log_ratios = density.value(w) - _log_density(z, directions)
     log_ratios = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
     if not np.isfinite(log_ratios).any():
         return None
-    return WideDraws(judged_parameters(density.target, w), np.sqrt(2.0 * half), own / middle, log_ratios)
+    return WideDraws(
+        judged_parameters(density.target, w), np.linalg.norm(z, axis=1), own / middle, log_ratios
+    )
 
 
-def _log_density(half, dim):
-    """Of z, by half its squared norm, in nats up to a constant: the integral over s is a difference of two gamma laws."""
+def _mixture(rng, directions, dim):
+    eps = rng.standard_normal((_NUM_DRAWS, dim))
+    scales = np.exp(rng.uniform(0.0, np.log(_WIDEST), _NUM_DRAWS))[:, None]
+    narrow, wide = int(_NARROW * _NUM_DRAWS), int(_WIDE * _NUM_DRAWS)
+    z = eps.copy()
+    z[narrow : narrow + wide] *= scales[narrow : narrow + wide]
+    rest = slice(narrow + wide, None)
+    one = directions[np.arange(_NUM_DRAWS - narrow - wide) % len(directions)]
+    z[rest] += (scales[rest] - 1.0) * np.sum(one * eps[rest], axis=1, keepdims=True) * one
+    return z
+
+
+def _log_density(z, directions):
+    """Of the mixture, in nats."""
+    half = 0.5 * np.sum(z**2, axis=1)
+    normal = -half - 0.5 * z.shape[1] * np.log(2.0 * np.pi)
+    along = z @ directions.T
+    one = _log_of_all_scales(0.5 * along**2, 1) - (-0.5 * along**2 - 0.5 * np.log(2.0 * np.pi))
+    parts = (
+        np.log(_NARROW) + normal,
+        np.log(_WIDE) + _log_of_all_scales(half, z.shape[1]),
+        np.log1p(-_NARROW - _WIDE) + normal + logsumexp(one, axis=1) - np.log(len(directions)),
+    )
+    return logsumexp(parts, axis=0)
+
+
+def _log_of_all_scales(half, dim):
+    """log of the density of s eps by half its squared norm: its integral over log s is a difference of two gamma laws."""
     within = gammainc(0.5 * dim, half) - gammainc(0.5 * dim, half / _WIDEST**2)
-    wide = gammaln(0.5 * dim) - np.log(2.0 * np.log(_WIDEST)) + np.log(within) - 0.5 * dim * np.log(half)
-    return np.logaddexp(np.log(_NARROW) - half, np.log1p(-_NARROW) + wide)
+    constant = gammaln(0.5 * dim) - np.log(2.0 * np.log(_WIDEST)) - 0.5 * dim * np.log(2.0 * np.pi)
+    return constant + np.log(within) - 0.5 * dim * np.log(half)
