@@ -152,6 +152,13 @@ def test_a_command_that_finished_all_the_same_was_interrupted(latlas, monkeypatc
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_an_interrupt_that_nobody_catches_is_told(latlas, monkeypatch, run):
+    work = staticmethod(lambda run, *, json: pressed())
+    monkeypatch.setattr("latlas.cli._app._verbs", type("", (), {"inspect": work}))
+    result = latlas("inspect", run)
+    assert (result.code, result.err) == (130, "latlas: interrupted.\n")
+
+
 def test_an_interrupt_changes_nothing_in_another_thread():
     found = []
 
