@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import pytest
 
 from latlas.cli._ending import sentence
+from latlas.cli._environment import refused
 from latlas.cli._interrupt import Interrupt, interruptible, was_interrupted
 from latlas.cli._session import checking_verb, verb
 
@@ -238,6 +239,71 @@ def test_memory_that_xla_does_not_get_is_called_memory():
     for error in (MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")):
         assert "memory is not enough" in sentence(error)
     assert "an error of our own, KeyError" in sentence(KeyError("x"))
+
+
+def raised(error, enum_values=()):
+    """An error that a library raises while it is loaded, from a function that knows `enum_values`."""
+    try:
+        raise error
+    except ValueError as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "text", "expected"),
+    [
+        (
+            "JAX_ENABLE_X64",
+            "maybe",
+            "invalid truth value 'maybe' for environment 'JAX_ENABLE_X64'",
+            "; expected 1, true",
+        ),
+        (
+            "JAX_LOGGING_LEVEL",
+            "maybe",
+            'Invalid value "maybe" for JAX flag jax_logging_level',
+            "one of 'low', 'high'. Unset",
+        ),
+        (
+            "EQX_ON_ERROR",
+            "maybe",
+            "Unrecognised value for `EQX_ON_ERROR`. Valid: nan",
+            "refused (Unrecognised value for",
+        ),
+        (
+            "MPLBACKEND",
+            "no",
+            "Key backend: 'no' is not a valid value; supported values are ['a', 'b']",
+            "one of 'a', 'b'.",
+        ),
+        ("JAX_X", "a", "invalid literal for int() with base 10: 'a'", "expected a whole number"),
+        ("JAX_X", "a", "could not convert string to float: 'a'", "expected a number"),
+    ],
+)
+def test_a_variable_that_a_library_refuses_is_named(monkeypatch, variable, value, text, expected):
+    assert refused(raised(ValueError(text))) is None
+    monkeypatch.setenv(variable, value)
+    said = refused(raised(ValueError(text), enum_values=["low", "high"] if "JAX flag" in text else ()))
+    assert said.startswith(f"{variable} is {value!r} in the environment")
+    assert expected in said
+    assert refused(KeyError(text)) is None
+    assert refused(ValueError("another")) is None
+
+
+def test_an_error_of_jax_is_not_called_ours_where_a_variable_can_be_why(monkeypatch):
+    monkeypatch.setenv("JAX_TRANSFER_GUARD", "disallow")
+    said = sentence(RuntimeError("Disallowed transfer"))
+    assert said.startswith("RuntimeError: Disallowed transfer. The environment sets JAX_")
+    assert "JAX_TRANSFER_GUARD" in said
+
+
+def test_a_variable_that_holds_nonsense_is_a_wrong_request(run):
+    done = ended([*CALL, "inspect", run], env={**os.environ, "JAX_DEFAULT_PRNG_IMPL": "maybe"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "latlas: JAX_DEFAULT_PRNG_IMPL is 'maybe' in the environment; expected one of 'threefry"
+    )
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_verb_that_looks_for_problems_fails_where_it_finds_some(capsys):
