@@ -14,7 +14,7 @@ import pytest
 from latlas.cli._ending import sentence
 from latlas.cli._environment import refused
 from latlas.cli._interrupt import Interrupt, interruptible, was_interrupted
-from latlas.cli._session import checking_verb, verb
+from latlas.cli._session import _own_cache, checking_verb, verb
 
 CALL = [sys.executable, "-m", "latlas"]
 
@@ -65,6 +65,30 @@ def test_a_device_that_is_not_there_is_named(latlas, run, monkeypatch):
     assert result.code == 1
     assert "no device of the kind that JAX_PLATFORMS=cuda asks for. Unset JAX_PLATFORMS" in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_a_cache_that_is_no_folder_is_named(latlas, run, monkeypatch):
+    place = str(run / "config.json")
+    monkeypatch.setenv("LATLAS_CACHE", place)
+    asked = latlas("inspect", run)
+    assert asked.code == 2
+    assert asked.err.startswith(f"latlas: LATLAS_CACHE is '{place}' in the environment, which is no folder")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", place)
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        jax.config.update("jax_compilation_cache_dir", place)
+        assert "JAX_COMPILATION_CACHE_DIR" in latlas("inspect", run).err
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_the_users_cache_is_made_where_it_can_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # as if it were not set, says its standard
+    assert _own_cache() == str(tmp_path / ".cache" / "latlas" / "compiled")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert _own_cache() is None
 
 
 @pytest.mark.parametrize(
