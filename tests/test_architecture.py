@@ -389,6 +389,16 @@ def test_importing_latlas_waits_for_neither_jax_nor_matplotlib():
     assert _printed(f"import latlas; print(sorted({slow} & set(sys.modules)))") == "[]"
 
 
+def test_a_command_imports_little_before_it_listens_for_ctrl_c():
+    code = "import sys, latlas; print(sorted({'ast', 'enum', 're', 'typing'} & set(sys.modules)))"
+    names = (
+        "print('Atlas' in dir(latlas), hasattr(latlas, 'none')); from latlas import *; print(load.__name__)"
+    )
+    # without what the site of this interpreter imports
+    code = f"for name in ('ast', 'enum', 're', 'typing'): sys.modules.pop(name, None)\n{code}\n{names}"
+    assert _printed(f"import sys\n{code}") == "[]\nTrue False\nload"
+
+
 def test_an_atlas_waits_for_neither_matplotlib_nor_bayes_nor_a_device():
     # lazy modules stand there before they are read, their own parts do not
     slow = {"matplotlib", "latlas.bayes", "blackjax", "optax.contrib", "rich.live", "sklearn.datasets"}

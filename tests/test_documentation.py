@@ -1,8 +1,8 @@
 """What the documentation says, run: docstring examples, every Python block, the quick commands, and the build itself.
 
 A page is one namespace in one temporary folder, from top to bottom. Python blocks and the `$ latlas` lines of console blocks
-run; where a `text` block follows one directly, it is what that block prints. Numbers may differ in their last digits between
-machines, words may not.
+run; a `text` block that follows one directly is what that block prints, and a Python block that prints has one. Numbers may
+differ in their last digits between machines, words may not.
 """
 
 import ast
@@ -124,7 +124,9 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
         if language not in ("python", "console"):
             continue
         printed = run_python(code, page, line, namespace) if language == "python" else run_commands(code)
-        if expected is not None:
+        if expected is None:
+            assert language == "console" or not printed, f"{page}:{line} shows nothing of\n{printed}"
+        else:
             assert same_text(printed, expected), f"{page}:{line} prints\n{printed}\nand not\n{expected}"
 
 

@@ -5,4 +5,4 @@ Its names are attached when they are first used, so that importing it is fast an
 
 from latlas._lazy import attach_stub
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+__getattr__, __dir__ = attach_stub(__name__, __file__)

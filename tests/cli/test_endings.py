@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import pytest
 
 from latlas.cli._ending import sentence
+from latlas.cli._environment import refused
 from latlas.cli._interrupt import Interrupt, interruptible, was_interrupted
-from latlas.cli._session import checking_verb, verb
+from latlas.cli._session import _own_cache, checking_verb, verb
 
 CALL = [sys.executable, "-m", "latlas"]
 
@@ -64,6 +65,30 @@ def test_a_device_that_is_not_there_is_named(latlas, run, monkeypatch):
     assert result.code == 1
     assert "no device of the kind that JAX_PLATFORMS=cuda asks for. Unset JAX_PLATFORMS" in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_a_cache_that_is_no_folder_is_named(latlas, run, monkeypatch):
+    place = str(run / "config.json")
+    monkeypatch.setenv("LATLAS_CACHE", place)
+    asked = latlas("inspect", run)
+    assert asked.code == 2
+    assert asked.err.startswith(f"latlas: LATLAS_CACHE is '{place}' in the environment, which is no folder")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", place)
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        jax.config.update("jax_compilation_cache_dir", place)
+        assert "JAX_COMPILATION_CACHE_DIR" in latlas("inspect", run).err
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_the_users_cache_is_made_where_it_can_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # as if it were not set, says its standard
+    assert _own_cache() == str(tmp_path / ".cache" / "latlas" / "compiled")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert _own_cache() is None
 
 
 @pytest.mark.parametrize(
@@ -152,6 +177,13 @@ def test_a_command_that_finished_all_the_same_was_interrupted(latlas, monkeypatc
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_an_interrupt_that_nobody_catches_is_told(latlas, monkeypatch, run):
+    work = staticmethod(lambda run, *, json: pressed())
+    monkeypatch.setattr("latlas.cli._app._verbs", type("", (), {"inspect": work}))
+    result = latlas("inspect", run)
+    assert (result.code, result.err) == (130, "latlas: interrupted.\n")
+
+
 def test_an_interrupt_changes_nothing_in_another_thread():
     found = []
 
@@ -231,6 +263,71 @@ def test_memory_that_xla_does_not_get_is_called_memory():
     for error in (MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")):
         assert "memory is not enough" in sentence(error)
     assert "an error of our own, KeyError" in sentence(KeyError("x"))
+
+
+def raised(error, enum_values=()):
+    """An error that a library raises while it is loaded, from a function that knows `enum_values`."""
+    try:
+        raise error
+    except ValueError as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "text", "expected"),
+    [
+        (
+            "JAX_ENABLE_X64",
+            "maybe",
+            "invalid truth value 'maybe' for environment 'JAX_ENABLE_X64'",
+            "; expected 1, true",
+        ),
+        (
+            "JAX_LOGGING_LEVEL",
+            "maybe",
+            'Invalid value "maybe" for JAX flag jax_logging_level',
+            "one of 'low', 'high'. Unset",
+        ),
+        (
+            "EQX_ON_ERROR",
+            "maybe",
+            "Unrecognised value for `EQX_ON_ERROR`. Valid: nan",
+            "refused (Unrecognised value for",
+        ),
+        (
+            "MPLBACKEND",
+            "no",
+            "Key backend: 'no' is not a valid value; supported values are ['a', 'b']",
+            "one of 'a', 'b'.",
+        ),
+        ("JAX_X", "a", "invalid literal for int() with base 10: 'a'", "expected a whole number"),
+        ("JAX_X", "a", "could not convert string to float: 'a'", "expected a number"),
+    ],
+)
+def test_a_variable_that_a_library_refuses_is_named(monkeypatch, variable, value, text, expected):
+    assert refused(raised(ValueError(text))) is None
+    monkeypatch.setenv(variable, value)
+    said = refused(raised(ValueError(text), enum_values=["low", "high"] if "JAX flag" in text else ()))
+    assert said.startswith(f"{variable} is {value!r} in the environment")
+    assert expected in said
+    assert refused(KeyError(text)) is None
+    assert refused(ValueError("another")) is None
+
+
+def test_an_error_of_jax_is_not_called_ours_where_a_variable_can_be_why(monkeypatch):
+    monkeypatch.setenv("JAX_TRANSFER_GUARD", "disallow")
+    said = sentence(RuntimeError("Disallowed transfer"))
+    assert said.startswith("RuntimeError: Disallowed transfer. The environment sets JAX_")
+    assert "JAX_TRANSFER_GUARD" in said
+
+
+def test_a_variable_that_holds_nonsense_is_a_wrong_request(run):
+    done = ended([*CALL, "inspect", run], env={**os.environ, "JAX_DEFAULT_PRNG_IMPL": "maybe"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "latlas: JAX_DEFAULT_PRNG_IMPL is 'maybe' in the environment; expected one of 'threefry"
+    )
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_verb_that_looks_for_problems_fails_where_it_finds_some(capsys):

@@ -25,6 +25,7 @@ app = App(
     help="A generative map of your data, with evidence you can trust. `latlas VERB --help` tells more; "
     "`--config FILE.toml` gives any verb its options from a file, the environment by LATLAS_VERB_OPTION.",
     default_parameter=Parameter(negative=(), show_env_var=False),
+    suppress_keyboard_interrupt=False,  # else it exits without a word
 )
 
 

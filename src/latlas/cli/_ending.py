@@ -7,6 +7,8 @@ import os
 import sys
 import traceback
 
+from latlas.cli._environment import suspects
+
 
 def open_streams() -> None:
     """Gives the process the standard streams that it was started without, so that no file is taken for one of them."""
@@ -57,6 +59,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError):
         place = error.filename or "a file or standard output"
         return f"{place} could not be used ({error.strerror or text}). Check the path and the disk."
+    if names := suspects(error):
+        return (
+            f"{type(error).__name__}: {text}. The environment sets {', '.join(names)}, which can be why: try again "
+            "without. Where it stays, it is an error of our own: LATLAS_DEBUG=1 shows where; please report it."
+        )
     return (
         f"an error of our own, {type(error).__name__}: {text}. LATLAS_DEBUG=1 shows where; please report it."
     )

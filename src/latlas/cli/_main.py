@@ -14,6 +14,7 @@ from cyclopts import CycloptsError
 from latlas.cli._app import app
 from latlas.cli._config import ConfigError, configure
 from latlas.cli._ending import flushed, open_streams, sentence, show_trace, told
+from latlas.cli._environment import refused
 from latlas.cli._interrupt import CODE, interruptible, started, was_interrupted
 from latlas.cli._places import PlaceError, check_places, check_text
 
@@ -65,8 +66,9 @@ def _ended(tokens: list[str]) -> int:
         if was_interrupted():  # an import that was cut short
             raise KeyboardInterrupt from error
         show_trace()
-        told(sentence(error))
-        return 1
+        setting = refused(error)
+        told(setting or sentence(error))
+        return 2 if setting else 1
     return code if isinstance(code, int) else 0
 
 

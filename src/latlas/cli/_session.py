@@ -76,16 +76,47 @@ def check_device() -> None:
 
 
 def use_compilation_cache() -> None:
-    """Compiled programs are kept between processes, in `LATLAS_CACHE` (empty for nowhere) or the user's cache folder."""
-    folder = os.environ.get("LATLAS_CACHE")
-    if folder is None:
-        folder = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "latlas" / "compiled")
+    """Compiled programs are kept between processes, in `LATLAS_CACHE` (empty for nowhere) or the user's cache folder.
+
+    Raises:
+        RequestError: naming the variable that asks for a folder that cannot be.
+    """
     # JAX gives its configuration attributes only while it runs
     chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
-    if folder and chosen is None:
+    if chosen is not None:
+        if chosen and "://" not in chosen and chosen == os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+            _make("JAX_COMPILATION_CACHE_DIR", chosen)
+        return
+    folder = os.environ.get("LATLAS_CACHE")
+    if folder is None:
+        folder = _own_cache()
+    elif folder:
+        _make("LATLAS_CACHE", folder)
+    if folder:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _own_cache() -> str | None:
+    """The user's cache folder, made; `None` where there is none that can be written: nobody asked for it."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "latlas" / "compiled"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # the latter where a user has no home
+        return None
+    return str(folder) if os.access(folder, os.W_OK) else None
+
+
+def _make(variable: str, folder: str) -> None:
+    """JAX would warn of every program that it cannot keep."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"{variable} is {folder!r} in the environment, which is no folder and cannot be made one "
+            f"({error.strerror}). Name a folder that can be written; an empty LATLAS_CACHE keeps no compiled programs."
+        ) from error
 
 
 @contextmanager
