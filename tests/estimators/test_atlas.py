@@ -185,7 +185,8 @@ def test_a_model_is_built_for_items_of_any_shape(likelihood, network, shape):
 
 
 def test_images_with_channels_keep_their_shape_through_convolutions():
-    x = RNG.integers(0, 256, (12, 4, 4, 3)).astype(np.uint8)
+    slopes = RNG.uniform(size=(2, 12, 1, 1, 3))
+    x = (40 * (slopes[0] * np.arange(4)[:, None, None] + slopes[1] * np.arange(4)[:, None])).astype(np.uint8)
     options = {"network": "conv", "latent_dim": 2, "hidden": (4,), "epochs": 1}
     atlas = Atlas(random_state=0, **options).fit(x)
     assert atlas.likelihood_ == "discretised_logistic"  # its decoder gives two numbers per entry

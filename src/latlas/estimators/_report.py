@@ -69,7 +69,7 @@ def report_data(
         treatments: what the fit did against its findings, as in `Measures`.
         curve: of the path of betas that the model comes from, as in `Measures`.
         feature_names: one per column; by default those that the fit saw.
-        item_kind: "image", "series" or "table"; None tells it by the shape and the names, square images that came flat by
+        item_kind: "image", "series" or "table"; None tells it by the shape and the names, grey images that came flat by
             their pixels, and spectra by neighbours that resemble each other.
         row_names: one per example, such as an index, for those that are explained worst.
         versions: of what computed the run.

@@ -67,11 +67,7 @@ def _levels(x: Rows, summary: Summary, names: Names) -> AbstractUnits:
             f"{summary.maximum:g}) have none such: choose gaussian without the columns that are constant, or round "
             "the data to equal steps."
         )
-    return (
-        Levels(0.0, 1.0, 256)
-        if summary.is_bytes
-        else Levels(summary.minimum, summary.step, summary.num_levels)
-    )
+    return Levels(summary.lowest, summary.step, summary.num_levels)
 
 
 def _codes(x: Rows, summary: Summary, names: Names) -> AbstractUnits:

@@ -66,11 +66,26 @@ def test_rounded_measurements_stay_measurements():
     assert choose_likelihood(x).name == "gaussian"
 
 
-def test_counts_and_bytes_keep_a_step_of_one():
+def test_counts_and_pixels_keep_a_step_of_one():
     counts = RNG.poisson(3.0, (100, 5))
     assert (summarise(counts).step, choose_likelihood(counts).name) == (1.0, "poisson")
-    grey = 2 * RNG.integers(0, 100, (50, 8, 8)).astype(np.uint8)
-    assert (summarise(grey).step, choose_likelihood(grey).name) == (1.0, "discretised_logistic")
+    y, x = np.mgrid[-1:1:16j, -1:1:16j]
+    grey = 2 * np.round(50 + 40 * np.sin(RNG.uniform(1, 3, (50, 1, 1)) * x + y))
+    for dtype in (np.uint8, np.int64, np.float16, np.float64):
+        found = summarise(grey.astype(dtype))
+        assert (found.step, found.lowest, found.num_levels) == (1.0, 0.0, 256)
+        assert choose_likelihood(grey.astype(dtype)).name == "discretised_logistic"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float64])
+def test_bytes_that_are_no_pixels_have_their_own_step(dtype):
+    even, masks = 2 * RNG.integers(0, 100, (50, 8, 8)), 255 * RNG.integers(0, 2, (50, 8, 8))
+    assert [summarise(x.astype(dtype)).step for x in (even, masks)] == [2.0, 255.0]
+    choice = choose_likelihood(np.where(RNG.uniform(size=(90, 12)) < 0.1, 255, 0).astype(dtype))
+    assert choice.name == "discretised_logistic"
+    assert choice.reason == (
+        "The data are levels 255 apart from 0 to 255, so each entry is one of 2 ordered levels."
+    )
 
 
 def test_flat_pixels_are_levels_as_pixels_in_rows_are():

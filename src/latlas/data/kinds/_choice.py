@@ -30,9 +30,10 @@ def choose_likelihood(x: Shaped[np.ndarray, "examples ..."]) -> Choice:
     """The likelihood that `likelihood="auto"` stands for.
 
     Two values, 0 and 1: `bernoulli`. A scale of up to 256 equal steps that ends where the data end (grey levels, also
-    those scaled to [0, 1]; ratings): `discretised_logistic`, whose log-likelihood is the probability of the levels
-    themselves. Other whole numbers from 0 to a million: `poisson`. Anything else: `gaussian`, with a learned scale per
-    feature.
+    those scaled to [0, 1]; ratings), and whole numbers up to 255 that are the pixels of pictures:
+    `discretised_logistic`, whose log-likelihood is the probability of the levels themselves. Other whole numbers from 0
+    to a million: `poisson`. Anything else: `gaussian`, with a learned scale per feature. The storage type says nothing,
+    and pictures may come flat: they are told by pixels that resemble their neighbours in both directions.
 
     >>> choose_likelihood(np.array([[0, 1], [1, 1]])).name
     'bernoulli'
@@ -46,13 +47,16 @@ def _chosen(summary: Summary) -> Choice:
         return Choice("bernoulli", "The data hold nothing but 0 and 1, so each entry is a yes or a no.")
     if _is_scale(summary):
         assert summary.step is not None  # a scale has one
-        whole = summary.integer
         kind = "whole numbers" if summary.step == 1 else f"levels {summary.step:.4g} apart"
-        why = "that pile up at the largest value or fill an image, as grey levels do and counts do not"
-        levels = 256 if summary.is_bytes else summary.num_levels
+        told = summary.integer and not _are_two_apart(summary)
+        why = (
+            " that pile up at the largest value or fill an image, as grey levels do and counts do not"
+            if told
+            else ""
+        )
         return Choice(
             "discretised_logistic",
-            f"The data are {kind} from {low:g} to {high:g}{f' {why}' if whole else ''}, so each entry is one of {levels} "
+            f"The data are {kind} from {low:g} to {high:g}{why}, so each entry is one of {summary.num_levels} "
             "ordered levels.",
         )
     if summary.integer and 0 <= low and high <= _LARGEST_COUNT:
@@ -76,7 +80,12 @@ def _is_scale(summary: Summary) -> bool:
     if not summary.integer:
         # measurements that were rounded lie on a grid as well; grey levels were scaled to [0, 1]
         return summary.maximum <= 1
-    if summary.flat_image is not None or (summary.dtype == "uint8" and len(summary.shape) > 2):
+    if summary.pictures or _are_two_apart(summary):
         return True
     common = summary.grid.top >= max(_TOP_COUNT, _TOP_SHARE * summary.size)
     return common and summary.grid.top >= 0.5 * summary.grid.below_top
+
+
+def _are_two_apart(summary: Summary) -> bool:
+    """Whether there are two values with others between them, as 0 and 255 of masks: they count nothing."""
+    return summary.num_levels == 2 and summary.step is not None and summary.step > 1

@@ -7,6 +7,7 @@ from jaxtyping import Shaped
 
 from latlas.data._blocks import row_blocks
 from latlas.data.kinds._flat_images import flat_image_shape
+from latlas.data.kinds._pictures import DARKEST_TOP, MOST_BYTE, are_pictures
 
 # a grid of more levels than these is as good as continuous
 _MAX_LEVELS = 256
@@ -22,8 +23,8 @@ class Grid:
     """Equal steps that entries lie on, and how many lie at their upper end.
 
     Attributes:
-        step: distance of neighbouring levels: 1 for most whole numbers, 1/255 for bytes scaled to [0, 1]; `None` where
-            the entries lie on no such grid.
+        step: distance of neighbouring levels: 1 for pictures of whole numbers and for most other whole numbers, 1/255 for
+            bytes scaled to [0, 1]; `None` where the entries lie on no such grid.
         top: how many entries hold the maximum.
         below_top: how many entries hold the level below the maximum (0 without a grid).
     """
@@ -45,7 +46,7 @@ class Summary:
         integer: whether every entry is a whole number.
         grid: of the levels that the entries lie on.
         constant: how many columns hold one value only.
-        flat_image: the shape of the square images that its rows are, pixel after pixel; `None` where they are none.
+        pictures: whether its items are pictures, by what their pixels hold; flat ones, pixel after pixel, as well.
     """
 
     shape: tuple[int, ...]
@@ -55,7 +56,7 @@ class Summary:
     integer: bool
     grid: Grid
     constant: int
-    flat_image: tuple[int, int] | None = None
+    pictures: bool = False
 
     @property
     def step(self) -> float | None:
@@ -64,17 +65,25 @@ class Summary:
 
     @property
     def num_levels(self) -> int | None:
-        """Levels from the minimum to the maximum, `None` where there is no grid or more than 256 of them."""
+        """Levels of the scale; `None` where there is no grid or more than 256 of them."""
         if self.step is None:
             return None
+        if self.is_grey:
+            return MOST_BYTE + 1
         levels = round((self.maximum - self.minimum) / self.step) + 1
         return levels if levels <= _MAX_LEVELS else None
 
     @property
-    def is_bytes(self) -> bool:
+    def lowest(self) -> float:
+        """Where the levels begin: 0 for grey levels, whichever of them occur, else the minimum."""
+        return 0.0 if self.is_grey else self.minimum
+
+    @property
+    def is_grey(self) -> bool:
         """Whether the entries are grey levels from 0 to 255, whichever of them occur."""
-        grey = self.dtype == "uint8" or (self.flat_image is not None and self.integer)
-        return grey and 0 <= self.minimum and 127 < self.maximum <= 255
+        return (
+            self.pictures and self.integer and 0 <= self.minimum and DARKEST_TOP < self.maximum <= MOST_BYTE
+        )
 
     @property
     def size(self) -> int:
@@ -85,8 +94,8 @@ class Summary:
 def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
     """What kind of data it is; `x` has finite entries.
 
-    >>> summarise(np.array([[0, 255], [255, 0]], np.uint8)).num_levels
-    256
+    >>> summarise(np.array([[0, 3], [1, 2]])).num_levels
+    4
     >>> summarise(np.array([[0.25, 1.0], [0.0, 0.5]])).step
     0.25
     >>> summarise(np.array([[10.0, 12.5], [17.5, 15.0]])).step
@@ -98,7 +107,9 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
     integer = x.dtype.kind in "biu" or all(
         bool(np.all(x[rows] == np.round(x[rows]))) for rows in row_blocks(x)
     )
-    step = _grid(x, integer=integer)
+    pictures = are_pictures(x, flat_image_shape(x))
+    # grey levels are all levels, whichever of them occur
+    step = 1.0 if pictures and integer else _grid(x, integer=integer)
     return Summary(
         shape=x.shape,
         dtype=str(x.dtype),
@@ -111,7 +122,7 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
             below_top=_near(x, maximum - step, _OFF_GRID * step) if step else 0,
         ),
         constant=int(np.sum(x.min(axis=0) == x.max(axis=0))),
-        flat_image=flat_image_shape(x),
+        pictures=pictures,
     )
 
 
@@ -123,11 +134,9 @@ def _near(x: np.ndarray, value: float, distance: float) -> int:
 
 def _grid(x: np.ndarray, *, integer: bool) -> float | None:
     """The step of the levels that the entries lie on; `None` where they lie on none, or a handful do by chance."""
-    if (integer and x.dtype.kind == "b") or x.dtype == np.uint8:
-        return 1.0  # bytes are grey levels, whichever of them occur
-    if x.dtype == np.float16:
+    if x.dtype == np.float16 and not integer:
         return _fraction(x)
-    levels = _distinct(x)
+    levels = _distinct_bytes(x) if x.dtype == np.uint8 else _distinct(x)
     if levels is None or len(levels) < 2:
         return 1.0 if integer else None
     step = _common_step(levels)
@@ -150,6 +159,16 @@ def _distinct(x: np.ndarray) -> np.ndarray | None:
             if len(found) > _MAX_LEVELS:
                 return None
     return found
+
+
+def _distinct_bytes(x: np.ndarray) -> np.ndarray:
+    """The distinct bytes, rising: they are counted, which is much faster than sorting them."""
+    counts = np.zeros(256, np.int64)
+    for rows in row_blocks(x):
+        flat = x[rows].ravel()
+        for start in range(0, len(flat), _BLOCK):
+            counts += np.bincount(flat[start : start + _BLOCK], minlength=256)
+    return np.flatnonzero(counts).astype(np.float64)
 
 
 def _fraction(x: np.ndarray) -> float | None:

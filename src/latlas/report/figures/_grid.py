@@ -32,8 +32,8 @@ def save_image_grid(
         path: where to; `.png` or `.svg`.
         items: `(n, *item_shape)`, or flat `(n, size)`; all are shown if they are images. NaN is left blank.
         item_shape: of one item, as in `Items`.
-        item_kind: "image", "series" or "table"; None tells it by the shape, and square images that came flat by
-            their pixels.
+        item_kind: "image", "series" or "table"; None tells it by the shape, and grey images that came flat, square
+            or not, by their pixels.
         feature_names: one per value, for tables.
 
     Raises:
