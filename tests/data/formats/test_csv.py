@@ -214,6 +214,19 @@ def test_an_archive_of_text_that_fills_the_memory_is_refused(tmp_path, monkeypat
         read(path)
 
 
+@pytest.mark.parametrize("reader", [read, read_named])
+def test_numbers_that_outgrow_their_text_are_refused_as_they_come(tmp_path, reader):
+    path = tmp_path / "packed.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"more than 500,000 bytes of numbers by line 31,252: split it"):
+        reader(path, max_bytes=500_000)  # of text there are fewer
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**25
+    assert reader(path, max_bytes=1_600_000) is not None
+
+
 def test_a_table_is_read_in_little_more_than_its_own_size(tmp_path):
     path = tmp_path / "large.csv"
     line = ",".join(f"{i / 7:.15f}" for i in range(20)) + "\n"
