@@ -77,6 +77,14 @@ REFUSED = {
     "units": ("a,b\n5%,2\n", "write the number alone"),
     "groups of digits": ("a;b\n1,000.5;2\n", "a number in groups of digits"),
     "an open quote": ('a,b\n"1,2\n3,4\n', "no readable table"),
+    "commas at the ends": (
+        "a,b\n1,2,\n2,4,\n",
+        "take out the commas (semicolons, tabs) at the ends of the rows",
+    ),
+    "semicolons at the ends": (
+        "a;b\n1.5;2; \n2.5;4;\n",
+        "take out the commas (semicolons, tabs) at the ends of the rows",
+    ),
     "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text: save it as UTF-8"),
 }
 
@@ -87,6 +95,12 @@ def test_what_cannot_be_meant_is_refused_with_what_to_do(tmp_path, kind):
     with pytest.raises(DataError) as caught:
         table(tmp_path, text)
     assert said in str(caught.value)
+
+
+def test_commas_at_the_ends_of_rows_are_no_holes(tmp_path):
+    with pytest.raises(DataError, match="an empty cell behind the last column 'b' in every row"):
+        table(tmp_path, "a,b\n1,2,\n2,4,\n", missing=True)
+    assert table(tmp_path, '"a","b"\n"r1",1,\n"r2",2,4\n', missing=True).index.tolist() == ["r1", "r2"]
 
 
 def test_the_user_says_what_a_column_is(tmp_path):

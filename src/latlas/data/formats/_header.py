@@ -41,6 +41,7 @@ def names_of(
         DataError: if names and numbers cannot be told apart, or two columns have the same name.
     """
     first = [cell.strip() for cell in first]
+    _refuse_trailing(path, first, below)
     if not (_are_names(path, first, below) if stated is None else stated):
         return None
     names = _padded(path, first, below)
@@ -177,6 +178,16 @@ def _unclear_numbers(path: Path, first: Sequence[str]) -> DataError:
 
 def _is_text_column(i: int, below: Sequence[Sequence[str]]) -> bool:
     return all(len(row) > i and not is_number(row[i]) for row in below)
+
+
+def _refuse_trailing(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> None:
+    """Separators at the ends of rows look as if the first of the columns had no name, as R writes them."""
+    short = len(first) >= 2 and len(below) > 0 and all(len(row) == len(first) + 1 for row in below)
+    if short and not any(row[-1].strip() for row in below):
+        raise DataError(
+            f"{path} has an empty cell behind the last column {first[-1][:40]!r} in every row, and none in its first line: "
+            "take out the commas (semicolons, tabs) at the ends of the rows."
+        )
 
 
 def _padded(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> list[str]:
