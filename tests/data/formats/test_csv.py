@@ -220,6 +220,15 @@ def test_names_are_written_and_read_back(tmp_path):
     np.testing.assert_allclose(found.x, x, rtol=1e-8)
 
 
+def test_names_are_kept_in_an_npz(tmp_path):
+    x = np.arange(6.0).reshape(3, 2)
+    path = write(tmp_path / "w.npz", columns=["a, b", "c"], mean=x, scale=x + 1)
+    assert read(path, array="mean").columns == ("a, b", "c")
+    np.testing.assert_array_equal(read(path, array="scale", columns=["c"]).x, x[:, 1:] + 1)
+    images = write(tmp_path / "i.npz", columns=["a", "c"], x=np.ones((3, 4, 4)))
+    assert np.load(images).files == ["x"]
+
+
 def test_an_archive_of_text_that_fills_the_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("latlas.data.formats._delimited._SMALL_BYTES", 2**20)
     path = tmp_path / "bomb.csv.gz"
