@@ -15,7 +15,7 @@ from latlas.data.formats._delimited import GZIP_MAGIC as GZIP_MAGIC
 from latlas.data.formats._delimited import Row, Told, rows_of
 from latlas.data.formats._header import counts_rows, names_of
 from latlas.data.formats._parts import Parts
-from latlas.data.formats._roles import AUTO, Places, Roles, asked_of, places_of
+from latlas.data.formats._roles import Places, Roles, asked_of, places_of, stays_index
 
 _log = logging.getLogger("latlas")
 
@@ -163,7 +163,7 @@ def _not_an_index_after_all(
 ) -> tuple[np.ndarray, Places]:
     """A first column that counted the first rows and not the others is one of the data, unless others were asked for."""
     called = names[0] if names else "0"
-    chosen_by_counting = places.index == 0 and roles.index == AUTO and called not in ("", roles.beside[1])
+    chosen_by_counting = places.index == 0 and not stays_index(called, roles)
     if not chosen_by_counting or counts_rows(beside[0]):
         return x, places
     if asked_of(roles, names) is not None:
