@@ -23,7 +23,10 @@ _DAMAGED_NUMBER = re.compile(
     r"|[-+]?[oOlI][.,]\d+|0[xX][\da-fA-F]+"
 )
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
-_TIME = re.compile(r"\d{1,2}:\d{2}.*")
+# what above one column is no name: a time, a date, a number with a slip behind it, a fraction, digits in groups
+_LONE = re.compile(
+    r"\d{1,2}:\d{2}.*|\d{4}-\d{1,2}-\d{1,2}.*|\d+[eE][-+]?\d*[^\W\d]?|\d+/\d+|\d+-|±\s*[\d.]+|\d+(_+\d+)+|\d*[¼½¾]"
+)
 
 
 def names_of(
@@ -140,7 +143,7 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
     if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
         raise _unclear(path, slip)
     above = [cell for i, cell in enumerate(first) if is_text(cell) and _is_over_numbers(i, below)]
-    if above == first[:1] == first and _TIME.fullmatch(first[0]):  # times of several columns are names
+    if above == first[:1] == first and _LONE.fullmatch(first[0]):  # of several columns these are names
         raise _unclear(path, first[0])
     dates = [_DATE.fullmatch(cell) is not None for cell in above]
     if above and (all(map(_DAMAGED_NUMBER.fullmatch, above)) or (dates[0] and not all(dates))):
