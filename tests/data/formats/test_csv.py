@@ -77,6 +77,14 @@ REFUSED = {
     "units": ("a,b\n5%,2\n", "write the number alone"),
     "groups of digits": ("a;b\n1,000.5;2\n", "a number in groups of digits"),
     "an open quote": ('a,b\n"1,2\n3,4\n', "no readable table"),
+    "commas at the ends": (
+        "a,b\n1,2,\n2,4,\n",
+        "take out the commas (semicolons, tabs) at the ends of the rows",
+    ),
+    "semicolons at the ends": (
+        "a;b\n1.5;2; \n2.5;4;\n",
+        "take out the commas (semicolons, tabs) at the ends of the rows",
+    ),
     "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text: save it as UTF-8"),
 }
 
@@ -87,6 +95,12 @@ def test_what_cannot_be_meant_is_refused_with_what_to_do(tmp_path, kind):
     with pytest.raises(DataError) as caught:
         table(tmp_path, text)
     assert said in str(caught.value)
+
+
+def test_commas_at_the_ends_of_rows_are_no_holes(tmp_path):
+    with pytest.raises(DataError, match="an empty cell behind the last column 'b' in every row"):
+        table(tmp_path, "a,b\n1,2,\n2,4,\n", missing=True)
+    assert table(tmp_path, '"a","b"\n"r1",1,\n"r2",2,4\n', missing=True).index.tolist() == ["r1", "r2"]
 
 
 def test_the_user_says_what_a_column_is(tmp_path):
@@ -206,12 +220,34 @@ def test_names_are_written_and_read_back(tmp_path):
     np.testing.assert_allclose(found.x, x, rtol=1e-8)
 
 
+def test_names_are_kept_in_an_npz(tmp_path):
+    x = np.arange(6.0).reshape(3, 2)
+    path = write(tmp_path / "w.npz", columns=["a, b", "c"], mean=x, scale=x + 1)
+    assert read(path, array="mean").columns == ("a, b", "c")
+    np.testing.assert_array_equal(read(path, array="scale", columns=["c"]).x, x[:, 1:] + 1)
+    images = write(tmp_path / "i.npz", columns=["a", "c"], x=np.ones((3, 4, 4)))
+    assert np.load(images).files == ["x"]
+
+
 def test_an_archive_of_text_that_fills_the_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("latlas.data.formats._delimited._SMALL_BYTES", 2**20)
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress(b"0,0\n" * 2**20))
     with pytest.raises(DataError, match="made to fill the memory"):
         read(path)
+
+
+@pytest.mark.parametrize("reader", [read, read_named])
+def test_numbers_that_outgrow_their_text_are_refused_as_they_come(tmp_path, reader):
+    path = tmp_path / "packed.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100_000))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"more than 500,000 bytes of numbers by line 31,252: split it"):
+        reader(path, max_bytes=500_000)  # of text there are fewer
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**25
+    assert reader(path, max_bytes=1_600_000) is not None
 
 
 def test_a_table_is_read_in_little_more_than_its_own_size(tmp_path):

@@ -142,7 +142,26 @@ def test_many_numbers_that_count_on_before_a_text_are_names(tmp_path):
     assert found.columns == names[:-1]
 
 
-@pytest.mark.parametrize("cell", ["12:30", "0x1F", "O.5", "<0.5", "1.5*", "(5)"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "12:30",
+        "0x1F",
+        "O.5",
+        "<0.5",
+        "1.5*",
+        "(5)",
+        "1e5x",
+        "1/2",
+        "1e",
+        "5-",
+        "±2",
+        "1__2",
+        "1_000",
+        "½",
+        "2020-01-01",
+    ],
+)
 def test_a_lone_cell_that_is_nearly_a_number_is_asked_for(tmp_path, cell):
     with pytest.raises(DataError, match="in line 1, which could be a row or the names"):
         beneath(cell, normal(1), tmp_path)

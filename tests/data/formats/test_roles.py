@@ -79,3 +79,23 @@ def test_a_number_is_a_name_of_a_column(tmp_path):
     assert (found.label.tolist(), found.shape) == (["x", "y"], (2, 3))
     found = read(path, index=2, columns=[3, 1])
     np.testing.assert_array_equal(found.x, [[7.5, 3.5], [2.5, 3.0]])
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "Unnamed: 0.1", "Unnamed: 3"])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 0, 1], [4, 9, 2, 7, 7], [*range(1200), 0, 1]])
+def test_a_column_that_pandas_named_is_the_index(tmp_path, name, rows):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{name},a\n" + "".join(f"{row},0.5\n" for row in rows))
+    found = read(path)
+    assert (found.columns, found.index.tolist(), found.index_name) == (("a",), rows, name)
+    assert f"{name!r} taken as the index" in found.describe()
+    assert read(path, index="none").columns == (name, "a")
+
+
+@pytest.mark.parametrize("first", ["Unnamed: 0.1,Unnamed: 0", ",Unnamed: 0"])
+def test_a_second_index_of_pandas_is_refused(tmp_path, first):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first},a\n0,0,0.5\n1,1,1.5\n")
+    with pytest.raises(DataError, match=r"'Unnamed: 0' beside .*looks like another index: take it out"):
+        read(path)
+    assert read(path, columns=["a"]).columns == ("a",)

@@ -15,7 +15,7 @@ from latlas.data.formats._delimited import GZIP_MAGIC as GZIP_MAGIC
 from latlas.data.formats._delimited import Row, Told, rows_of
 from latlas.data.formats._header import counts_rows, names_of
 from latlas.data.formats._parts import Parts
-from latlas.data.formats._roles import AUTO, Places, Roles, asked_of, places_of
+from latlas.data.formats._roles import Places, Roles, asked_of, places_of, stays_index
 
 _log = logging.getLogger("latlas")
 
@@ -43,7 +43,7 @@ def read_csv(
         path, rows_of(path, file, size, max_bytes=max_bytes, told=told), roles.names
     )
     places = places_of(path, roles, names, width, first)
-    x, beside, lines = _columns(path, rows, names, width, places)
+    x, beside, lines = _columns(path, rows, names, width, places, max_bytes)
     x, places = _not_an_index_after_all(path, x, beside, lines, places, names, roles)
     return Parts(
         x,
@@ -66,7 +66,7 @@ def read_columns(path: Path, file: BinaryIO, size: int, *, max_bytes: int) -> di
         raise DataError(f"{path} has no line of names: give each column its name in the first line.")
     if names[0] == "":
         raise DataError(f"{path} has no name for column 1: name it in the first line, or remove it.")
-    body = list(rows)
+    body = list(_counted(path, rows, len(names) * np.dtype(float).itemsize, max_bytes))
     lines = [line for line, _ in body]
     found = {}
     for name, cells in zip(names, zip(*(row for _, row in body), strict=True), strict=True):
@@ -112,15 +112,30 @@ def _of_width(path: Path, rows: Iterable[Row], width: int, *, remark: bool) -> I
         yield line, row
 
 
+def _counted(path: Path, rows: Iterable[Row], row_bytes: int, max_bytes: int) -> Iterator[Row]:
+    """The rows, as long as their numbers fit: text grows as it becomes numbers, and what is packed grows twice."""
+    for count, (line, row) in enumerate(rows, 1):
+        if count * row_bytes > max_bytes:
+            raise DataError(
+                f"{path} holds more than {max_bytes:,} bytes of numbers by line {line:,}: split it, or leave columns out "
+                "(--columns; in Python columns, or raise max_bytes)."
+            )
+        yield line, row
+
+
 def _columns(
-    path: Path, rows: Iterable[Row], names: Sequence[str] | None, width: int, places: Places
+    path: Path, rows: Iterable[Row], names: Sequence[str] | None, width: int, places: Places, max_bytes: int
 ) -> tuple[np.ndarray, dict[int, list[str]], list[int]]:
-    """The data, the cells of the other columns, and their lines; a block of rows at a time, so that no text is kept."""
+    """The data, the cells of the other columns, and their lines; a block of rows at a time, so that no text is kept.
+
+    Raises:
+        DataError: if a cell is no number, or the numbers are more than `max_bytes`.
+    """
     called = names or [str(i) for i in range(width)]
     beside: dict[int, list[str]] = {i: [] for i in (places.label, places.index) if i is not None}
     beside_lines: list[int] = []
     x, count = np.empty((_BLOCK_ROWS, len(places.data))), 0
-    rows = iter(rows)
+    rows = _counted(path, rows, (len(places.data) + len(beside)) * x.itemsize, max_bytes)
     while block := list(itertools.islice(rows, _BLOCK_ROWS)):
         lines = [line for line, _ in block]
         cells = list(zip(*(row for _, row in block), strict=True))
@@ -148,7 +163,7 @@ def _not_an_index_after_all(
 ) -> tuple[np.ndarray, Places]:
     """A first column that counted the first rows and not the others is one of the data, unless others were asked for."""
     called = names[0] if names else "0"
-    chosen_by_counting = places.index == 0 and roles.index == AUTO and called not in ("", roles.beside[1])
+    chosen_by_counting = places.index == 0 and not stays_index(called, roles)
     if not chosen_by_counting or counts_rows(beside[0]):
         return x, places
     if asked_of(roles, names) is not None:

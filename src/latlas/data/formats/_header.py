@@ -23,7 +23,10 @@ _DAMAGED_NUMBER = re.compile(
     r"|[-+]?[oOlI][.,]\d+|0[xX][\da-fA-F]+"
 )
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
-_TIME = re.compile(r"\d{1,2}:\d{2}.*")
+# what above one column is no name: a time, a date, a number with a slip behind it, a fraction, digits in groups
+_LONE = re.compile(
+    r"\d{1,2}:\d{2}.*|\d{4}-\d{1,2}-\d{1,2}.*|\d+[eE][-+]?\d*[^\W\d]?|\d+/\d+|\d+-|±\s*[\d.]+|\d+(_+\d+)+|\d*[¼½¾]"
+)
 
 
 def names_of(
@@ -41,6 +44,7 @@ def names_of(
         DataError: if names and numbers cannot be told apart, or two columns have the same name.
     """
     first = [cell.strip() for cell in first]
+    _refuse_trailing(path, first, below)
     if not (_are_names(path, first, below) if stated is None else stated):
         return None
     names = _padded(path, first, below)
@@ -139,7 +143,7 @@ def _refuse_slip(path: Path, first: list[str], texts: list[str], below: Sequence
     if slip is not None and below and any(is_number(row[0]) for row in below[:1] if row):
         raise _unclear(path, slip)
     above = [cell for i, cell in enumerate(first) if is_text(cell) and _is_over_numbers(i, below)]
-    if above == first[:1] == first and _TIME.fullmatch(first[0]):  # times of several columns are names
+    if above == first[:1] == first and _LONE.fullmatch(first[0]):  # of several columns these are names
         raise _unclear(path, first[0])
     dates = [_DATE.fullmatch(cell) is not None for cell in above]
     if above and (all(map(_DAMAGED_NUMBER.fullmatch, above)) or (dates[0] and not all(dates))):
@@ -177,6 +181,16 @@ def _unclear_numbers(path: Path, first: Sequence[str]) -> DataError:
 
 def _is_text_column(i: int, below: Sequence[Sequence[str]]) -> bool:
     return all(len(row) > i and not is_number(row[i]) for row in below)
+
+
+def _refuse_trailing(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> None:
+    """Separators at the ends of rows look as if the first of the columns had no name, as R writes them."""
+    short = len(first) >= 2 and len(below) > 0 and all(len(row) == len(first) + 1 for row in below)
+    if short and not any(row[-1].strip() for row in below):
+        raise DataError(
+            f"{path} has an empty cell behind the last column {first[-1][:40]!r} in every row, and none in its first line: "
+            "take out the commas (semicolons, tabs) at the ends of the rows."
+        )
 
 
 def _padded(path: Path, first: list[str], below: Sequence[Sequence[str]]) -> list[str]:

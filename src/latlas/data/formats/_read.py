@@ -87,8 +87,9 @@ def read(
             default all that are left.
         label: of a text table, likewise the column of labels, or "none"; by default one called `label`, `labels`,
             `class`, `target`, or `y` where none is called `x` or `z`.
-        index: likewise of the column that names the rows; by default a first one without a name, and one that is
-            called `index`, `id` or `row`, or has no name at all, and counts the rows.
+        index: likewise of the column that names the rows; by default a first one without a name or called
+            `Unnamed: 0` and the like, and one that is called `index`, `id` or `row`, or has no name at all, and counts the
+            rows.
         names: whether the first line of a text table holds names; by default told by what it holds.
         fitted: names of the columns of a fit: taken as `columns` where it says nothing and the table has names.
         beside: what the label and the index were called in the table of a fit: taken so again where they are there.

@@ -1,5 +1,6 @@
 """Which column of a text table is what: labels, an index, and the data."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from latlas.data.formats._header import counts_rows, second
 AUTO = "auto"
 NONE = "none"
 LABELS = ("label", "labels", "class", "target", "y")
-INDICES = ("", "index", "id", "row", "unnamed: 0")
+INDICES = ("", "index", "id", "row")
 # a column called y beside these is a coordinate
 _COORDINATES = ("x", "z")
+# what pandas calls a column that had no name: an index that was written, also where it begins again (as concat leaves it)
+_UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?(_level_\d+)?", re.IGNORECASE)
 # in a table without names, so many rows that count on are no accident
 _FEWEST_COUNTED = 10
 
@@ -27,8 +30,9 @@ class Roles:
             all that are neither label nor index.
         label: likewise of the column of labels; `"none"` for none, `"auto"` for one called `label`, `labels`, `class`,
             `target`, or `y` where no column is called `x` or `z`.
-        index: likewise of the column that names the rows; `"auto"` for a first column without a name, and one that is
-            called `index`, `id` or `row`, or has no names at all, and counts the rows.
+        index: likewise of the column that names the rows; `"auto"` for a first column without a name or called
+            `Unnamed: 0` and the like, and one that is called `index`, `id` or `row`, or has no names at all,
+            and counts the rows.
         names: whether the first line holds names; `None` for telling it by what it holds.
         fitted: names of the columns of a fit: taken where `columns` says nothing and the table has names.
         beside: names that stood beside the data in the table of a fit, as (label, index): they are taken so again where they
@@ -100,6 +104,8 @@ def places_of(
         taken |= set() if index is None else {known[index]}
         label = _label(roles, names, known, taken, index)
     rest = [i for i in range(width) if i not in (index, label)]
+    if columns is None and names is not None:
+        _refuse_second_index(path, [names[i] for i in rest], roles, known, index)
     if not rest:
         raise DataError(
             f"{path} has no column left for the data beside {_called(known, label, 'labels')}"
@@ -173,9 +179,30 @@ def _index(
         return None
     if names is None:
         return 0 if len(first_cells) >= _FEWEST_COUNTED and counts_rows(first_cells) else None
-    if names[0] == "" or (names[0].lower() in INDICES and counts_rows(first_cells)):
+    if (
+        names[0] == ""
+        or _UNNAMED.fullmatch(names[0])
+        or (names[0].lower() in INDICES and counts_rows(first_cells))
+    ):
         return 0
     return None
+
+
+def stays_index(name: str, roles: Roles) -> bool:
+    """Whether a first column of this name is an index whatever it holds: by its name, a fit's, or the user's word."""
+    return roles.index != AUTO or name in ("", roles.beside[1]) or _UNNAMED.fullmatch(name) is not None
+
+
+def _refuse_second_index(
+    path: Path, names: Sequence[str], roles: Roles, known: list[str], index: int | None
+) -> None:
+    """A column that only pandas named is another index that was written; beside an index it is none of the data."""
+    other = next((name for name in names if _UNNAMED.fullmatch(name)), None)
+    if other is not None and index is not None and roles.index == AUTO:
+        raise DataError(
+            f"{path} has the column {other[:40]!r} beside{_called(known, index, 'an index')}, which looks like another "
+            "index: take it out, or name the columns to take (--columns)."
+        )
 
 
 def _named(path: Path, known: list[str], name: str, role: str) -> int:

@@ -19,7 +19,8 @@ def write(
 
     Args:
         path: where to; the suffix says which format. A file that is there is replaced in one stroke.
-        columns: names of the columns, for the first line of a `.csv`; the other formats have no place for them.
+        columns: names of the columns, for the first line of a `.csv`, and under `columns` in an `.npz` with an array of
+            two axes that has as many; an `.npy` has no place for them.
         arrays: by name: `write("z.npz", mean=loc, scale=scale)`.
 
     Returns:
@@ -31,7 +32,9 @@ def write(
     """
     path, buffer = Path(path), io.BytesIO()
     if path.suffix == ".npz":
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        named = any(columns is not None and np.shape(x)[1:] == (len(columns),) for x in arrays.values())
+        beside = {"columns": np.array(columns, dtype=np.str_)} if named and columns is not None else {}
+        np.savez_compressed(buffer, allow_pickle=False, **arrays, **beside)
     elif path.suffix not in (".npy", ".csv"):
         raise RequestError(f"{path} has no suffix that latlas can write: choose .npy, .npz or .csv.")
     elif len(arrays) != 1:
