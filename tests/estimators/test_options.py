@@ -28,6 +28,8 @@ def fitted():
         (-1, "-1"),
         (2**40, "1099511627776"),
         ([1, 2], "a list"),
+        (True, "True"),
+        (np.bool_(False), "a bool"),
         (np.random.default_rng(0), "a Generator"),
         (jr.key(0), "a \\w+"),
     ],
@@ -79,6 +81,14 @@ def test_callbacks_that_are_no_list_are_refused(callbacks):
     for fit in (Atlas(**TINY).fit, Atlas(**TINY, cure="auto").fit, BetaPath(Atlas(**TINY), betas=(1, 2)).fit):
         with pytest.raises(RequestError, match=r"callbacks takes a list of callbacks; got .*`\[callback\]`"):
             fit(X, callbacks=callbacks)
+
+
+@pytest.mark.parametrize(("callback", "got"), [(print, "a builtin_function_or_method"), (Trainer, "a \\w+")])
+def test_a_callback_that_is_never_called_is_refused(callback, got):
+    with pytest.raises(
+        RequestError, match=f"on_fit_task_begin, on_fit_task_end, teardown; got {got}, of which none"
+    ):
+        Atlas(**TINY).fit(X, callbacks=[callback])
 
 
 def test_a_model_too_large_for_memory_is_said_to_be(monkeypatch):

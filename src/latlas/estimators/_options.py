@@ -151,7 +151,9 @@ def seed_of(random_state: Any) -> int:
         RequestError: if it is something else.
     """
     try:
-        state = check_random_state(random_state)
+        # True is the integer 1 to scikit-learn, which refuses text
+        is_bool = isinstance(random_state, bool | np.bool_)
+        state = check_random_state(str(random_state) if is_bool else random_state)
     except ValueError as error:
         shown = isinstance(random_state, str | numbers.Number)
         got = repr(random_state) if shown else f"a {type(random_state).__name__}"

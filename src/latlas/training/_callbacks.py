@@ -10,6 +10,7 @@ import numpy as np
 from latlas.core import RequestError
 
 _log = logging.getLogger("latlas")
+_METHODS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 
 
 @dataclass
@@ -75,14 +76,21 @@ def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
     """The callbacks of a list.
 
     Raises:
-        RequestError: if they stand in none.
+        RequestError: if they stand in none, or one has no method that is ever called.
     """
     if isinstance(callbacks, str | bytes) or not isinstance(callbacks, Iterable):
         got = "None" if callbacks is None else f"a {type(callbacks).__name__}"
         raise RequestError(
             f"callbacks takes a list of callbacks; got {got}: give `[callback]` for one, and leave it out for none."
         )
-    return tuple(callbacks)
+    callbacks = tuple(callbacks)
+    for callback in callbacks:
+        if not any(callable(getattr(callback, name, None)) for name in _METHODS):
+            raise RequestError(
+                f"A callback is an object with one or more of the methods {', '.join(_METHODS)}; got a "
+                f"{type(callback).__name__}, of which none would be called: give an object with one of them."
+            )
+    return callbacks
 
 
 class Callbacks:
