@@ -11,7 +11,7 @@ import scipy.sparse
 from latlas import Atlas
 from latlas.core import DataError, Example, num_examples
 from latlas.data import Table, fingerprint
-from latlas.estimators import load
+from latlas.estimators import load, report_data
 
 TINY = {"latent_dim": 2, "hidden": (8,), "epochs": 1, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(60, 4)) * [1, 2, 3, 4] + [0, 10, 100, 1000]
@@ -189,6 +189,26 @@ def test_latents_that_are_none_are_refused_in_a_short_sentence(fitted, latents):
     with pytest.raises(DataError) as caught:
         fitted.inverse_transform(latents)
     assert len(str(caught.value)) < 300
+
+
+def test_latents_of_a_frame_are_known_by_their_names(fitted):
+    z = pd.DataFrame(fitted.transform(X), columns=fitted.get_feature_names_out())
+    expected = fitted.inverse_transform(z.to_numpy())
+    for frame in (z, z[z.columns[::-1]], pd.DataFrame(z.to_numpy())):
+        np.testing.assert_array_equal(fitted.inverse_transform(frame), expected)
+    for frame in (z.rename(columns={"atlas0": "size"}), pd.DataFrame(z.to_numpy())[[1, 0]]):
+        with pytest.raises(
+            DataError, match=r"those of the model atlas0, atlas1: rename them .* `Z.to_numpy\(\)`"
+        ):
+            fitted.inverse_transform(frame)
+
+
+def test_a_report_knows_the_columns_of_a_table_by_their_names():
+    names = ("a", "b", "c", "d")
+    atlas = Atlas(**TINY).fit(pd.DataFrame(X, columns=names))
+    data = report_data(atlas, Table(X[:, ::-1], columns=names[::-1]), title="x")
+    np.testing.assert_array_equal(data.items.originals, X[: len(data.items.originals)])
+    np.testing.assert_array_equal(data.latent.codes, atlas.transform(pd.DataFrame(X, columns=names)))
 
 
 def test_lists_and_objects_are_the_numbers_that_they_hold(fitted):

@@ -254,10 +254,10 @@ class Atlas(MeasuresMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """E[x | z] in the data's units, in the shape of the data (for categories: the likeliest).
 
         Args:
-            Z: latents, one row each.
+            Z: latents, one row each; the columns of a DataFrame are known by the names that `transform` gives them.
         """
         check_is_fitted(self)
-        z = checked_latents(Z, self.record_.spec.latent_dim)
+        z = checked_latents(Z, [str(name) for name in self.get_feature_names_out()])
         return self._to_data(
             map_batches(lambda z: likelihood_means(self._model, z), z, min_rows=_ROWS, max_rows=_ROWS),
             mean=True,

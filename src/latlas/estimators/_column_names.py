@@ -1,5 +1,6 @@
 """The names of a DataFrame's columns as text, by which they are known again."""
 
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -36,6 +37,30 @@ def ordering(X: Any) -> str:
     if all(isinstance(name, str) for name in X.columns):
         return "Give it `X[list(atlas.feature_names_in_)]`."
     return "Give it `X[fitted.columns]`, where `fitted` is the DataFrame of the fit."
+
+
+def latent_places(columns: Iterable[Any], names: Sequence[str]) -> list[int]:
+    """Where each latent of a model stands among the columns of a DataFrame.
+
+    The numbers 0, 1, ... that pandas gives to columns without names are no names, in that order.
+
+    Raises:
+        DataError: if the columns have other names.
+    """
+    columns = list(columns)
+    if columns == list(range(len(names))):
+        return columns
+    called = [_as_text(name) for name in columns]
+    if sorted(called) != sorted(names):
+        raise DataError(
+            f"The columns of these latents are named {_first(called)}, and those of the model {_first(names)}: rename them "
+            "so that each is known, or give `Z.to_numpy()` where the order is the right one."
+        )
+    return [called.index(name) for name in names]
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
 def _of(names: Any) -> list[str]:

@@ -80,6 +80,8 @@ def report_data(
     """
     if feature_names is None:
         feature_names = getattr(atlas, "feature_names_in_", None)
+    if isinstance(x, Table):
+        x = atlas.checked_table(x)  # by its names, as the codes are
     known = atlas.sample(NUM_SHOWN["image"], draw=False) if x is None else array_of(x)
     items = _kind_of_items(tuple(atlas.item_shape_), item_kind, feature_names, known)
     kind = kind_of(items)

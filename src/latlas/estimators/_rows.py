@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from latlas.core import DataError
 from latlas.data import Table
-from latlas.estimators._column_names import named_as_text, ordering
+from latlas.estimators._column_names import latent_places, named_as_text, ordering
 from latlas.estimators._given import array_or_frame, holes_sentence
 
 _log = logging.getLogger("latlas")
@@ -113,20 +114,24 @@ def _said(error: ValueError) -> str:
     return found
 
 
-def checked_latents(Z: Any, latent_dim: int) -> Shaped[np.ndarray, "examples latent"]:
-    """Latents as finite float32 rows.
+def checked_latents(Z: Any, names: Sequence[str]) -> Shaped[np.ndarray, "examples latent"]:
+    """Latents as finite float32 rows, those of a DataFrame in the model's order by their names.
+
+    Args:
+        Z: rows of latents.
+        names: of the model's latents.
 
     Raises:
-        DataError: if they are not, or have another number of dimensions than the model.
+        DataError: if they are not, have another number of dimensions than the model, or other names.
     """
     given = array_or_frame(Z)
     try:
         z = check_array(given, dtype=np.float32)  # pyright: ignore[reportArgumentType]  # scikit-learn's default is a string
     except ValueError as error:
         raise DataError(_said(error)) from error
-    if z.shape[1] != latent_dim:
+    if z.shape[1] != len(names):
         raise DataError(
-            f"These latents have {z.shape[1]} dimensions, and the model has {latent_dim}: "
+            f"These latents have {z.shape[1]} dimensions, and the model has {len(names)}: "
             "give it what its own transform returned."
         )
-    return z
+    return z[:, latent_places(given.columns, names)] if hasattr(given, "columns") else z
