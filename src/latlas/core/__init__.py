@@ -36,6 +36,7 @@ from latlas.core._map_rows import Progress as Progress
 from latlas.core._map_rows import map_batches as map_batches
 from latlas.core._map_rows import map_rows as map_rows
 from latlas.core._masked import num_masked as num_masked
+from latlas.core._masked import refuse_masked as refuse_masked
 from latlas.core._moved import moved_names as moved_names
 from latlas.core._names import checked_name as checked_name
 from latlas.core._precision import built_in_float32 as built_in_float32

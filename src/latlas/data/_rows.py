@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from latlas.core import DataError, num_masked
+from latlas.core import DataError, refuse_masked
 
 SMALL_BYTES = 1 << 26  # a map of so few may stay in memory once it was read
 # a row brings up to 2 MiB of its neighbourhood, which counts as memory until it is given back
@@ -82,10 +82,7 @@ def _can_give_back(array):
 
 
 def _array(leaf):
-    if hidden := num_masked(leaf):
-        raise DataError(
-            f"The data mask {hidden:,} entries, which would be read as numbers: fill them, or leave them out."
-        )
+    refuse_masked(leaf)
     array = np.asanyarray(leaf)  # a memory map stays one
     if array.dtype.kind not in "biufc":
         raise DataError(f"The data hold {array.dtype} values; give arrays of numbers.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from latlas.core import RequestError, write_atomically
+from latlas.core import RequestError, refuse_masked, write_atomically
 
 
 def write(
@@ -28,8 +28,10 @@ def write(
 
     Raises:
         RequestError: if the suffix is none of the three, or the arrays do not fit the format.
+        DataError: if a mask hides entries of an array, which no format keeps.
         WorkError: if the file cannot be written.
     """
+    refuse_masked(list(arrays.values()))
     path, buffer = Path(path), io.BytesIO()
     if path.suffix == ".npz":
         named = any(columns is not None and np.shape(x)[1:] == (len(columns),) for x in arrays.values())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Shaped
 
+from latlas.core import refuse_masked
 from latlas.data._blocks import column_blocks
 
 DENSITIES = ("gaussian", "laplace", "student_t", "continuous_bernoulli")
@@ -37,7 +38,11 @@ def doubts(
     >>> x = np.random.default_rng(0).normal(size=(100, 2))
     >>> doubts(x, "gaussian"), len(doubts(np.round(x), "gaussian"))
     ([], 1)
+
+    Raises:
+        DataError: if a mask hides entries of them.
     """
+    refuse_masked(x)
     if likelihood not in DENSITIES:
         return []
     flat = np.asarray(x).reshape(len(x), -1)

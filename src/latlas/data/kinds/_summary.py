@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
+from latlas.core import refuse_masked
 from latlas.data._blocks import row_blocks
 from latlas.data.kinds._flat_images import flat_image_shape
 from latlas.data.kinds._pictures import DARKEST_TOP, MOST_BYTE, are_pictures
@@ -100,7 +101,11 @@ def summarise(x: Shaped[np.ndarray, "examples ..."]) -> Summary:
     0.25
     >>> summarise(np.array([[10.0, 12.5], [17.5, 15.0]])).step
     2.5
+
+    Raises:
+        DataError: if a mask hides entries of it.
     """
+    refuse_masked(x)
     x = np.asarray(x)
     minimum, largest = float(x.min()), x.max()
     maximum = float(largest)
